@@ -1,0 +1,201 @@
+"""Apache Kafka 4.4 from its published jars: one node that is broker and controller, on the loopback address.
+
+Ready means that an admin client got the cluster described. Topics are made here and never by a stray publish. The log survives
+a kill -9: what a producer was told is stored is in the page cache of the machine, and is recovered on the next start.
+"""
+
+import asyncio
+import contextlib
+import uuid
+from base64 import urlsafe_b64encode
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+
+from contracts import TOPICS, Topic
+from waybill.embedded.jars import class_path
+from waybill.embedded.jvm import Tier, java
+from waybill.embedded.places import cache_dir, free_ports
+from waybill.embedded.server import Command, NotReadyError, Server, StartError, last_words
+
+CONSUMERS: Final = ("order", "payment", "inventory", "notification")
+DEFAULT_PARTITIONS: Final = 4
+HEAP_MEGABYTES: Final = 384
+REQUEST_TIMEOUT_MS: Final = 20_000
+UNLIMITED: Final = "-1"
+
+LOGGING: Final = """\
+rootLogger.level = WARN
+rootLogger.appenderRef.out.ref = out
+appender.out.type = Console
+appender.out.name = out
+appender.out.layout.type = PatternLayout
+appender.out.layout.pattern = %d{yyyy-MM-dd'T'HH:mm:ss.SSS} %p %m (%c{1})%n
+logger.server.name = kafka.server.KafkaRaftServer
+logger.server.level = INFO
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicPlan:
+    """A topic as it is to be made: its number of partitions and Kafka's settings for it."""
+
+    name: str
+    partitions: int
+    settings: dict[str, str] = field(default_factory=dict)
+
+
+def topic_plans(partitions: int = DEFAULT_PARTITIONS, topics: Iterable[Topic] = tuple(TOPICS.values())) -> list[TopicPlan]:
+    """Plan every topic of the contracts and the dead letters of each consumer."""
+    plans = []
+    for topic in topics:
+        kept = UNLIMITED if topic.retention_seconds is None else str(topic.retention_seconds * 1000)
+        policy = "compact" if topic.compacted else "delete"
+        plans.append(TopicPlan(topic.name, partitions, {"cleanup.policy": policy, "retention.ms": kept}))
+        # Dead letters wait for a person: no time limit, and no need for more than one partition.
+        plans.extend(TopicPlan(topic.dead_letters(name), 1, {"retention.ms": UNLIMITED}) for name in CONSUMERS)
+    return plans
+
+
+class EmbeddedKafka(Server):
+    """A single Kafka node with its log under `directory`; port 0 picks free ones.
+
+    `async with EmbeddedKafka(directory) as kafka: await kafka.create_topics(); kafka.bootstrap_servers`; the log stays.
+    """
+
+    start_deadline = 90.0
+    stop_deadline = 20.0
+
+    def __init__(
+        self,
+        directory: Path | str,
+        port: int = 0,
+        controller_port: int = 0,
+        *,
+        log_file: Path | None = None,
+        tier: Tier = Tier.QUICK,
+        settings: dict[str, str] | None = None,
+        name: str = "kafka",
+    ) -> None:
+        self.directory = Path(directory).resolve()
+        super().__init__(name, log_file or self.directory / "kafka.log")
+        free = free_ports(2)
+        self.port = port or free[0]
+        self.controller_port = controller_port or free[1]
+        self.tier = tier
+        self.settings = settings or {}
+        self.data = self.directory / "data"
+        self._properties = self.directory / "server.properties"
+        self._logging = self.directory / "log4j2.properties"
+        self._jars: list[Path] = []
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """Return what clients connect to."""
+        return f"127.0.0.1:{self.port}"
+
+    async def prepare(self) -> None:
+        """Check the jars, write the settings, format the log directory on the first start."""
+        self._jars = await asyncio.to_thread(class_path, "kafka", cache_dir())
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._properties.write_text("".join(f"{name}={value}\n" for name, value in self._server_properties().items()))
+        self._logging.write_text(LOGGING)
+        if not (self.data / "meta.properties").exists():
+            await self._format()
+
+    def _server_properties(self) -> dict[str, str]:
+        return {
+            "process.roles": "broker,controller",
+            "node.id": "1",
+            "controller.quorum.voters": f"1@127.0.0.1:{self.controller_port}",
+            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self.controller_port}",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
+            "controller.listener.names": "CONTROLLER",
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "log.dirs": str(self.data),
+            "auto.create.topics.enable": "false",
+            "default.replication.factor": "1",
+            "min.insync.replicas": "1",
+            "offsets.topic.replication.factor": "1",
+            "offsets.topic.num.partitions": "4",
+            "transaction.state.log.replication.factor": "1",
+            "transaction.state.log.min.isr": "1",
+            "transaction.state.log.num.partitions": "1",
+            "share.coordinator.state.topic.replication.factor": "1",
+            "share.coordinator.state.topic.min.isr": "1",
+            "share.coordinator.state.topic.num.partitions": "1",
+            "group.initial.rebalance.delay.ms": "0",
+            # After a kill -9 the node waits until its former session has expired: short, but longer than a pause.
+            "broker.session.timeout.ms": "3000",
+            "broker.heartbeat.interval.ms": "500",
+            "num.network.threads": "2",
+            "num.io.threads": "4",
+            "num.recovery.threads.per.data.dir": "2",
+            "background.threads": "4",
+            "log.cleaner.dedupe.buffer.size": str(16 * 1024 * 1024),
+            "log.segment.bytes": str(128 * 1024 * 1024),
+            "log.index.size.max.bytes": str(2 * 1024 * 1024),
+            "queued.max.requests": "200",
+        } | self.settings
+
+    async def _format(self) -> None:
+        # The id is written only when the format succeeded, so an interrupted first start is simply done again.
+        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        argv = self._java("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._properties), "--ignore-formatted")
+        process = await asyncio.create_subprocess_exec(
+            *argv, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        )
+        output, _ = await process.communicate()
+        if process.returncode != 0:
+            self.log_file.write_bytes(output)
+            raise StartError(f"Kafka could not make its log directory {self.data}: {last_words(self.log_file)}")
+
+    def _java(self, main: str, *arguments: str) -> list[str]:
+        options = [f"-Dlog4j2.configurationFile={self._logging}", f"-Dkafka.logs.dir={self.directory}"]
+        return java(self._jars, main, *arguments, heap_megabytes=HEAP_MEGABYTES, tier=self.tier, options=options)
+
+    def command(self) -> Command:
+        """Run the node in the foreground."""
+        return Command(self._java("kafka.Kafka", str(self._properties)), {}, self.directory)
+
+    async def probe(self) -> None:
+        """Have the cluster described; the node must be among its brokers."""
+        try:
+            # The port first: a client that finds nobody there logs a page about it.
+            _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            writer.close()
+            await writer.wait_closed()
+            async with self._admin(2000) as admin:
+                cluster = await admin.describe_cluster()
+        except (OSError, TimeoutError, KafkaError) as error:
+            raise NotReadyError(f"{type(error).__name__}: {error}") from error
+        if not cluster["brokers"]:
+            raise NotReadyError("no broker has joined the cluster")
+
+    @contextlib.asynccontextmanager
+    async def _admin(self, timeout_ms: int = REQUEST_TIMEOUT_MS):  # type: ignore[no-untyped-def]  # noqa: ANN202
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap_servers, request_timeout_ms=timeout_ms)
+        await admin.start()
+        try:
+            yield admin
+        finally:
+            await admin.close()
+
+    async def create_topics(self, plans: Iterable[TopicPlan] | None = None, partitions: int = DEFAULT_PARTITIONS) -> None:
+        """Make the topics that do not exist yet (default: all of the contracts, with dead letters); raises StartError."""
+        wanted = list(plans) if plans is not None else topic_plans(partitions)
+        async with self._admin() as admin:
+            present = set(await admin.list_topics())
+            missing = [plan for plan in wanted if plan.name not in present]
+            if not missing:
+                return
+            request = [NewTopic(plan.name, plan.partitions, 1, topic_configs=plan.settings) for plan in missing]
+            answer = await admin.create_topics(request)
+        for name, code, *message in answer.topic_errors:
+            error = for_code(code)
+            if code and error is not TopicAlreadyExistsError:
+                raise StartError(f"Kafka refused to make the topic {name}: {error.__name__} {' '.join(filter(None, message))}")
