@@ -1,0 +1,261 @@
+"""Kafka, as the chassis uses it: facts out in order, raw records in, offsets committed after the work.
+
+One FastStream broker per process. `acks=all` without aiokafka's idempotent producer, which never recovers from an outage longer
+than its request time-out (aio-libs/aiokafka#1017); order holds because the relay waits for each predecessor. Records are taken
+raw from the subscriber's consumer: FastStream's parser drops a record with a null or non-UTF-8 header without a word, and its
+batch subscriber sleeps after an empty poll.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, Final, Protocol
+
+import structlog
+from aiokafka import TopicPartition
+from aiokafka.abc import ConsumerRebalanceListener
+from aiokafka.errors import KafkaError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+
+from chassis.database import Outgoing
+
+SESSION_TIMEOUT_MS: Final = 6000
+MAX_POLL_INTERVAL_MS: Final = 60 * 60 * 1000
+"""A consumer that waits for its database keeps its partitions: they would wait no less elsewhere."""
+DRAIN_SECONDS: Final = 20
+RETRY_SECONDS: Final = 1.0
+
+log = structlog.get_logger()
+
+
+class Record(Protocol):
+    """A record as it lies on its topic."""
+
+    @property
+    def topic(self) -> str:
+        """Where it lies."""
+        ...
+
+    @property
+    def partition(self) -> int:
+        """Which part of the topic."""
+        ...
+
+    @property
+    def offset(self) -> int:
+        """Its place in the partition."""
+        ...
+
+    @property
+    def key(self) -> bytes | None:
+        """What it is about."""
+        ...
+
+    @property
+    def value(self) -> bytes | None:
+        """What it says; None is a tombstone."""
+        ...
+
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]:
+        """What stands around it; a header may be broken."""
+        ...
+
+
+class Source:
+    """A consumer of some topics. `handling` is held while a batch is worked on; a rebalance waits for it."""
+
+    def __init__(self) -> None:
+        self.handling = asyncio.Lock()
+        self.closing = False
+        self._consumer: Any = None
+        self._subscriber: Any = None
+
+    async def open(self, subscriber: Any) -> None:
+        """Join the group."""
+        self._subscriber = subscriber
+        await subscriber.start()
+        self._consumer = subscriber.consumer
+
+    async def close(self) -> None:
+        """Leave the group."""
+        await self._subscriber.stop()
+
+    async def poll(self, seconds: float, most: int) -> list[Record]:
+        """Wait up to `seconds` for records; answers as soon as there is one."""
+        try:
+            fetched = await self._consumer.getmany(timeout_ms=int(seconds * 1000), max_records=most)
+        except KafkaError as error:
+            log.warning("broker_unavailable", error=type(error).__name__)
+            await asyncio.sleep(RETRY_SECONDS)
+            return []
+        return [record for records in fetched.values() for record in records]
+
+    async def commit(self, records: Sequence[Record]) -> None:
+        """Note that these are done; a failure only means that they come again, and the inbox drops them."""
+        offsets: dict[Any, int] = {}
+        for record in records:
+            offsets[TopicPartition(record.topic, record.partition)] = record.offset + 1
+        try:
+            await self._consumer.commit(offsets)
+        except KafkaError as error:
+            log.warning("offsets_not_committed", error=type(error).__name__)
+
+    @property
+    def sees_every_partition(self) -> bool:
+        """Whether all partitions of the topics are assigned to this consumer."""
+        assigned = self._consumer.assignment()
+        return bool(assigned) and all(
+            len(self._consumer.partitions_for_topic(topic) or ()) == sum(1 for one in assigned if one.topic == topic)
+            for topic in {one.topic for one in assigned}
+        )
+
+    async def lag(self) -> dict[tuple[str, int], int]:
+        """Count the records not yet fetched, by topic and partition."""
+        lags = {}
+        for partition in self._consumer.assignment():
+            end = self._consumer.highwater(partition)
+            if end is not None:
+                lags[partition.topic, partition.partition] = max(0, end - await self._consumer.position(partition))
+        return lags
+
+
+class _Drain(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Let the batch at hand finish before its partitions go to another."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    async def on_partitions_revoked(self, revoked: Any) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_SECONDS), self._source.handling:
+                log.debug("partitions_revoked", count=len(revoked))
+
+    async def on_partitions_assigned(self, assigned: Any) -> None:
+        log.info("partitions_assigned", count=len(assigned))
+
+
+class Broker:
+    """The connection to Kafka of one process."""
+
+    def __init__(self, bootstrap_servers: str, client_id: str) -> None:
+        self._bootstrap_servers = bootstrap_servers
+        self._client_id = client_id
+        self._broker = self._new()
+
+    def _new(self) -> KafkaBroker:
+        return KafkaBroker(
+            self._bootstrap_servers,
+            client_id=self._client_id,
+            acks="all",
+            enable_idempotence=False,
+            linger_ms=0,
+            request_timeout_ms=10_000,
+            max_batch_size=256 * 1024,
+            allow_auto_create_topics=False,
+            ack_policy=AckPolicy.MANUAL,
+            apply_types=False,
+            logger=None,
+        )
+
+    async def start(self) -> None:
+        """Connect; raises aiokafka's KafkaError when no broker answers, and may be tried again."""
+        try:
+            await self._broker.start()
+        except BaseException:
+            await self._broker.stop()
+            self._broker = self._new()
+            raise
+
+    async def stop(self) -> None:
+        """Send what is on its way and disconnect."""
+        await self._broker.stop()
+
+    async def ping(self, seconds: float) -> bool:
+        """Tell whether the broker answers."""
+        return bool(await self._broker.ping(seconds))
+
+    async def send(self, fact: Outgoing) -> "asyncio.Future[Any]":
+        """Put a fact on its way; the future is done when all in-sync replicas have it."""
+        headers = {name: value.decode() for name, value in fact.envelope.headers()}
+        future = await self._broker.publish(
+            fact.value,
+            topic=fact.topic,
+            key=fact.key.encode(),
+            headers=headers,
+            correlation_id=fact.envelope.correlation_id,
+            no_confirm=True,
+        )
+        if not isinstance(future, asyncio.Future):
+            raise TypeError("the broker answered before the acknowledgement")
+        return future
+
+    async def put(self, topic: str, key: bytes | None, value: bytes | None, headers: dict[str, str]) -> None:
+        """Write a record and wait until it is safe; a record has a key or a value."""
+        await self._broker.publish(
+            value if value is not None or key is not None else b"", topic=topic, key=key, headers=headers
+        )
+
+    async def subscribe(self, topics: Sequence[str], *, group: str | None, latest: bool = False) -> Source:
+        """Consume `topics` as one of `group`, or all of them alone when None."""
+        source = Source()
+        subscriber = self._broker.subscriber(
+            *topics,
+            group_id=group,
+            auto_offset_reset="latest" if latest else "earliest",
+            ack_policy=AckPolicy.MANUAL,
+            batch=True,
+            session_timeout_ms=SESSION_TIMEOUT_MS,
+            heartbeat_interval_ms=SESSION_TIMEOUT_MS // 3,
+            max_poll_interval_ms=MAX_POLL_INTERVAL_MS,
+            listener=_Drain(source) if group is not None else None,
+        )
+        await source.open(subscriber)
+        return source
+
+
+class Tail:
+    """Follows a topic from now on, outside any group, and tells listeners of a key that something happened to it."""
+
+    def __init__(self, broker: Broker, topic: str) -> None:
+        self._broker = broker
+        self._topic = topic
+        self._listeners: dict[str, set[Callable[[], None]]] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to follow."""
+        self._source = await self._broker.subscribe([self._topic], group=None, latest=True)
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Stop following."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            await self._source.close()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it follows."""
+        return self._task is not None and not self._task.done()
+
+    async def _run(self) -> None:
+        while True:
+            for record in await self._source.poll(30.0, 1000):
+                if self._listeners and record.key is not None:
+                    for listener in tuple(self._listeners.get(record.key.decode(errors="replace"), ())):
+                        listener()
+
+    @contextlib.asynccontextmanager
+    async def changes(self, key: str) -> AsyncIterator[asyncio.Event]:
+        """Give an event that is set whenever a fact about `key` arrives; clear it before looking at the row."""
+        changed = asyncio.Event()
+        self._listeners.setdefault(key, set()).add(changed.set)
+        try:
+            yield changed
+        finally:
+            self._listeners[key].discard(changed.set)
+            if not self._listeners[key]:
+                del self._listeners[key]

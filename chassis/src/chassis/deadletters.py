@@ -1,0 +1,177 @@
+"""Records that could not be handled: kept with the reason, shown, sent back or discarded, and every decision audited.
+
+A dead letter goes to the topic `<topic>.<service>.dlt` and to a table of the service's database, both before the offset is
+committed, so none is lost; the same record put aside twice is one row. Of a restricted topic only the coordinates are kept,
+since its records are personal data.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+from aiokafka.errors import KafkaError
+
+from chassis.broker import Broker, Record
+from chassis.database import TRANSIENT, Database, backoff
+from chassis.domain import NotFoundError, Refusal, new_id
+from contracts import TOPICS
+
+LARGEST_VALUE: Final = 256 * 1024
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """A record as a dead letter keeps it."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record put aside, with the reason in a word and the error in a sentence."""
+
+    id: UUID
+    record: Record
+    reason: str
+    error: str
+    at: datetime
+
+    @classmethod
+    def of(cls, record: Record, reason: str, error: str, at: datetime) -> "DeadLetter":
+        """Put a record aside."""
+        return cls(new_id(), record, reason, error[:1000], at)
+
+    @property
+    def restricted(self) -> bool:
+        """Whether the record's content is confidential."""
+        topic = TOPICS.get(self.record.topic)
+        return topic is not None and topic.restricted
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The record's headers in readable form."""
+        return {name: "" if value is None else value.decode(errors="backslashreplace") for name, value in self.record.headers}
+
+
+class AlreadyResolvedError(Refusal):
+    """The dead letter was sent back or discarded before."""
+
+    slug = "dead-letter-resolved"
+    title = "The dead letter is resolved already"
+
+
+class NotHandledError(Refusal):
+    """The record was sent back and failed again."""
+
+    slug = "dead-letter-failed-again"
+    title = "The record still cannot be handled"
+    status = 422
+
+
+class DeadLetters:
+    """The dead letters of one service."""
+
+    def __init__(self, database: Database, broker: Broker) -> None:
+        self._database = database
+        self._broker = broker
+
+    async def put_aside(self, letter: DeadLetter) -> None:
+        """Keep a dead letter on its topic and in the table, waiting for either to be there."""
+        attempt = 0
+        while True:
+            try:
+                await self._keep(letter)
+            except (*TRANSIENT, KafkaError) as error:
+                log.warning("dead_letter_waits", error=type(error).__name__)
+                await asyncio.sleep(backoff(attempt))
+                attempt += 1
+            else:
+                return
+
+    async def _keep(self, letter: DeadLetter) -> None:
+        record = letter.record
+        topic = TOPICS.get(record.topic)
+        value = None if letter.restricted or (record.value and len(record.value) > LARGEST_VALUE) else record.value
+        if topic is not None:
+            headers = letter.headers | {
+                "dlt-reason": letter.reason,
+                "dlt-error": letter.error,
+                "dlt-topic": record.topic,
+                "dlt-partition": str(record.partition),
+                "dlt-offset": str(record.offset),
+                "dlt-consumer": self._database.service,
+            }
+            await self._broker.put(topic.dead_letters(self._database.service), record.key, value, headers)
+        async with self._database.transaction() as transaction:
+            await transaction.fetch(
+                """INSERT INTO dead_letter
+                (id, topic, kafka_partition, kafka_offset, key, type, reason, error, headers, value, created_at)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING""",
+                letter.id,
+                record.topic,
+                record.partition,
+                record.offset,
+                None if record.key is None else record.key.decode(errors="backslashreplace").replace("\x00", ""),
+                letter.headers.get("ce_type"),
+                letter.reason,
+                letter.error.replace("\x00", ""),
+                {name: text.replace("\x00", "") for name, text in letter.headers.items()},
+                value,
+                letter.at,
+            )
+        log.error("dead_letter", topic=record.topic, offset=record.offset, reason=letter.reason, error=letter.error)
+
+    async def list(self, status: str | None, limit: int) -> list[Mapping[str, Any]]:
+        """List dead letters, newest first."""
+        async with self._database.transaction() as transaction:
+            rows = await transaction.fetch(
+                """SELECT id, topic, kafka_partition, kafka_offset, key, type, reason, error, status, created_at, resolved_at,
+                resolved_by, note FROM dead_letter WHERE $1::text IS NULL OR status = $1 ORDER BY id DESC LIMIT $2""",
+                status,
+                limit,
+            )
+        return [dict(row) for row in rows]
+
+    async def record(self, letter_id: UUID) -> StoredRecord:
+        """Give back the record of an open dead letter; raises NotFoundError, AlreadyResolvedError."""
+        async with self._database.transaction() as transaction:
+            rows = await transaction.fetch("SELECT * FROM dead_letter WHERE id = $1", letter_id)
+        if not rows:
+            raise NotFoundError(f"There is no dead letter {letter_id}.")
+        row = rows[0]
+        if row["status"] != "open":
+            raise AlreadyResolvedError(f"It was {row['status']} by {row['resolved_by']}.")
+        return StoredRecord(
+            row["topic"],
+            row["kafka_partition"],
+            row["kafka_offset"],
+            None if row["key"] is None else row["key"].encode(),
+            row["value"],
+            [(name, text.encode()) for name, text in row["headers"].items()],
+        )
+
+    async def resolve(self, letter_id: UUID, status: str, who: str, note: str) -> None:
+        """Close an open dead letter as `retried` or `discarded`."""
+        async with self._database.transaction() as transaction:
+            rows = await transaction.fetch(
+                """UPDATE dead_letter SET status = $2, resolved_by = $3, note = $4, resolved_at = $5
+                WHERE id = $1 AND status = 'open' RETURNING id""",
+                letter_id,
+                status,
+                who,
+                note,
+                transaction.now,
+            )
+        if not rows:
+            raise AlreadyResolvedError("Somebody else resolved it meanwhile.")
+        log.info("dead_letter_resolved", id=str(letter_id), status=status, by=who)

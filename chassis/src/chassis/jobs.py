@@ -1,0 +1,259 @@
+"""Work on due rows: calls to the outside, and deadlines. The row itself is the job.
+
+A job is declared like a reaction. An `async` function calls the outside with what is due and answers an outcome; the function
+that hears this outcome, with stores, writes it and tells its facts in one transaction. A plain function hears what is due
+directly: a deadline. What is due is a class whose `claim` takes due rows (`FOR UPDATE SKIP LOCKED`) by moving their due time
+past the lease, so a process that dies leaves them due again, and whose outcome sets or clears the next due time. No call to
+the outside is ever made inside a transaction; an outcome that is not known leaves the row due, and the next attempt asks.
+"""
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Protocol, Self, TypeVar, get_type_hints
+
+import structlog
+
+from chassis.batch import Batcher, Function, Item
+from chassis.database import Database, Transaction
+from chassis.domain import Cause
+from chassis.telemetry import continued
+
+CLAIM_SIZE: Final = 200
+CALLS_AT_ONCE: Final = 100
+LONGEST_NAP_SECONDS: Final = 5.0
+RETRY_SECONDS: Final = 1.0
+DUE_CHANNEL: Final = "waybill_due"
+
+F = TypeVar("F", bound=Callable[..., Any])
+log = structlog.get_logger()
+
+
+class Due(Protocol):
+    """A due row, claimed."""
+
+    @property
+    def cause(self) -> Cause:
+        """Tell why the work is done, and in which trace."""
+        ...
+
+    @classmethod
+    async def claim(cls, transaction: Transaction, limit: int) -> Sequence[Self]:
+        """Claim due rows: move their due time past the lease and count the attempt."""
+        ...
+
+    @classmethod
+    async def next_due(cls, transaction: Transaction) -> datetime | None:
+        """Tell when the next row is due; None when none is waiting."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job as declared: what it works on, the call it makes (None for a deadline), who hears the outcome."""
+
+    name: str
+    due: type[Due]
+    call: Callable[..., Awaitable[Any]] | None
+    heard_by: Function | None
+
+
+class Jobs:
+    """The jobs of one service."""
+
+    def __init__(self, service: str) -> None:
+        self.service = service
+        self.jobs: dict[str, Job] = {}
+        self.outcomes: dict[type, Function] = {}
+
+    def on(self, due: type[Any]) -> Callable[[F], F]:
+        """Declare a job: an async function calls the outside, a plain one is the deadline's reaction itself."""
+
+        def declare(call: F) -> F:
+            if inspect.iscoroutinefunction(call):
+                self.jobs[call.__name__] = Job(call.__name__, due, call, None)
+            else:
+                function = self._own(Function.of(call))
+                self.jobs[call.__name__] = Job(call.__name__, due, None, function)
+            return call
+
+        return declare
+
+    def outcome(self, call: F) -> F:
+        """Declare who hears an outcome, by the type of the function's first parameter."""
+        function = self._own(Function.of(call))
+        self.outcomes[function.hears] = function
+        return call
+
+    def _own(self, function: Function) -> Function:
+        for told in function.tells:
+            if told.topic.publisher != self.service:
+                raise TypeError(f"{function.name} tells {told.__name__}, which is {told.topic.publisher}'s to tell")
+        return function
+
+
+class Workers:
+    """Runs the jobs of a service in this process."""
+
+    def __init__(self, jobs: Jobs, database: Database, batcher: Batcher, gateways: Mapping[type, Any]) -> None:
+        self._database = database
+        self._workers = {
+            name: _Worker(job, jobs.outcomes, database, batcher, _arguments(job, gateways)) for name, job in jobs.jobs.items()
+        }
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Begin to work; transactions of this process wake the jobs they name."""
+        self._database.on_due = self.wake
+        self._listener = asyncio.create_task(self._listen())
+        self._tasks = [asyncio.create_task(worker.run()) for worker in self._workers.values()]
+
+    async def stop(self) -> None:
+        """Finish the calls under way, for a moment, and stop."""
+        for worker in self._workers.values():
+            worker.closing = True
+            worker.wake.set()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=10)
+        self._listener.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(self._listener, *self._tasks, return_exceptions=True)
+
+    async def _listen(self) -> None:
+        """Be woken by processes of this service that have no workers of their own."""
+        while True:
+            try:
+                async with self._database.pool.acquire() as connection:
+                    await connection.add_listener(DUE_CHANNEL, lambda *call: self.wake(call[3]))
+                    await connection.execute("SELECT 1")
+                    gone = asyncio.Event()
+                    connection.add_termination_listener(_setting(gone))
+                    await gone.wait()
+            except Exception as error:  # noqa: BLE001 - the database is away: due rows are found by the regular look meanwhile
+                log.warning("listening_failed", error=type(error).__name__)
+            await asyncio.sleep(RETRY_SECONDS)
+
+    def wake(self, job: str) -> None:
+        """Look at the due rows of a job now; a process without workers leaves it to those that have them."""
+        if job in self._workers:
+            self._workers[job].wake.set()
+
+    @property
+    def alive(self) -> bool:
+        """Whether every job is being worked on."""
+        return not any(task.done() for task in self._tasks)
+
+
+def _arguments(job: Job, gateways: Mapping[type, Any]) -> list[Any]:
+    if job.call is None:
+        return []
+    hints = get_type_hints(job.call)
+    names = list(inspect.signature(job.call).parameters)[1:]
+    for name in names:
+        if hints[name] not in gateways:
+            raise TypeError(f"{job.name}: no gateway of type {hints[name]} was given")
+    return [gateways[hints[name]] for name in names]
+
+
+def _setting(event: asyncio.Event) -> Callable[[Any], None]:
+    return lambda _: event.set()
+
+
+class Waker:
+    """Wakes the workers of other processes, for a process that has none: a notice of its own, after the commit."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def __call__(self, job: str) -> None:
+        """Have `job` looked at; wishes that come while one is on its way join it."""
+        if job not in self._tasks:
+            task = self._tasks[job] = asyncio.create_task(self._notify(job))
+            task.add_done_callback(lambda _: self._tasks.pop(job, None))
+
+    async def _notify(self, job: str) -> None:
+        try:
+            async with self._database.pool.acquire() as connection:
+                await connection.execute("SELECT pg_notify($1, $2)", DUE_CHANNEL, job)
+        except Exception as error:  # noqa: BLE001 - the regular look at due rows is the safety net
+            log.warning("waking_failed", job=job, error=type(error).__name__)
+
+
+class _Worker:
+    """Claims and does the due rows of one job."""
+
+    def __init__(
+        self, job: Job, outcomes: Mapping[type, Function], database: Database, batcher: Batcher, arguments: Sequence[Any]
+    ) -> None:
+        self._job = job
+        self._outcomes = outcomes
+        self._database = database
+        self._batcher = batcher
+        self._arguments = arguments
+        self._slots = CALLS_AT_ONCE
+        self._running: set[asyncio.Task[None]] = set()
+        self.wake = asyncio.Event()
+        self.closing = False
+
+    async def run(self) -> None:
+        while not self.closing:
+            self.wake.clear()
+            try:
+                claimed = await self._claim()
+                nap = 0.0 if claimed else await self._until_next()
+            except Exception as error:  # noqa: BLE001 - the database is away: the rows stay due, the next round claims them
+                log.warning("claim_failed", job=self._job.name, error=type(error).__name__, detail=str(error)[:200])
+                nap = RETRY_SECONDS
+            if nap > 0:
+                await self._nap(nap)
+        if self._running:
+            await asyncio.wait(self._running, timeout=8)
+
+    async def _claim(self) -> int:
+        limit = min(self._slots, CLAIM_SIZE)
+        if limit == 0:
+            await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+            return 1
+        async with self._database.transaction() as transaction:
+            due = await self._job.due.claim(transaction, limit)
+        for one in due:
+            self._slots -= 1
+            task = asyncio.create_task(self._do(one))
+            self._running.add(task)
+            task.add_done_callback(self._finished)
+        return len(due)
+
+    def _finished(self, task: "asyncio.Task[None]") -> None:
+        self._running.discard(task)
+        self._slots += 1
+
+    async def _until_next(self) -> float:
+        async with self._database.transaction() as transaction:
+            at = await self._job.due.next_due(transaction)
+        if at is None:
+            return LONGEST_NAP_SECONDS
+        return min(LONGEST_NAP_SECONDS, max(0.01, (at - self._database.clock()).total_seconds()))
+
+    async def _nap(self, seconds: float) -> None:
+        """Sleep until woken; rows that other processes left are found after LONGEST_NAP_SECONDS at the latest."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.wake.wait()
+        except TimeoutError:
+            return
+
+    async def _do(self, due: Due) -> None:
+        try:
+            with continued(self._job.name, due.cause.traceparent, order_id=due.cause.correlation_id or "") as traceparent:
+                outcome = due if self._job.call is None else await self._job.call(due, *self._arguments)
+                was = due.cause
+                cause = Cause(was.actor, self._database.clock(), was.event_id, was.correlation_id, traceparent)
+                function = self._job.heard_by or self._outcomes[type(outcome)]
+                await self._batcher.submit(Item(outcome, function, cause))
+        except Exception as error:  # noqa: BLE001 - the row stays due: it is tried again after its lease
+            order, kind, detail = due.cause.correlation_id, type(error).__name__, str(error)[:200]
+            log.warning("job_failed", job=self._job.name, order_id=order, error=kind, detail=detail)

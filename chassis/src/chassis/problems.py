@@ -1,0 +1,107 @@
+"""Errors as `application/problem+json` (RFC 9457), translated in one place.
+
+`type` is a stable URI made of the refusal's slug; validation problems list every field at fault under `errors`. An unexpected
+error is logged with its trace and answered as a bare 500: it tells a caller nothing about our insides.
+"""
+
+from typing import Any, Final
+
+import structlog
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from pydantic_core import to_json
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chassis.database import TRANSIENT
+from chassis.domain import Refusal
+
+PROBLEM_JSON: Final = "application/problem+json"
+TYPE_PREFIX: Final = "urn:waybill:problem:"
+log = structlog.get_logger()
+
+
+class InvalidRequestError(Refusal):
+    """A request breaks a rule of its form; `errors` names the fields."""
+
+    slug = "invalid-request"
+    title = "The request is not valid"
+    status = 422
+
+
+def invalid(field: str, message: str) -> InvalidRequestError:
+    """Refuse a request because of one field, named by its path (`items.0.quantity`)."""
+    return InvalidRequestError(f"{field}: {message}", errors=[{"field": field, "message": message}])
+
+
+def problem_body(status: int, slug: str, title: str, detail: str, **facts: Any) -> bytes:
+    """Render a problem document."""
+    return to_json({"type": TYPE_PREFIX + slug, "title": title, "status": status, "detail": detail, **facts})
+
+
+def refusal_body(refusal: Refusal) -> bytes:
+    """Render a refusal as a problem document."""
+    return problem_body(refusal.status, refusal.slug, refusal.title, refusal.detail, **refusal.facts)
+
+
+def problem(status: int, slug: str, title: str, detail: str, headers: dict[str, str] | None = None, **facts: Any) -> Response:
+    """Answer with a problem document."""
+    return Response(problem_body(status, slug, title, detail, **facts), status, headers, PROBLEM_JSON)
+
+
+def _refused(_: Request, error: Exception) -> Response:
+    if not isinstance(error, Refusal):
+        raise error
+    headers = {}
+    if "retry_after" in error.facts:
+        headers["Retry-After"] = str(error.facts["retry_after"])
+    if error.status == 401:  # noqa: PLR2004 - the status says it best
+        headers["WWW-Authenticate"] = "Bearer"
+    return Response(refusal_body(error), error.status, headers, PROBLEM_JSON)
+
+
+def _invalid(_: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    problems = [_field_error(one) for one in error.errors()]
+    if any(one["type"] == "json_invalid" for one in error.errors()):
+        return problem(400, "invalid-json", "The body is not JSON", problems[0]["message"], errors=problems)
+    detail = "; ".join(f"{one['field']}: {one['message']}" for one in problems[:5])
+    return problem(422, InvalidRequestError.slug, InvalidRequestError.title, detail, errors=problems)
+
+
+def _field_error(error: Any) -> dict[str, str]:
+    """Name the field at fault as a client wrote it, and never repeat its value: it may be confidential."""
+    where = [str(part) for part in error["loc"] if part not in {"body", "query", "path", "header"}]
+    return {"field": ".".join(where) or str(error["loc"][0]), "message": error["msg"]}
+
+
+def _http(_: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    title = {404: "Not found", 405: "Method not allowed"}.get(error.status_code, "The request failed")
+    slug = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "http")
+    return problem(error.status_code, slug, title, str(error.detail), dict(error.headers or {}))
+
+
+def _unavailable(_: Request, error: Exception) -> Response:
+    log.warning("database_unavailable", error=type(error).__name__)
+    return problem(
+        503, "unavailable", "Not available right now", "The service cannot reach its database; try again.", {"Retry-After": "2"}
+    )
+
+
+def _unexpected(_: Request, error: Exception) -> Response:
+    log.error("unexpected_error", exc_info=error)
+    return problem(500, "internal", "Something went wrong", "An unexpected error happened; it has been recorded.")
+
+
+def install(app: FastAPI) -> None:
+    """Translate every error of `app` into a problem document."""
+    app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    for kind in TRANSIENT:
+        app.add_exception_handler(kind, _unavailable)
+    app.add_exception_handler(Exception, _unexpected)

@@ -1,0 +1,44 @@
+"""What may stand in a request: no unknown fields, no endless or broken texts, and never a card number.
+
+A card number has no business here: shops send the PSP's token. A text that holds one is refused wherever it stands, and the
+refusal names the field without repeating it.
+"""
+
+import re
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+
+CARD: Final = re.compile(r"(?<![\w+-])\d(?:[ -]?\d){12,18}(?![\w-])")
+
+
+class RequestModel(BaseModel):
+    """The body of a request, or a part of it; a field it does not have is an error that names it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+def is_card_number(digits: str) -> bool:
+    """Tell whether digits are a payment card's number: its length, its issuer's first digit, its check digit (Luhn)."""
+    if not 13 <= len(digits) <= 19 or digits[0] not in "23456":  # noqa: PLR2004 - ISO/IEC 7812
+        return False
+    total = 0
+    for position, digit in enumerate(reversed(digits)):
+        value = int(digit) * (2 if position % 2 else 1)
+        total += value - 9 if value > 9 else value  # noqa: PLR2004 - the sum of the two digits
+    return total % 10 == 0
+
+
+def _clean(text: str) -> str:
+    if not text.isprintable() and any(ord(character) < 32 and character not in "\n\t" for character in text):  # noqa: PLR2004
+        raise ValueError("must not contain control characters")
+    if any(is_card_number(re.sub(r"[ -]", "", found.group())) for found in CARD.finditer(text)):
+        raise ValueError("must not contain a payment card number")
+    return text
+
+
+Clean = AfterValidator(_clean)
+"""Refuse control characters and card numbers in a text."""
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=200), Clean]
+LongText = Annotated[str, StringConstraints(max_length=2000), Clean]

@@ -1,0 +1,204 @@
+"""What tests of every service share: real servers, a settable clock, probes with a deadline.
+
+`pytest_plugins = ["chassis.testing"]` brings the fixtures. PostgreSQL and Kafka come from containers where a Docker daemon
+answers, and from the embedded servers otherwise: the same tests, these fixtures decide.
+"""
+
+import asyncio
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final, Protocol
+
+import asyncpg
+import pytest
+
+from chassis import batch, migrations
+from chassis.batch import Function, Item
+from chassis.database import Database
+from chassis.domain import Cause, Clock, new_id, utc_now
+from contracts import Event, decode
+
+MORNING: Final = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+class SettableClock:
+    """A clock that stands still until it is told otherwise."""
+
+    def __init__(self, now: datetime = MORNING) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        """Tell the time."""
+        return self.now
+
+    def forward(self, **duration: float) -> None:
+        """Let time pass, as `timedelta` takes it."""
+        self.now += timedelta(**duration)
+
+
+async def eventually(
+    probe: Callable[[], Awaitable[Any]],
+    what: str,
+    *,
+    within: float = 10.0,
+    every: float = 0.02,
+    seen: Callable[[], Any] | None = None,
+) -> Any:
+    """Wait until `probe` answers something true and answer it; fails saying what was awaited and what was last seen."""
+    deadline = time.monotonic() + within
+    last: Any = None
+    while time.monotonic() < deadline:
+        last = await probe()
+        if last:
+            return last
+        await asyncio.sleep(every)
+    detail = seen() if seen is not None else last
+    pytest.fail(f"not within {within} s: {what}; last seen: {detail!r}")
+
+
+class PostgresServer(Protocol):
+    """A PostgreSQL that a test session owns."""
+
+    async def create_service_database(self, name: str) -> str:
+        """Make a database and its owner; answers its URL."""
+        ...
+
+
+class KafkaServer(Protocol):
+    """A Kafka broker that a test session owns."""
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """Where it listens."""
+        ...
+
+
+def docker_answers() -> bool:
+    """Tell whether a Docker daemon is there to run containers."""
+    if os.environ.get("WAYBILL_TEST_SERVERS") == "embedded":
+        return False
+    try:
+        subprocess.run(["docker", "info"], check=True, capture_output=True, timeout=10)  # noqa: S607 - the user's docker
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return True
+
+
+class _ContainerPostgres:
+    def __init__(self, container: Any) -> None:
+        self._container = container
+
+    async def create_service_database(self, name: str) -> str:
+        host, port = self._container.get_container_host_ip(), self._container.get_exposed_port(5432)
+        owner = await asyncpg.connect(f"postgresql://test:test@{host}:{port}/test")
+        try:
+            await owner.execute(f"CREATE ROLE \"{name}\" LOGIN PASSWORD 'test'")
+            await owner.execute(f'CREATE DATABASE "{name}" OWNER "{name}"')
+        finally:
+            await owner.close()
+        return f"postgresql://{name}:test@{host}:{port}/{name}"
+
+
+class _ContainerKafka:
+    def __init__(self, bootstrap_servers: str) -> None:
+        self.bootstrap_servers = bootstrap_servers
+
+
+@pytest.fixture(scope="session")
+async def postgres() -> AsyncIterator[PostgresServer]:
+    """Start a real PostgreSQL for the session."""
+    if docker_answers():
+        from testcontainers.community.postgres import PostgresContainer  # noqa: PLC0415 - only where Docker is
+
+        with PostgresContainer("postgres:18") as container:
+            yield _ContainerPostgres(container)
+        return
+    from waybill.embedded import EmbeddedPostgres  # noqa: PLC0415 - the CLI's package is there for tests only
+
+    with tempfile.TemporaryDirectory(prefix="wb-") as folder:
+        async with EmbeddedPostgres(Path(folder) / "pg") as server:
+            yield server
+
+
+@pytest.fixture(scope="session")
+async def kafka() -> AsyncIterator[KafkaServer]:
+    """Start a real Kafka broker with all topics, for the session."""
+    if docker_answers():
+        from testcontainers.community.kafka import KafkaContainer  # noqa: PLC0415 - only where Docker is
+
+        from waybill.embedded.kafka import create_topics  # noqa: PLC0415
+
+        with KafkaContainer().with_kraft() as container:
+            servers = container.get_bootstrap_server()
+            await create_topics(servers)
+            yield _ContainerKafka(servers)
+        return
+    from waybill.embedded import EmbeddedKafka  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory(prefix="wb-") as folder:
+        async with EmbeddedKafka(Path(folder) / "kafka") as server:
+            await server.create_topics()
+            yield server
+
+
+@asynccontextmanager
+async def service_database(server: PostgresServer, package: ModuleType, clock: Clock = utc_now) -> AsyncIterator[Database]:
+    """Make a fresh database of a service, migrated to the newest version."""
+    url = await server.create_service_database(f"{package.__name__}_{new_id().hex[-10:]}")
+    await asyncio.to_thread(migrations.migrate, package, url)
+    database = await Database.open(package.__name__, url, clock=clock)
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+def cause(actor: str = "test", at: datetime = MORNING, **facts: Any) -> Cause:
+    """Make a cause for a model's method."""
+    return Cause(actor=actor, at=at, **facts)
+
+
+async def perform(database: Database, function: Callable[..., Any], *messages: Any, actor: str = "test") -> list[Any]:
+    """Run a reaction, command or outcome on messages in one batch, as the chassis does; answers their results.
+
+    Raises the first refusal. Events get an id of their own, so hearing the same object twice is a new event; use `hear_again`
+    to repeat one.
+    """
+    items = [_item(database, function, message, actor) for message in messages]
+    await batch.run(database, items)
+    for item in items:
+        if item.refusal is not None:
+            raise item.refusal
+    return [item.result for item in items]
+
+
+def _item(database: Database, function: Callable[..., Any], message: Any, actor: str) -> Item:
+    event_id = new_id() if isinstance(message, Event) else None
+    correlation = message.key if isinstance(message, Event) else None
+    why = Cause(actor, database.clock(), event_id, correlation)
+    kind = message.type if isinstance(message, Event) else ""
+    return Item(message, Function.of(function), why, event_id=event_id, event_type=kind)
+
+
+async def hear_again(database: Database, function: Callable[..., Any], message: Event, times: int = 2) -> list[int]:
+    """Handle the same event `times` times; answers how many were new each time."""
+    item = _item(database, function, message, "test")
+    return [await batch.run(database, [item]) for _ in range(times)]
+
+
+async def told(database: Database, key: object = None) -> Sequence[Event]:
+    """Answer the facts told so far, about `key` or all, in the order they were told."""
+    async with database.transaction() as transaction:
+        rows = await transaction.fetch(
+            """SELECT type, payload FROM outbox WHERE payload IS NOT NULL AND ($1::text IS NULL OR aggregateid = $1)
+            ORDER BY aggregatetype, aggregateid, sequence""",
+            None if key is None else str(key),
+        )
+    return [decode(row["type"], row["payload"].encode()) for row in rows]
