@@ -1,0 +1,1 @@
+"""A payment service provider that speaks the Stripe API and never forgets what it has done."""

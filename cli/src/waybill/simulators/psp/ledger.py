@@ -1,0 +1,240 @@
+"""The PSP's books: what was authorised, captured, refunded and answered, in a SQLite file.
+
+One transaction holds a change of money, the answer stored for its idempotency key and the webhooks that tell of it. A committed
+transaction survives the kill of the process, so the PSP never forgets; CHECK constraints refuse a capture above the
+authorisation and a refund above the capture even if the code above were wrong.
+"""
+
+import contextlib
+import json
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS intents (
+    seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, order_id TEXT, amount INTEGER NOT NULL, currency TEXT NOT NULL,
+    payment_method TEXT NOT NULL, capture_method TEXT NOT NULL, status TEXT NOT NULL, charge_id TEXT NOT NULL UNIQUE,
+    authorised INTEGER NOT NULL, capturable INTEGER NOT NULL, captured INTEGER NOT NULL, refunded INTEGER NOT NULL,
+    metadata TEXT NOT NULL, description TEXT, idempotency_key TEXT, decline_code TEXT,
+    created REAL NOT NULL, canceled REAL, cancellation_reason TEXT,
+    CHECK (amount > 0 AND authorised IN (0, amount) AND capturable >= 0 AND captured >= 0),
+    CHECK (captured + capturable <= authorised),
+    CHECK (refunded BETWEEN 0 AND captured)
+);
+CREATE INDEX IF NOT EXISTS intents_by_order ON intents (order_id);
+CREATE TABLE IF NOT EXISTS captures (
+    id TEXT PRIMARY KEY, intent_id TEXT NOT NULL, amount INTEGER NOT NULL CHECK (amount > 0),
+    idempotency_key TEXT, created REAL NOT NULL
+);
+CREATE INDEX IF NOT EXISTS captures_by_intent ON captures (intent_id);
+CREATE TABLE IF NOT EXISTS refunds (
+    seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, intent_id TEXT NOT NULL, amount INTEGER NOT NULL CHECK (amount > 0),
+    reason TEXT, metadata TEXT NOT NULL, idempotency_key TEXT, created REAL NOT NULL
+);
+CREATE INDEX IF NOT EXISTS refunds_by_intent ON refunds (intent_id);
+CREATE TABLE IF NOT EXISTS answers (
+    idempotency_key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, status INTEGER NOT NULL, body TEXT NOT NULL,
+    request_id TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS webhooks (
+    seq INTEGER PRIMARY KEY, payload TEXT NOT NULL, forged INTEGER NOT NULL, due REAL NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX IF NOT EXISTS webhooks_by_due ON webhooks (due);
+"""
+
+
+@dataclass
+class Intent:
+    """A payment intent and its one charge. Amounts in minor units of ``currency`` (lower case, as at Stripe)."""
+
+    id: str
+    order_id: str | None
+    amount: int
+    currency: str
+    payment_method: str
+    capture_method: str
+    status: str
+    charge_id: str
+    authorised: int = 0
+    capturable: int = 0
+    captured: int = 0
+    refunded: int = 0
+    metadata: dict[str, str] = field(default_factory=dict)
+    description: str | None = None
+    idempotency_key: str | None = None
+    decline_code: str | None = None
+    created: float = field(default_factory=time.time)
+    canceled: float | None = None
+    cancellation_reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Refund:
+    """Money given back on one intent, in minor units."""
+
+    id: str
+    intent_id: str
+    amount: int
+    reason: str | None
+    metadata: dict[str, str]
+    idempotency_key: str | None
+    created: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was answered to a request; stored under its idempotency key."""
+
+    status: int
+    body: dict[str, Any]
+    request_id: str
+
+
+@dataclass(frozen=True)
+class DueWebhook:
+    """A notification that has not been delivered."""
+
+    seq: int
+    payload: str
+    forged: bool
+    attempts: int
+
+
+_INTENT_COLUMNS = tuple(Intent.__dataclass_fields__)
+_CHANGING_COLUMNS = (
+    "status", "authorised", "capturable", "captured", "refunded", "metadata", "decline_code", "canceled", "cancellation_reason",
+)  # fmt: skip
+_REFUND_COLUMNS = tuple(Refund.__dataclass_fields__)
+
+
+class Ledger:
+    """Reads and writes the books. Calls are synchronous and short: one process, one thread, no lock to wait for."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._database = sqlite3.connect(path, isolation_level=None)
+        self._database.row_factory = sqlite3.Row
+        self._database.execute("PRAGMA journal_mode = WAL")
+        # A kill of the process loses nothing in WAL mode; only a power cut could, and then the whole of Waybill starts anew.
+        self._database.execute("PRAGMA synchronous = NORMAL")
+        self._database.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit everything done inside, or nothing."""
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._database.execute("ROLLBACK")
+            raise
+        self._database.execute("COMMIT")
+
+    # Payment intents
+
+    def insert_intent(self, intent: Intent) -> None:
+        """Enter a new intent."""
+        marks = ", ".join("?" * len(_INTENT_COLUMNS))
+        values = [_stored(getattr(intent, name)) for name in _INTENT_COLUMNS]
+        self._database.execute(f"INSERT INTO intents ({', '.join(_INTENT_COLUMNS)}) VALUES ({marks})", values)
+
+    def update_intent(self, intent: Intent) -> None:
+        """Write what can change in an intent."""
+        assignments = ", ".join(f"{name} = ?" for name in _CHANGING_COLUMNS)
+        values = [_stored(getattr(intent, name)) for name in _CHANGING_COLUMNS]
+        self._database.execute(f"UPDATE intents SET {assignments} WHERE id = ?", [*values, intent.id])
+
+    def intent(self, identifier: str, *, column: str = "id") -> Intent | None:
+        """Return one intent by ``id`` or ``charge_id``."""
+        row = self._database.execute(f"SELECT * FROM intents WHERE {column} = ?", [identifier]).fetchone()
+        return None if row is None else _intent(row)
+
+    def intents(self, condition: str, values: Sequence[Any], limit: int) -> list[Intent]:
+        """Return the newest intents that meet an SQL condition."""
+        query = f"SELECT * FROM intents WHERE {condition} ORDER BY seq DESC LIMIT ?"
+        return [_intent(row) for row in self._database.execute(query, [*values, limit])]
+
+    # Captures and refunds
+
+    def insert_capture(self, identifier: str, intent: Intent, amount: int, key: str | None) -> None:
+        """Enter one capture."""
+        self._database.execute("INSERT INTO captures VALUES (?, ?, ?, ?, ?)", [identifier, intent.id, amount, key, time.time()])
+
+    def insert_refund(self, refund: Refund) -> None:
+        """Enter one refund."""
+        marks = ", ".join("?" * len(_REFUND_COLUMNS))
+        values = [_stored(getattr(refund, name)) for name in _REFUND_COLUMNS]
+        self._database.execute(f"INSERT INTO refunds ({', '.join(_REFUND_COLUMNS)}) VALUES ({marks})", values)
+
+    def refunds(self, condition: str, values: Sequence[Any], limit: int) -> list[Refund]:
+        """Return the newest refunds that meet an SQL condition."""
+        query = f"SELECT * FROM refunds WHERE {condition} ORDER BY seq DESC LIMIT ?"
+        return [_refund(row) for row in self._database.execute(query, [*values, limit])]
+
+    # Idempotency
+
+    def remembered(self, key: str) -> tuple[str, Answer] | None:
+        """Return the fingerprint and answer of an earlier request with this key."""
+        row = self._database.execute("SELECT * FROM answers WHERE idempotency_key = ?", [key]).fetchone()
+        if row is None:
+            return None
+        return row["fingerprint"], Answer(row["status"], json.loads(row["body"]), row["request_id"])
+
+    def remember(self, key: str, fingerprint: str, answer: Answer) -> None:
+        """Store an answer for ever."""
+        values = [key, fingerprint, answer.status, json.dumps(answer.body), answer.request_id]
+        self._database.execute("INSERT INTO answers VALUES (?, ?, ?, ?, ?)", values)
+
+    # Webhooks
+
+    def enqueue_webhook(self, payload: str, due: float, *, forged: bool = False) -> None:
+        """Keep a notification until it is delivered."""
+        self._database.execute("INSERT INTO webhooks (payload, forged, due) VALUES (?, ?, ?)", [payload, forged, due])
+
+    def due_webhooks(self, now: float, limit: int) -> list[DueWebhook]:
+        """Return what is to be sent now, oldest first."""
+        query = "SELECT seq, payload, forged, attempts FROM webhooks WHERE due <= ? ORDER BY due, seq LIMIT ?"
+        return [DueWebhook(row[0], row[1], bool(row[2]), row[3]) for row in self._database.execute(query, [now, limit])]
+
+    def next_webhook_due(self) -> float | None:
+        """Return when the next notification is to leave."""
+        due: float | None = self._database.execute("SELECT min(due) FROM webhooks").fetchone()[0]
+        return due
+
+    def webhook_done(self, seq: int) -> None:
+        """Drop a notification that was delivered or is given up."""
+        self._database.execute("DELETE FROM webhooks WHERE seq = ?", [seq])
+
+    def webhook_again(self, seq: int, due: float) -> None:
+        """Try a notification once more later."""
+        self._database.execute("UPDATE webhooks SET attempts = attempts + 1, due = ? WHERE seq = ?", [due, seq])
+
+    def snapshot(self) -> sqlite3.Connection:
+        """Open a second, read-only view of the books that stands still, for reports in another thread."""
+        view = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, isolation_level=None, check_same_thread=False)
+        view.row_factory = sqlite3.Row
+        view.execute("BEGIN")
+        return view
+
+
+def _stored(value: Any) -> Any:
+    return json.dumps(value) if isinstance(value, dict) else value
+
+
+def _intent(row: sqlite3.Row) -> Intent:
+    fields = {name: row[name] for name in _INTENT_COLUMNS}
+    return Intent(**{**fields, "metadata": json.loads(fields["metadata"])})
+
+
+def _refund(row: sqlite3.Row) -> Refund:
+    fields = {name: row[name] for name in _REFUND_COLUMNS}
+    return Refund(**{**fields, "metadata": json.loads(fields["metadata"])})
