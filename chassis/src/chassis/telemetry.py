@@ -21,6 +21,8 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 SAMPLED: Final = "-01"
+# Without the values of local variables, which structlog would add: they hold contacts and addresses.
+_tracebacks: Final = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
 _propagator = TraceContextTextMapPropagator()
 
 
@@ -32,7 +34,7 @@ def configure_logging(service: str, level: str) -> None:
             _add_trace,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.dict_tracebacks,
+            _tracebacks,
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
@@ -47,7 +49,7 @@ def configure_logging(service: str, level: str) -> None:
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.stdlib.add_log_level,
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
-                structlog.processors.dict_tracebacks,
+                _tracebacks,
                 structlog.processors.JSONRenderer(),
             ]
         )
