@@ -18,9 +18,9 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from contracts import TOPICS, Topic
 from waybill.embedded.jars import class_path
-from waybill.embedded.jvm import Tier, java
+from waybill.embedded.jvm import JavaServer, Tier, java
 from waybill.embedded.places import cache_dir, free_ports
-from waybill.embedded.server import Command, NotReadyError, Server, StartError, last_words
+from waybill.embedded.server import Command, NotReadyError, StartError, last_words
 
 CONSUMERS: Final = ("order", "payment", "inventory", "notification")
 DEFAULT_PARTITIONS: Final = 4
@@ -61,7 +61,7 @@ def topic_plans(partitions: int = DEFAULT_PARTITIONS, topics: Iterable[Topic] = 
     return plans
 
 
-class EmbeddedKafka(Server):
+class EmbeddedKafka(JavaServer):
     """A single Kafka node with its log under `directory`; port 0 picks free ones.
 
     `async with EmbeddedKafka(directory) as kafka: await kafka.create_topics(); kafka.bootstrap_servers`; the log stays.
@@ -145,22 +145,28 @@ class EmbeddedKafka(Server):
     async def _format(self) -> None:
         # The id is written only when the format succeeded, so an interrupted first start is simply done again.
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        argv = self._java("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._properties), "--ignore-formatted")
+        format_ = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._properties), "--ignore-formatted"]
         process = await asyncio.create_subprocess_exec(
-            *argv, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+            *self._java(),
+            f"-Dlog4j2.configurationFile={self._logging}",
+            *format_,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
         )
         output, _ = await process.communicate()
         if process.returncode != 0:
             self.log_file.write_bytes(output)
             raise StartError(f"Kafka could not make its log directory {self.data}: {last_words(self.log_file)}")
 
-    def _java(self, main: str, *arguments: str) -> list[str]:
-        options = [f"-Dlog4j2.configurationFile={self._logging}", f"-Dkafka.logs.dir={self.directory}"]
-        return java(self._jars, main, *arguments, heap_megabytes=HEAP_MEGABYTES, tier=self.tier, options=options)
+    def _java(self) -> list[str]:
+        return java(self._jars, heap_megabytes=HEAP_MEGABYTES, tier=self.tier)
 
     def command(self) -> Command:
         """Run the node in the foreground."""
-        return Command(self._java("kafka.Kafka", str(self._properties)), {}, self.directory)
+        logging = f"-Dlog4j2.configurationFile={self._logging}"
+        command = self.with_cache("kafka", self._java(), logging, "kafka.Kafka", str(self._properties))
+        return Command(command, {}, self.directory)
 
     async def probe(self) -> None:
         """Have the cluster described; the node must be among its brokers."""

@@ -93,6 +93,12 @@ class EmbeddedPostgres(Server):
         password = self._secrets()[role]
         return f"postgresql://{role}:{password}@/{database}?host={quote(str(self.sockets), safe='/')}"
 
+    def service_url(self, name: str) -> str:
+        """Return the URL for the owner of a database that is going to be made; chooses its password on the first call."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._secret_of(name)
+        return self.url(name)
+
     async def prepare(self) -> None:
         """Make the cluster on the first start; write settings and access rules on each."""
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -122,9 +128,8 @@ class EmbeddedPostgres(Server):
 
     def _configure(self) -> None:
         self.sockets.mkdir(mode=0o700, exist_ok=True)
-        settings = self.settings | {"unix_socket_directories": f"'{self.sockets}'"}
         configuration = self.data / "postgresql.conf"
-        configuration.write_text("".join(f"{name} = {value}\n" for name, value in settings.items()))
+        configuration.write_text("".join(f"{name} = {value}\n" for name, value in self.settings.items()))
         rules = self.data / "pg_hba.conf"
         rules.write_text(f"local all {SUPERUSER} scram-sha-256\nlocal sameuser all scram-sha-256\n")
         self._own(self.data, self.sockets, configuration, rules)
@@ -145,7 +150,7 @@ class EmbeddedPostgres(Server):
 
     def command(self) -> Command:
         """Run the server itself in the foreground."""
-        argv = self._as_owner([str(self._binaries / "postgres"), "-D", str(self.data)])
+        argv = self._as_owner([str(self._binaries / "postgres"), "-D", str(self.data), "-k", str(self.sockets)])
         return Command(argv, {"PGDATA": str(self.data), "LC_ALL": "C.UTF-8"}, Path("/"))
 
     async def probe(self) -> None:

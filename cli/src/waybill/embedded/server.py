@@ -11,7 +11,7 @@ import os
 import signal
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -55,6 +55,7 @@ class Server(ABC):
         self.log_file = log_file
         self.process: asyncio.subprocess.Process | None = None
         self.launched_at = 0.0
+        self.on_launch: Callable[[], None] = lambda: None
 
     @abstractmethod
     async def prepare(self) -> None:
@@ -104,6 +105,7 @@ class Server(ABC):
                 start_new_session=True,
             )
         self.launched_at = time.time()
+        self.on_launch()
 
     async def ready(self) -> None:
         """Wait until the program answers; raises StartError when it ends before or the deadline passes."""
@@ -127,6 +129,10 @@ class Server(ABC):
         if self.process is not None:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.process.wait(), seconds)
+
+    async def ended(self) -> int:
+        """Wait until the process ends and return its exit code (minus the number of the signal that ended it)."""
+        return 0 if self.process is None else await self.process.wait()
 
     async def stop(self) -> None:
         """Ask the program to end, wait, and end it by force after the deadline."""

@@ -1,0 +1,5 @@
+"""`python -m waybill`."""
+
+from waybill.main import run
+
+run()

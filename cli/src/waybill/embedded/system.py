@@ -1,0 +1,247 @@
+"""The parts of an embedded Waybill: what they are, on which ports they listen, and what they are told about each other."""
+
+import json
+import os
+import secrets
+import socket
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from waybill.embedded.gateway import Gateway
+from waybill.embedded.identity import AUDIENCE, IdentityProvider
+from waybill.embedded.jvm import Tier
+from waybill.embedded.kafka import DEFAULT_PARTITIONS, EmbeddedKafka
+from waybill.embedded.places import project_root
+from waybill.embedded.postgres import EmbeddedPostgres
+from waybill.embedded.server import Server
+from waybill.embedded.web import WebServer
+from waybill.errors import WaybillError
+
+SERVICES: Final = ("order", "payment", "inventory", "notification")
+DEFAULT_PORT_BASE: Final = 8080
+MAX_REPLICAS: Final = 10
+MAX_PORT: Final = 65535
+
+# Offsets from --port-base. Services have ten ports each, from SERVICE_PORTS on.
+PORTS: Final = {"gateway": 0, "identity": 1, "kafka": 2, "controller": 3, "psp": 4, "smtp": 5, "mail": 6, "sms": 7}
+SERVICE_PORTS: Final = {name: 10 + 10 * index for index, name in enumerate(SERVICES)}
+LAST_PORT: Final = max(SERVICE_PORTS.values()) + MAX_REPLICAS - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How this run differs from the usual one.
+
+    `service_env` holds further settings of services: by service name, or under "" for all of them.
+    """
+
+    data_dir: Path
+    port_base: int = DEFAULT_PORT_BASE
+    scale: Mapping[str, int] = field(default_factory=dict)
+    service_env: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    tier: Tier = Tier.QUICK
+    partitions: int = DEFAULT_PARTITIONS
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.port_base <= MAX_PORT - LAST_PORT:
+            raise WaybillError(f"--port-base {self.port_base} leaves no room: give a number from 1 to {MAX_PORT - LAST_PORT}")
+        for name, count in self.scale.items():
+            if name not in SERVICES:
+                raise WaybillError(f"--scale {name}={count}: there is no service {name}; there are {', '.join(SERVICES)}")
+            if not 1 <= count <= MAX_REPLICAS:
+                raise WaybillError(f"--scale {name}={count}: give a number from 1 to {MAX_REPLICAS}")
+
+    def port(self, name: str) -> int:
+        """Return the port of a part that is no service."""
+        return self.port_base + PORTS[name]
+
+    def service_port(self, name: str, replica: int) -> int:
+        """Return the port of a service's replica, counted from 0."""
+        return self.port_base + SERVICE_PORTS[name] + replica
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the system: its program, its kind (which decides when it stops) and its address for people."""
+
+    name: str
+    kind: str
+    server: Server
+    address: str
+
+
+class System:
+    """All parts of one run, made from its options; nothing is started here."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.data_dir = options.data_dir
+        self.secrets = _secrets(options.data_dir)
+        self.postgres = EmbeddedPostgres(self.data_dir / "postgres", log_file=self.log("postgres"))
+        self.kafka = EmbeddedKafka(
+            self.data_dir / "kafka",
+            options.port("kafka"),
+            options.port("controller"),
+            log_file=self.log("kafka"),
+            tier=options.tier,
+        )
+        self.identity = IdentityProvider(self.data_dir / "identity", options.port("identity"), log_file=self.log("identity"))
+        self.simulators = [self._psp(), self._mail(), self._sms()]
+        self.gateway = self._gateway()
+        self.services: dict[str, list[WebServer]] = {name: [] for name in SERVICES}
+
+    def log(self, name: str) -> Path:
+        """Return the log file of a part."""
+        return self.data_dir / "logs" / f"{name}.log"
+
+    @property
+    def gateway_url(self) -> str:
+        """Return where clients go."""
+        return f"http://127.0.0.1:{self.options.port('gateway')}"
+
+    def replicas(self) -> Iterator[tuple[str, str, int]]:
+        """List service, name of the process and number of each replica."""
+        for service in SERVICES:
+            for replica in range(self.options.scale.get(service, 1)):
+                yield service, service if replica == 0 else f"{service}-{replica + 1}", replica
+
+    def parts(self) -> list[Part]:
+        """List all parts in the order in which they are shown."""
+        simulators = [
+            Part(server.name, "simulator", server, f"{'smtp' if server.name == 'mail' else 'http'}://127.0.0.1:{port}")
+            for server, port in zip(self.simulators, map(self.options.port, ("psp", "smtp", "sms")), strict=True)
+        ]
+        services = [
+            Part(server.name, "service", server, f"http://127.0.0.1:{server.port}")
+            for name in SERVICES
+            for server in self.services[name]
+        ]
+        return [
+            Part("gateway", "gateway", self.gateway, self.gateway_url),
+            *services,
+            Part("postgres", "database", self.postgres, str(self.postgres.sockets)),
+            Part("kafka", "broker", self.kafka, self.kafka.bootstrap_servers),
+            Part("identity", "identity", self.identity, self.identity.issuer),
+            *simulators,
+        ]
+
+    def make_services(self) -> None:
+        """Make the service processes; the passwords of their databases are chosen here on the first start."""
+        for service, name, replica in self.replicas():
+            port = self.options.service_port(service, replica)
+            env = self.service_environment(service) | {f"{service.upper()}_HTTP_PORT": str(port)}
+            argv = [sys.executable, "-m", service]
+            self.services[service].append(WebServer(name, self.log(name), argv, env, folder=project_root(), port=port))
+
+    def service_environment(self, service: str) -> dict[str, str]:
+        """Return the settings of a service, without its port."""
+        settings = {
+            "DATABASE_URL": self.postgres.service_url(service),
+            "KAFKA_BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers,
+            "HTTP_HOST": "127.0.0.1",
+            "AUTH_ISSUER": self.identity.issuer,
+            "AUTH_AUDIENCE": AUDIENCE,
+            "AUTH_JWKS_URL": self.identity.keys_url,
+        }
+        if service == "payment":
+            settings |= {
+                "PSP": "stripe",
+                "PSP_URL": f"http://127.0.0.1:{self.options.port('psp')}",
+                "PSP_API_KEY": self.secrets["psp_api_key"],
+                "PSP_WEBHOOK_SECRET": self.secrets["psp_webhook_secret"],
+            }
+        if service == "notification":
+            settings |= {
+                "PROVIDERS": "real",
+                "SMTP_HOST": "127.0.0.1",
+                "SMTP_PORT": str(self.options.port("smtp")),
+                "SMTP_SENDER": "Waybill <orders@waybill.example>",
+                "SMS_URL": f"http://127.0.0.1:{self.options.port('sms')}",
+            }
+        prefixed = {f"{service.upper()}_{name}": value for name, value in settings.items()}
+        given = self.options.service_env
+        return prefixed | {"PYTHONUNBUFFERED": "1"} | dict(given.get("", {})) | dict(given.get(service, {}))
+
+    def _psp(self) -> WebServer:
+        port = self.options.port("psp")
+        argv = ["psp", "--port", str(port), "--ledger", str(self.data_dir / "simulators" / "psp.sqlite")]
+        env = {
+            "SIMULATOR_WEBHOOK_URL": f"{self.gateway_url}/api/webhooks/psp",
+            "SIMULATOR_WEBHOOK_SECRET": self.secrets["psp_webhook_secret"],
+            "SIMULATOR_API_KEY": self.secrets["psp_api_key"],
+        }
+        return self._simulator("psp", argv, port, env)
+
+    def _mail(self) -> WebServer:
+        port = self.options.port("mail")
+        store = self.data_dir / "simulators" / "mail.jsonl"
+        argv = ["smtp", "--port", str(self.options.port("smtp")), "--http-port", str(port), "--store", str(store)]
+        return self._simulator("mail", argv, port)
+
+    def _sms(self) -> WebServer:
+        port = self.options.port("sms")
+        store = self.data_dir / "simulators" / "sms.jsonl"
+        return self._simulator("sms", ["sms", "--port", str(port), "--store", str(store)], port)
+
+    def _simulator(self, name: str, arguments: list[str], port: int, env: Mapping[str, str] | None = None) -> WebServer:
+        (self.data_dir / "simulators").mkdir(parents=True, exist_ok=True)
+        argv = [sys.executable, "-m", "waybill.simulators", *arguments]
+        return WebServer(name, self.log(name), argv, env or {}, folder=project_root(), port=port, health="/livez")
+
+    def _gateway(self) -> Gateway:
+        upstreams: dict[str, list[str]] = {service: [] for service in SERVICES}
+        for service, _, replica in self.replicas():
+            upstreams[service].append(f"127.0.0.1:{self.options.service_port(service, replica)}")
+        for name in ("psp", "mail", "sms"):
+            upstreams[name] = [f"127.0.0.1:{self.options.port(name)}"]
+        directory = self.data_dir / "gateway"
+        return Gateway(directory, self.options.port("gateway"), upstreams, log_file=self.log("gateway"))
+
+    def ports(self) -> dict[str, int]:
+        """Return every port that is going to be listened on, by the name of its part."""
+        named = {name: self.options.port(name) for name in PORTS}
+        return named | {name: self.options.service_port(service, replica) for service, name, replica in self.replicas()}
+
+
+def check_ports(ports: Mapping[str, int]) -> None:
+    """Raise WaybillError that names the part, the port and who has it when one is taken."""
+    for name, port in ports.items():
+        with socket.socket() as candidate:
+            candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                candidate.bind(("127.0.0.1", port))
+            except OSError as error:
+                raise WaybillError(
+                    f"port {port}, wanted by {name}, is in use{_user_of(port)}: free it, or choose other ports with --port-base"
+                ) from error
+
+
+def _user_of(port: int) -> str:
+    try:
+        for connection in psutil.net_connections("tcp"):
+            if connection.status == psutil.CONN_LISTEN and connection.laddr[1:2] == (port,) and connection.pid:
+                return f" by {psutil.Process(connection.pid).name()} (pid {connection.pid})"
+    except psutil.Error:
+        return ""  # other users' connections are not shown to everyone
+    return ""
+
+
+def _secrets(data_dir: Path) -> dict[str, str]:
+    """Read what the parts of this data directory share in confidence; chosen on the first start."""
+    path = data_dir / "secrets.json"
+    try:
+        found: dict[str, str] = json.loads(path.read_text())
+    except FileNotFoundError:
+        chosen = {"psp_api_key": f"sk_test_{secrets.token_hex(16)}", "psp_webhook_secret": f"whsec_{secrets.token_hex(16)}"}
+        data_dir.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(f".{os.getpid()}")
+        part.touch(mode=0o600)
+        part.write_text(json.dumps(chosen))
+        part.replace(path)
+        return chosen
+    return found
