@@ -17,9 +17,14 @@ from types import ModuleType
 from typing import Any, Final, Protocol
 
 import asyncpg
+import httpx2
 import pytest
+from fastapi import FastAPI
+from joserfc import jwt
+from joserfc.jwk import ECKey
 
 from chassis import batch, migrations
+from chassis.auth import Verifier
 from chassis.batch import Function, Item
 from chassis.database import Database
 from chassis.domain import Cause, Clock, new_id, utc_now
@@ -202,3 +207,51 @@ async def told(database: Database, key: object = None) -> Sequence[Event]:
             None if key is None else str(key),
         )
     return [decode(row["type"], row["payload"].encode()) for row in rows]
+
+
+class Issuer:
+    """An OpenID provider of the test's own: it signs tokens and shows the keys to check them with."""
+
+    url = "https://issuer.test"
+
+    def __init__(self, audience: str = "waybill") -> None:
+        self._audience = audience
+        self._key = ECKey.generate_key("P-256", {"kid": "test", "use": "sig", "alg": "ES256"})
+
+    def token(self, user: str, *roles: str, **claims: Any) -> str:
+        """Sign a token for `user` with `roles`, valid for an hour; `claims` overrule."""
+        now = int(time.time())
+        claims = {
+            "iss": self.url,
+            "aud": [self._audience],
+            "sub": user,
+            "roles": roles,
+            "iat": now,
+            "exp": now + 3600,
+            **claims,
+        }
+        return jwt.encode({"alg": "ES256", "kid": "test"}, claims, self._key)
+
+    def headers(self, user: str, *roles: str, **claims: Any) -> dict[str, str]:
+        """Make the Authorization header of a request by `user` with `roles`."""
+        return {"Authorization": f"Bearer {self.token(user, *roles, **claims)}"}
+
+    def jwks(self) -> dict[str, Any]:
+        """Show the public keys."""
+        return {"keys": [self._key.as_dict(private=False)]}
+
+    def verifier(self) -> Verifier:
+        """Make a verifier that trusts this issuer, without a network."""
+        transport = httpx2.MockTransport(lambda _: httpx2.Response(200, json=self.jwks()))
+        return Verifier(self.url, self._audience, f"{self.url}/jwks", httpx2.AsyncClient(transport=transport))
+
+
+@asynccontextmanager
+async def serving(app: FastAPI, issuer: Issuer) -> AsyncIterator[httpx2.AsyncClient]:
+    """Start a service's app in this process, trusting `issuer`; gives a client of it."""
+    async with app.router.lifespan_context(app):
+        await app.state.verifier.close()
+        app.state.verifier = issuer.verifier()
+        transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://service.test") as client:
+            yield client
