@@ -60,18 +60,18 @@ class FaultSwitch(Generic[Setting]):
         """Return the routes that read, set and reset the mode."""
 
         async def read(_: Request) -> Response:
-            return JSONResponse(self.setting.model_dump())
+            return JSONResponse(self.setting.model_dump(mode="json"))
 
         async def replace(request: Request) -> Response:
             try:
                 self.setting = type(self._normal).model_validate_json(await read_body(request))
             except ValueError as error:
                 return problem(422, "Not a mode", str(error))
-            return JSONResponse(self.setting.model_dump())
+            return JSONResponse(self.setting.model_dump(mode="json"))
 
         async def reset(_: Request) -> Response:
             self.setting = self._normal
-            return JSONResponse(self.setting.model_dump())
+            return JSONResponse(self.setting.model_dump(mode="json"))
 
         return [
             Route(path, read, methods=["GET"]),

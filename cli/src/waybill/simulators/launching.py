@@ -30,7 +30,7 @@ class Simulator:
 
 @contextlib.contextmanager
 def launched(*arguments: str) -> Iterator[Simulator]:
-    """Run ``python -m waybill.simulators ARGUMENTS`` for the length of the block. Raises RuntimeError when it does not start."""
+    """Run ``python -m waybill.simulators ARGUMENTS`` for the length of the block. Raises RuntimeError when it fails."""
     process = subprocess.Popen(
         [sys.executable, "-m", "waybill.simulators", *arguments],
         stdout=subprocess.PIPE,
