@@ -16,7 +16,7 @@ from typing import Final
 
 from waybill.catalogue import seed
 from waybill.embedded import orphans
-from waybill.embedded.server import StartError, last_words
+from waybill.embedded.server import StartError, last_words, turn_over
 from waybill.embedded.state import PartState, Phase, ProcessId, State
 from waybill.embedded.system import SERVICES, Part, System, check_ports
 from waybill.errors import WaybillError
@@ -123,8 +123,9 @@ class Supervisor:
 
     async def _migrate(self, service: str) -> None:
         server = self.system.services[service][0]
-        log = self.system.log("migrations")
+        log = server.log_file
         log.parent.mkdir(parents=True, exist_ok=True)
+        turn_over(log)
         with log.open("ab") as output:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", service, "migrate"),
