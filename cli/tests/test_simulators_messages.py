@@ -16,6 +16,8 @@ import pytest
 from waybill.simulators.launching import launched
 from waybill.simulators.mailbox import Mailbox
 
+HTTP = httpx2.Client(trust_env=False)
+
 
 @pytest.fixture(scope="module")
 def mail_process() -> Iterator[dict[str, str]]:
@@ -26,8 +28,8 @@ def mail_process() -> Iterator[dict[str, str]]:
 @pytest.fixture
 def mail(mail_process: dict[str, str]) -> Iterator[dict[str, str]]:
     yield mail_process
-    httpx2.delete(f"{mail_process['http']}/sim/mail/mode").raise_for_status()
-    httpx2.delete(f"{mail_process['http']}/sim/mail/messages").raise_for_status()
+    HTTP.delete(f"{mail_process['http']}/sim/mail/mode").raise_for_status()
+    HTTP.delete(f"{mail_process['http']}/sim/mail/messages").raise_for_status()
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +41,8 @@ def sms_process() -> Iterator[str]:
 @pytest.fixture
 def sms(sms_process: str) -> Iterator[str]:
     yield sms_process
-    httpx2.delete(f"{sms_process}/sim/sms/mode").raise_for_status()
-    httpx2.delete(f"{sms_process}/sim/sms/messages").raise_for_status()
+    HTTP.delete(f"{sms_process}/sim/sms/mode").raise_for_status()
+    HTTP.delete(f"{sms_process}/sim/sms/messages").raise_for_status()
 
 
 def message(message_id: str, order_id: str = "order-1", to: str = "ada@example.com") -> EmailMessage:
@@ -58,13 +60,13 @@ async def send(mail: dict[str, str], letter: EmailMessage, patience: float = 5.0
 
 
 def mails(mail: dict[str, str], **filters: str | int) -> list[dict[str, Any]]:
-    answer = httpx2.get(f"{mail['http']}/sim/mail/messages", params=filters).raise_for_status()
+    answer = HTTP.get(f"{mail['http']}/sim/mail/messages", params=filters).raise_for_status()
     items: list[dict[str, Any]] = answer.json()["items"]
     return items
 
 
 def set_mode(address: str, kind: str, **setting: Any) -> None:
-    httpx2.put(f"{address}/sim/{kind}/mode", json=setting).raise_for_status()
+    HTTP.put(f"{address}/sim/{kind}/mode", json=setting).raise_for_status()
 
 
 async def test_a_mail_is_read_as_it_was_written(mail: dict[str, str]) -> None:
@@ -85,7 +87,7 @@ async def test_mails_are_counted_by_their_id_and_found_by_recipient_and_order(ma
     assert [item["message_id"] for item in mails(mail, to="ada@")] == ["<a@shop>"]
     assert [item["message_id"] for item in mails(mail, order_id="order-2")] == ["<b@shop>"]
     assert len(mails(mail, limit=1)) == 1
-    totals = httpx2.get(f"{mail['http']}/sim/mail/messages").json()
+    totals = HTTP.get(f"{mail['http']}/sim/mail/messages").json()
     assert (totals["total"], totals["deliveries"]) == (2, 3)
 
 
@@ -123,21 +125,21 @@ async def test_a_mail_server_can_be_down_and_slow(mail: dict[str, str]) -> None:
 async def test_the_page_shows_mails_and_runs_nothing_of_them(mail: dict[str, str]) -> None:
     letter = message("<page@shop>", order_id="<script>alert(2)</script>")
     await send(mail, letter)
-    page = httpx2.get(f"{mail['http']}/sim/mail/")
+    page = HTTP.get(f"{mail['http']}/sim/mail/")
     assert "Bestätigt: Größe 5 ✓" in page.text
     assert "<script>" not in page.text
     assert page.headers["content-security-policy"].startswith("default-src 'none'; style-src 'self'")
     link = page.text.split('<td><a href="')[1].split('"')[0]
-    shown = httpx2.get(f"{mail['http']}{link}")
+    shown = HTTP.get(f"{mail['http']}{link}")
     assert "<script>" not in shown.text
     assert f'<iframe sandbox title="HTML part" src="{link}/html">' in shown.text
-    html = httpx2.get(f"{mail['http']}{link}/html")
+    html = HTTP.get(f"{mail['http']}{link}/html")
     assert "<b>Ada</b>" in html.text
     assert html.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
-    assert httpx2.get(f"{mail['http']}/sim/mail/style.css").headers["content-type"].startswith("text/css")
-    assert httpx2.post(f"{mail['http']}/sim/mail/clear").status_code == 303
-    assert "Nothing here yet" in httpx2.get(f"{mail['http']}/sim/mail/").text
-    assert httpx2.get(f"{mail['http']}{link}").status_code == 404
+    assert HTTP.get(f"{mail['http']}/sim/mail/style.css").headers["content-type"].startswith("text/css")
+    assert HTTP.post(f"{mail['http']}/sim/mail/clear").status_code == 303
+    assert "Nothing here yet" in HTTP.get(f"{mail['http']}/sim/mail/").text
+    assert HTTP.get(f"{mail['http']}{link}").status_code == 404
 
 
 async def test_a_broken_mail_is_taken_in_all_the_same(mail: dict[str, str]) -> None:
@@ -157,39 +159,39 @@ def text(**changes: Any) -> dict[str, Any]:
 
 
 def test_an_sms_is_delivered_once_and_counted(sms: str) -> None:
-    first = httpx2.post(f"{sms}/v1/messages", json=text())
-    again = httpx2.post(f"{sms}/v1/messages", json=text())
+    first = HTTP.post(f"{sms}/v1/messages", json=text())
+    again = HTTP.post(f"{sms}/v1/messages", json=text())
     assert (first.status_code, again.status_code) == (201, 201)
     assert first.json() == again.json()
     assert again.headers["idempotent-replayed"] == "true"
-    assert httpx2.post(f"{sms}/v1/messages", json=text(body="Another text")).status_code == 409
-    (item,) = httpx2.get(f"{sms}/sim/sms/messages", params={"order_id": "order-1"}).json()["items"]
+    assert HTTP.post(f"{sms}/v1/messages", json=text(body="Another text")).status_code == 409
+    (item,) = HTTP.get(f"{sms}/sim/sms/messages", params={"order_id": "order-1"}).json()["items"]
     assert (item["count"], item["to"], item["body"]) == (2, "+491701234567", "Your order is on its way.")
     assert item["id"] == first.json()["id"]
-    assert "+491701234567" in httpx2.get(f"{sms}/sim/sms/").text
+    assert "+491701234567" in HTTP.get(f"{sms}/sim/sms/").text
 
 
 @pytest.mark.parametrize(
     "changes", [{"to": "0170"}, {"body": ""}, {"body": "x" * 1_601}, {"message_id": ""}, {"colour": "red"}]
 )
 def test_a_message_that_is_none_is_refused(sms: str, changes: dict[str, str]) -> None:
-    assert httpx2.post(f"{sms}/v1/messages", json=text(**changes)).status_code == 422
-    assert httpx2.get(f"{sms}/sim/sms/messages").json()["items"] == []
+    assert HTTP.post(f"{sms}/v1/messages", json=text(**changes)).status_code == 422
+    assert HTTP.get(f"{sms}/sim/sms/messages").json()["items"] == []
 
 
 @pytest.mark.parametrize(("mode", "status"), [("reject_temporary", 503), ("reject_permanent", 422), ("down", 503)])
 def test_an_sms_provider_can_refuse(sms: str, mode: str, status: int) -> None:
     set_mode(sms, "sms", mode=mode, remaining=1)
-    assert httpx2.post(f"{sms}/v1/messages", json=text()).status_code == status
-    assert httpx2.get(f"{sms}/sim/sms/messages").json()["items"] == []
-    assert httpx2.post(f"{sms}/v1/messages", json=text()).status_code == 201
+    assert HTTP.post(f"{sms}/v1/messages", json=text()).status_code == status
+    assert HTTP.get(f"{sms}/sim/sms/messages").json()["items"] == []
+    assert HTTP.post(f"{sms}/v1/messages", json=text()).status_code == 201
 
 
 def test_an_sms_can_be_taken_in_without_an_answer(sms: str) -> None:
     set_mode(sms, "sms", mode="accept_then_drop")
     with pytest.raises(httpx2.ReadTimeout):
-        httpx2.post(f"{sms}/v1/messages", json=text(), timeout=0.5)
-    assert [item["count"] for item in httpx2.get(f"{sms}/sim/sms/messages").json()["items"]] == [1]
+        HTTP.post(f"{sms}/v1/messages", json=text(), timeout=0.5)
+    assert [item["count"] for item in HTTP.get(f"{sms}/sim/sms/messages").json()["items"]] == [1]
 
 
 def test_a_mailbox_keeps_every_count_but_only_the_latest_contents(tmp_path: Path) -> None:

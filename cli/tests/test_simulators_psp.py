@@ -25,6 +25,7 @@ from waybill.simulators.psp.parameters import decode, search_condition
 # The Stripe client hands httpx its form in a way that httpx is about to drop.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
 
+HTTP = httpx2.Client(trust_env=False)
 SECRET = "whsec_of_the_test"
 QUICK = {"delay_seconds": 0.2, "hang_seconds": 60}
 
@@ -98,7 +99,7 @@ def process(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Ite
 def psp(process: str, receiver: Receiver) -> Iterator[str]:
     """Give the address of a PSP in its normal mode whose earlier webhooks are out of the way."""
     yield process
-    httpx2.delete(f"{process}/sim/psp/mode").raise_for_status()
+    HTTP.delete(f"{process}/sim/psp/mode").raise_for_status()
     receiver.failures = 0
     while not receiver.received.empty():
         receiver.received.get()
@@ -131,11 +132,11 @@ async def authorise(
 
 
 def set_mode(address: str, **setting: Any) -> None:
-    httpx2.put(f"{address}/sim/psp/mode", json=setting).raise_for_status()
+    HTTP.put(f"{address}/sim/psp/mode", json=setting).raise_for_status()
 
 
 def ledger_of(address: str, order: str) -> dict[str, Any]:
-    items = httpx2.get(f"{address}/sim/psp/ledger", params={"order_id": order}).raise_for_status().json()["items"]
+    items = HTTP.get(f"{address}/sim/psp/ledger", params={"order_id": order}).raise_for_status().json()["items"]
     assert len(items) == 1, f"{len(items)} intents for one order"
     item: dict[str, Any] = items[0]
     return item
@@ -189,12 +190,12 @@ async def test_an_unknown_payment_method_is_refused_and_not_booked(psp: str) -> 
     with pytest.raises(stripe.InvalidRequestError) as refused:
         await authorise(psp, "unknown-token", "tok_nobody_knows")
     assert (refused.value.http_status, refused.value.code, refused.value.param) == (400, "resource_missing", "payment_method")
-    found = httpx2.get(f"{psp}/sim/psp/ledger", params={"order_id": "unknown-token"}).json()
+    found = HTTP.get(f"{psp}/sim/psp/ledger", params={"order_id": "unknown-token"}).json()
     assert found["items"] == []
 
 
 async def test_a_key_is_needed(psp: str) -> None:
-    answer = httpx2.get(f"{psp}/v1/payment_intents/pi_x")
+    answer = HTTP.get(f"{psp}/v1/payment_intents/pi_x")
     assert answer.status_code == 401
     assert answer.json()["error"]["type"] == "invalid_request_error"
 
@@ -360,10 +361,10 @@ async def test_the_decline_mode_declines_good_cards_and_nothing_else(psp: str) -
 
 async def test_a_mode_that_is_none_is_refused_and_changes_nothing(psp: str) -> None:
     set_mode(psp, mode="slow")
-    assert httpx2.put(f"{psp}/sim/psp/mode", json={"mode": "explode"}).status_code == 422
-    assert httpx2.post(f"{psp}/sim/psp/mode", content="{").status_code == 422
-    assert httpx2.get(f"{psp}/sim/psp/mode").json()["mode"] == "slow"
-    assert httpx2.delete(f"{psp}/sim/psp/mode").json()["mode"] == "ok"
+    assert HTTP.put(f"{psp}/sim/psp/mode", json={"mode": "explode"}).status_code == 422
+    assert HTTP.post(f"{psp}/sim/psp/mode", content="{").status_code == 422
+    assert HTTP.get(f"{psp}/sim/psp/mode").json()["mode"] == "slow"
+    assert HTTP.delete(f"{psp}/sim/psp/mode").json()["mode"] == "ok"
 
 
 async def test_webhooks_are_signed_and_tell_every_step(psp: str, receiver: Receiver) -> None:
@@ -464,13 +465,13 @@ async def test_what_does_not_exist_is_not_found(psp: str) -> None:
 
 async def test_the_ledger_adds_up_and_is_read_by_page(psp: str) -> None:
     await authorise(psp, "totals")
-    whole = httpx2.get(f"{psp}/sim/psp/ledger").json()
+    whole = HTTP.get(f"{psp}/sim/psp/ledger").json()
     for name in ("authorised", "open", "captured", "refunded"):
         assert whole["totals"]["EUR"][name] == sum(item[name] for item in whole["items"])
     assert whole["totals"]["EUR"]["intents"] == len(whole["items"])
     pages, cursor = [], "0"
     while cursor is not None:
-        page = httpx2.get(f"{psp}/sim/psp/ledger", params={"limit": 7, "cursor": cursor}).json()
+        page = HTTP.get(f"{psp}/sim/psp/ledger", params={"limit": 7, "cursor": cursor}).json()
         pages += page["items"]
         cursor = page["next_cursor"]
     assert pages == whole["items"]
