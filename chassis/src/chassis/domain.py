@@ -42,6 +42,8 @@ class Cause:
     event_id: UUID | None = None
     correlation_id: str | None = None
     traceparent: str | None = None
+    sequence: int = 0
+    """The event's place among its publisher's facts about the same thing."""
 
 
 class Refusal(Exception):  # noqa: N818 - the field's word for it: the request was understood and refused

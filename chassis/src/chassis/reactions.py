@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
@@ -111,7 +111,7 @@ def read(record: Record, reactions: Reactions, now: datetime) -> Item | None:
         raise UnreadableError("bad-value", detail) from error
     if record.key is None or record.key.decode(errors="replace") != event.key:
         raise UnreadableError("bad-key", "the record's key is not the event's")
-    cause = Cause(envelope.source, now, envelope.event_id, envelope.correlation_id, envelope.traceparent)
+    cause = Cause(envelope.source, now, envelope.event_id, envelope.correlation_id, envelope.traceparent, envelope.sequence)
     return Item(event, reactions.functions[type(event)], cause, event_id=envelope.event_id, event_type=envelope.type)
 
 
@@ -258,4 +258,4 @@ def _continue_trace(item: Item, spans: ExitStack) -> None:
     cause = item.cause
     traceparent = spans.enter_context(continued(item.function.name, cause.traceparent, order_id=cause.correlation_id or ""))
     if traceparent != cause.traceparent:
-        item.cause = Cause(cause.actor, cause.at, cause.event_id, cause.correlation_id, traceparent)
+        item.cause = replace(cause, traceparent=traceparent)

@@ -5,6 +5,7 @@ answers, and from the embedded servers otherwise: the same tests, these fixtures
 """
 
 import asyncio
+import itertools
 import os
 import subprocess
 import tempfile
@@ -31,6 +32,9 @@ from chassis.domain import Cause, Clock, new_id, utc_now
 from contracts import Event, decode
 
 MORNING: Final = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+_sequence = itertools.count(1)
 
 
 class SettableClock:
@@ -187,7 +191,7 @@ async def perform(database: Database, function: Callable[..., Any], *messages: A
 def _item(database: Database, function: Callable[..., Any], message: Any, actor: str) -> Item:
     event_id = new_id() if isinstance(message, Event) else None
     correlation = message.key if isinstance(message, Event) else None
-    why = Cause(actor, database.clock(), event_id, correlation)
+    why = Cause(actor, database.clock(), event_id, correlation, sequence=next(_sequence))
     kind = message.type if isinstance(message, Event) else ""
     return Item(message, Function.of(function), why, event_id=event_id, event_type=kind)
 

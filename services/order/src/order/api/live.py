@@ -1,0 +1,116 @@
+"""Orders as they change: `Prefer: wait` on placing, and a stream of an order's changes.
+
+Both follow `order.events` and then read the row: the topic says that something happened, the database what is true.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from typing import Annotated, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic_core import from_json
+
+from chassis.auth import Caller, Customer, caller
+from chassis.broker import Tail
+from chassis.domain import Refusal
+from chassis.preconditions import etag
+from order.api.views import order_body
+from order.model import Order, Status
+from order.store import OrderQueries
+
+router = APIRouter(prefix="/api/orders", tags=["orders"])
+
+LONGEST_WAIT_SECONDS: Final = 30.0
+LOOK_AGAIN_SECONDS: Final = 15.0
+_WAIT: Final = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,4})")
+
+
+class Wait:
+    """Holds an answer back until an order is decided, for as long as the caller prefers."""
+
+    def __init__(self, request: Request, who: Caller, seconds: float) -> None:
+        self._request = request
+        self._user_id = who.user_id
+        self._seconds = seconds
+
+    async def until_decided(self, reply: Response) -> Response:
+        """Answer with the order's state after the saga, or the state so far when time is up."""
+        tail: Tail | None = self._request.app.state.process.tail
+        if self._seconds <= 0 or reply.status_code != 201 or tail is None:  # noqa: PLR2004 - only a placed order is waited for
+            return reply
+        order_id = UUID(from_json(bytes(reply.body))["order_id"])
+        order = await self._wait(order_id, tail)
+        headers = {name: value for name, value in reply.headers.items() if name not in {"content-length", "etag"}}
+        headers |= {"ETag": etag(order.version), "Preference-Applied": f"wait={int(self._seconds)}"}
+        return Response(order_body(order), reply.status_code, headers)
+
+    async def _wait(self, order_id: UUID, tail: Tail) -> Order:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._seconds
+        async with tail.changes(str(order_id)) as changed:
+            while True:
+                changed.clear()
+                order = await _read(self._request, order_id, self._user_id)
+                left = until - loop.time()
+                if order.status != Status.PENDING or left <= 0:
+                    return order
+                try:
+                    async with asyncio.timeout(left):
+                        await changed.wait()
+                except TimeoutError:
+                    continue
+
+
+class NotLiveError(Refusal):
+    """Changes cannot be followed while the broker is away."""
+
+    slug = "live-updates-unavailable"
+    title = "Live updates are not available right now"
+    status = 503
+
+
+def _tail(request: Request) -> Tail:
+    tail: Tail | None = request.app.state.process.tail
+    if tail is None:
+        raise NotLiveError("Try again in a moment, or read the order instead.", retry_after=2)
+    return tail
+
+
+async def _read(request: Request, order_id: UUID, user_id: str) -> Order:
+    async with request.app.state.database.reading() as session:
+        return await OrderQueries(session).order(order_id, user_id)
+
+
+async def _wait_of(
+    request: Request,
+    who: Annotated[Caller, Depends(caller)],
+    prefer: Annotated[str | None, Header(description="`wait=SECONDS` answers once the order is decided.")] = None,
+) -> Wait:
+    found = _WAIT.search(prefer or "")
+    return Wait(request, who, min(float(found.group(1)), LONGEST_WAIT_SECONDS) if found is not None else 0.0)
+
+
+Waits = Annotated[Wait, Depends(_wait_of)]
+
+
+@router.get("/{order_id}/events", response_class=EventSourceResponse)
+async def stream_order(
+    request: Request, who: Customer, order_id: UUID, tail: Annotated[Tail, Depends(_tail)]
+) -> AsyncIterator[ServerSentEvent]:
+    """Stream the order now and whenever it changes."""
+    seen = 0
+    async with tail.changes(str(order_id)) as changed:
+        while True:
+            changed.clear()
+            order = await _read(request, order_id, who.user_id)
+            if order.version != seen:
+                seen = order.version
+                yield ServerSentEvent(raw_data=order_body(order).decode(), event="order", id=str(order.version))
+            try:
+                async with asyncio.timeout(LOOK_AGAIN_SECONDS):
+                    await changed.wait()
+            except TimeoutError:
+                continue  # facts of other services change the row without a fact of ours

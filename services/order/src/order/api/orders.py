@@ -1,0 +1,253 @@
+"""The customer's orders: place, look, cancel."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Final, Literal, Self
+from uuid import UUID
+
+import phonenumbers
+from fastapi import APIRouter, Request, Response
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from chassis.auth import Customer
+from chassis.batch import Answer
+from chassis.commands import Runs
+from chassis.domain import Cause
+from chassis.pages import Cursor, Limit
+from chassis.preconditions import ExpectedVersion, etag
+from chassis.requests import Clean, RequestModel, Text
+from contracts.order import CancelReason, OrderCancelled, OrderContacts, OrderPlaced
+from contracts.types import Address, Contact, Money, PaymentInstrument
+from order.api.cart import CartItem
+from order.api.live import Waits
+from order.api.views import (
+    HistoryPage,
+    OrderPage,
+    OrderView,
+    TrackingView,
+    history_view,
+    order_body,
+    order_view,
+    shipment_view,
+)
+from order.model import Order, Status
+from order.model.cart import MOST_LINES, lines_of, price_lines
+from order.store import CartStore, OrderFilter, OrderQueries, OrderStore, ProductStore
+
+router = APIRouter(prefix="/api/orders", tags=["orders"])
+
+EMAIL: Final = r"^[^@\s\"<>,;:\\]+@[^@\s\"<>,;:\\]+\.[A-Za-z]{2,}$"
+
+
+class AddressBody(RequestModel):
+    """A postal address; `country` is ISO 3166 alpha-2."""
+
+    name: Text
+    line1: Text
+    line2: Text | None = None
+    city: Text
+    region: Text | None = None
+    postal_code: Annotated[str, StringConstraints(min_length=1, max_length=20), Clean]
+    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+
+
+def _e164(text: str) -> str:
+    """Write a phone number in E.164."""
+    try:
+        number = phonenumbers.parse(text, None)
+    except phonenumbers.NumberParseException:
+        raise ValueError("must be a phone number with its country code, like +4930123456") from None
+    if not phonenumbers.is_possible_number(number):
+        raise ValueError("is not a possible phone number")
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+class ContactBody(RequestModel):
+    """How to reach the customer."""
+
+    email: Annotated[
+        str, StringConstraints(max_length=254, pattern=r"^[^@\s\"<>,;:\\]+@[^@\s\"<>,;:\\]+\.[A-Za-z]{2,}$"), Clean
+    ]
+    phone: Annotated[str, StringConstraints(max_length=30, pattern=r"^\+[0-9 ().-]+$"), AfterValidator(_e164)] | None = None
+    locale: Annotated[str, StringConstraints(max_length=35, pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$")] = "en"
+
+
+class PaymentBody(RequestModel):
+    """How the customer pays: the PSP's token, never a card number."""
+
+    method: Literal["card"]
+    token: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9_-]+$"), Clean]
+
+
+class MoneyBody(RequestModel):
+    """An amount in minor units."""
+
+    amount: Annotated[int, Field(strict=True, ge=0, le=10**12)]
+    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+
+
+class OrderBody(RequestModel):
+    """An order to place: `items`, or the cart where they are absent. Prices are the shop's."""
+
+    items: Annotated[list[CartItem], Field(min_length=1, max_length=MOST_LINES)] | None = None
+    shipping_address: AddressBody
+    billing_address: AddressBody | None = None
+    contact: ContactBody
+    payment: PaymentBody
+    expected_total: MoneyBody | None = None
+
+    @model_validator(mode="after")
+    def _items_are_distinct_enough(self) -> Self:
+        totals: dict[str, int] = {}
+        for item in self.items or ():
+            totals[item.product_id] = totals.get(item.product_id, 0) + item.quantity
+        if any(total > 999 for total in totals.values()):  # noqa: PLR2004 - the same most as in a cart
+            raise ValueError("items: at most 999 of one product")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceOrder:
+    """Place an order of `items`, or of the cart of `cart_of`."""
+
+    user_id: str
+    body: OrderBody
+    currency: str
+    deadline: timedelta
+
+    @property
+    def cart_of(self) -> str | None:
+        """Whose cart is ordered, if one is."""
+        return self.user_id if self.body.items is None else None
+
+    @property
+    def skus(self) -> tuple[str, ...]:
+        """The products that are ordered without a cart."""
+        return tuple(item.product_id for item in self.body.items or ())
+
+
+def place_order(
+    command: PlaceOrder, orders: OrderStore, products: ProductStore, carts: CartStore, cause: Cause
+) -> Answer[OrderPlaced | OrderContacts]:
+    """Place the order at the shop's prices; its stock and money are decided by the saga."""
+    body = command.body
+    if body.items is None:
+        lines = lines_of(carts.get(command.user_id))
+    else:
+        lines = [(item.product_id, item.quantity) for item in body.items]
+    priced = price_lines(lines, products.all, command.currency)
+    shipping = body.shipping_address.model_dump()
+    billing = body.billing_address.model_dump() if body.billing_address is not None else shipping
+    contact = body.contact.model_dump()
+    order, placed = Order.place(
+        user_id=command.user_id,
+        lines=priced,
+        contact=contact,
+        shipping_address=shipping,
+        billing_address=billing,
+        payment_method=body.payment.method,
+        expected_total=Money(**body.expected_total.model_dump()) if body.expected_total is not None else None,
+        deadline=command.deadline,
+        cause=cause,
+    )
+    orders.add(order)
+    if body.items is None:
+        carts.get(command.user_id).clear(cause.at)
+    contacts = OrderContacts(
+        order_id=order.order_id,
+        user_id=order.user_id,
+        contact=Contact.model_construct(**contact),
+        shipping_address=Address.model_construct(**shipping),
+        billing_address=Address.model_construct(**billing),
+        payment=PaymentInstrument(method=body.payment.method, token=body.payment.token),
+    )
+    headers = {"Location": f"/api/orders/{order.order_id}", "ETag": etag(order.version)}
+    return Answer(order_body(order), events=[placed, contacts], status=201, headers=headers)
+
+
+@router.post("", status_code=201, response_model=OrderView)
+async def post_order(request: Request, run: Runs, who: Customer, body: OrderBody, waits: Waits) -> Response:
+    """Place an order; `Prefer: wait=SECONDS` answers once stock and payment are decided."""
+    settings = request.app.state.settings
+    deadline = timedelta(seconds=settings.pending_deadline_seconds)
+    reply = await run(place_order, PlaceOrder(who.user_id, body, settings.currency, deadline))
+    return await waits.until_decided(reply)
+
+
+@router.get("", response_model=OrderPage)
+async def list_orders(
+    request: Request, who: Customer, limit: Limit = 20, cursor: Cursor = None, status: Status | None = None
+) -> Response:
+    """List the customer's orders, newest first."""
+    async with request.app.state.database.reading() as session:
+        narrowed = OrderFilter(user_id=who.user_id, status=status)
+        orders, following = await OrderQueries(session).orders(narrowed, limit, cursor)
+    page = OrderPage(items=[order_view(order) for order in orders], next_cursor=following)
+    return Response(page.model_dump_json(), media_type="application/json")
+
+
+@router.get("/{order_id}", response_model=OrderView)
+async def get_order(request: Request, who: Customer, order_id: UUID) -> Response:
+    """Show one of the customer's orders."""
+    async with request.app.state.database.reading() as session:
+        order = await OrderQueries(session).order(order_id, who.user_id)
+    return Response(order_body(order), headers={"ETag": etag(order.version)}, media_type="application/json")
+
+
+@router.get("/{order_id}/history")
+async def get_history(request: Request, who: Customer, order_id: UUID) -> HistoryPage:
+    """Show what happened to an order."""
+    async with request.app.state.database.reading() as session:
+        queries = OrderQueries(session)
+        await queries.order(order_id, who.user_id)
+        entries = await queries.history(order_id)
+    return HistoryPage(items=[history_view(entry) for entry in entries])
+
+
+@router.get("/{order_id}/tracking")
+async def get_tracking(request: Request, who: Customer, order_id: UUID) -> TrackingView:
+    """Show where the parcels of an order are."""
+    async with request.app.state.database.reading() as session:
+        order = await OrderQueries(session).order(order_id, who.user_id)
+    shipments = [shipment_view(one, order.currency) for one in order.shipments]
+    return TrackingView(order_id=order.order_id, status=order.status, shipments=shipments)
+
+
+class CancelBody(RequestModel):
+    """Why the customer cancels, in their words."""
+
+    notes: Annotated[str, StringConstraints(max_length=500), Clean] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelOrder:
+    """Cancel an order: a customer their own, staff (`user_id` None) any."""
+
+    order_id: UUID
+    user_id: str | None
+    notes: str = ""
+    expected_version: int | None = None
+
+
+def cancel_order(command: CancelOrder, orders: OrderStore, cause: Cause) -> Answer[OrderCancelled]:
+    """Cancel the order, as long as no part of it has left; stock and money come back by the saga."""
+    if command.user_id is None:
+        order, reason = orders.get(command.order_id), CancelReason.STAFF
+    else:
+        order, reason = orders.owned(command.order_id, command.user_id), CancelReason.CUSTOMER
+    order.check_version(command.expected_version)
+    cancelled = order.cancel(reason, cause, command.notes)
+    return Answer(order_body(order), events=[cancelled], headers={"ETag": etag(order.version)})
+
+
+@router.post("/{order_id}/cancel", response_model=OrderView)
+async def post_cancel(
+    run: Runs,
+    who: Customer,
+    order_id: UUID,
+    expected_version: ExpectedVersion,
+    body: CancelBody | None = None,
+) -> Response:
+    """Cancel an order before it ships."""
+    notes = body.notes if body is not None else ""
+    return await run(cancel_order, CancelOrder(order_id, who.user_id, notes, expected_version))

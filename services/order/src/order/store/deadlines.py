@@ -1,0 +1,45 @@
+"""Orders that have waited too long for their saga."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Self
+from uuid import UUID
+
+from chassis.database import Transaction
+from chassis.domain import Cause
+
+LEASE: Final = timedelta(seconds=30)
+
+_CLAIM: Final = """
+UPDATE orders SET deadline_at = $2 WHERE order_id IN (
+    SELECT order_id FROM orders WHERE deadline_at <= $1 ORDER BY deadline_at LIMIT $3 FOR UPDATE SKIP LOCKED
+) RETURNING order_id
+"""
+_NEXT: Final = "SELECT min(deadline_at) AS at FROM orders WHERE deadline_at IS NOT NULL"
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiredOrder:
+    """An order whose deadline has passed."""
+
+    order_id: UUID
+    at: datetime
+
+    @property
+    def cause(self) -> Cause:
+        """Say that nobody but time asked for it."""
+        return Cause(actor="deadline", at=self.at, correlation_id=str(self.order_id))
+
+    @classmethod
+    async def claim(cls, transaction: Transaction, limit: int) -> Sequence[Self]:
+        """Claim orders past their deadline; their cancellation clears it."""
+        rows = await transaction.fetch(_CLAIM, transaction.now, transaction.now + LEASE, limit)
+        return [cls(row["order_id"], transaction.now) for row in rows]
+
+    @classmethod
+    async def next_due(cls, transaction: Transaction) -> datetime | None:
+        """Tell when the next deadline passes."""
+        rows = await transaction.fetch(_NEXT)
+        at: datetime | None = rows[0]["at"]
+        return at

@@ -1,0 +1,21 @@
+"""Counts the sagas that have not come to rest."""
+
+from typing import Final
+
+from chassis.database import Database
+from chassis.telemetry import Metrics
+
+_COUNT: Final = """
+SELECT 'pending' AS state, count(*) AS n FROM orders WHERE order_state = 'pending'
+UNION ALL
+SELECT 'cancelling', count(*) FROM orders WHERE order_state = 'cancelled' AND (released_at IS NULL OR voided_at IS NULL)
+UNION ALL
+SELECT 'capture_failed', count(*) FROM orders WHERE payment_state = 'capture_failed'
+"""
+
+
+async def count_open(database: Database, metrics: Metrics) -> None:
+    """Measure how many orders wait for a decision, for their compensation, or for a person."""
+    async with database.transaction() as transaction:
+        for row in await transaction.fetch(_COUNT):
+            metrics.saga_open.labels(row["state"]).set(row["n"])
