@@ -1,10 +1,11 @@
 """Shows a start, and what runs where: a live table on a terminal, plain lines anywhere else. It draws from the state alone."""
 
+import sys
 import time
 from types import TracebackType
 from typing import Any, Final, Self
 
-from rich.console import Console, Group
+from rich.console import Console, Group, JustifyMethod
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -23,6 +24,12 @@ COLOURS: Final = {
 MEGABYTE: Final = 1024 * 1024
 MINUTE: Final = 60
 HOUR: Final = 3600
+PLAIN_WIDTH: Final = 200
+
+
+def console() -> Console:
+    """Return where to write: as wide as the terminal, or wide enough for anything that is not read on one."""
+    return Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
 
 
 class Progress:
@@ -70,16 +77,18 @@ class Progress:
         self.console.print(f"{time.monotonic() - self._began:5.1f} s  {text}", highlight=False, soft_wrap=True, markup=False)
 
 
-def table(state: State, *, memory: bool = True) -> Table:
+def table(state: State, *, memory: bool = True) -> Group:
     """Draw the parts of a run."""
     grid = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
     for column in ("part", "state", "address", "pid", "up", "restarts", *(["memory"] if memory else [])):
-        grid.add_column(column, justify="right" if column in {"pid", "up", "restarts", "memory"} else "left")
+        justify: JustifyMethod = "right" if column in {"pid", "up", "restarts", "memory"} else "left"
+        grid.add_column(column, justify=justify, no_wrap=True)
+    notes = []
     for part in state.parts.values():
         grid.add_row(*_row(part, memory=memory))
         if part.message:
-            grid.add_row("", Text(part.message, style=COLOURS[part.phase]))
-    return grid
+            notes.append(Text(f"{part.name}: {part.message}", style=COLOURS[part.phase]))
+    return Group(grid, *notes)
 
 
 def _row(part: PartState, *, memory: bool) -> list[Any]:
@@ -119,6 +128,6 @@ Waybill is ready: {gateway}
                 "postal_code": "10117", "country": "DE"}},
               "contact": {{"email": "alice@example.com", "phone": "+4930123456"}},
               "payment": {{"method": "card", "token": "tok_ok"}}}}'
-  mails     {gateway}/sim/mail/messages
+  mails     {gateway}/sim/mail/
   stop      ./waybill down{data_dir_option}
 """

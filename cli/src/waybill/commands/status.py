@@ -5,13 +5,12 @@ import time
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from waybill.embedded.orphans import orphans
 from waybill.embedded.state import PartState, Phase, State, memory_of
 from waybill.errors import WaybillError
 from waybill.options import DataDir, data_dir_of
-from waybill.progress import table
+from waybill.progress import console, table
 
 
 def status(
@@ -28,9 +27,9 @@ def status(
     if as_json:
         typer.echo(json.dumps(document(state, ready=ready), indent=2))
     else:
-        console = Console()
-        console.print(table(state))
-        console.print(_summary(state, ready=ready), highlight=False, soft_wrap=True, markup=False)
+        out = console()
+        out.print(table(state))
+        out.print(_summary(state, ready=ready), highlight=False, soft_wrap=True, markup=False)
     return 0 if ready else 1
 
 

@@ -22,11 +22,12 @@ from waybill.embedded.system import DEFAULT_PORT_BASE, SERVICES, Options, System
 from waybill.errors import WaybillError
 from waybill.options import DataDir, data_dir_of
 from waybill.progress import Progress, next_steps, table
+from waybill.progress import console as plain_or_terminal
 
 POLL_SECONDS: Final = 0.1
 
 
-def up(  # noqa: PLR0917 - typer passes by name
+def up(
     data_dir: DataDir = None,
     port_base: Annotated[int, typer.Option(help="Port of the gateway; all others follow it.")] = DEFAULT_PORT_BASE,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when everything is ready.")] = False,  # noqa: FBT002
@@ -48,7 +49,7 @@ def up(  # noqa: PLR0917 - typer passes by name
         jvm_tier,
         partitions,
     )
-    console = Console()
+    console = plain_or_terminal()
     if detach:
         _detached(options.data_dir, console)
     else:

@@ -9,16 +9,14 @@ import asyncio
 import os
 import shutil
 import signal
-import sys
 import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from waybill.catalogue import seed
 from waybill.embedded import orphans
-from waybill.embedded.server import StartError, last_words, turn_over
+from waybill.embedded.server import Server, StartError, last_words, turn_over
 from waybill.embedded.state import PartState, Phase, ProcessId, State
-from waybill.embedded.system import SERVICES, Part, System, check_ports
+from waybill.embedded.system import Part, System, check_ports
 from waybill.errors import WaybillError
 
 FREE_BYTES_NEEDED: Final = 1024**3
@@ -84,11 +82,10 @@ class Supervisor:
         check_ports(self.system.ports())
         self.system.make_services()
         self._register()
-        await self._together(
-            self._start_services(),
-            self._start_kinds("identity", "simulator", "gateway"),
-        )
-        await self._fill_catalogue()
+        await self._together(self._start_services(), self._start_kinds("identity", "simulator"))
+        if self.system.catalogue_is_due():
+            self._tell("filling the demo catalogue")
+            await self.system.fill_catalogue()
         self.state.ready_at = time.time()
         self._tell("")
 
@@ -113,27 +110,27 @@ class Supervisor:
     async def _start_services(self) -> None:
         """Start the databases and the broker, then the services; a service needs its tables and topics."""
         await self._together(self._prepare_databases(), self._prepare_broker())
-        await self._start_kinds("service")
+        await self._start_kinds("service", "gateway")
 
     async def _prepare_databases(self) -> None:
-        await self._start(self._parts["postgres"])
-        await asyncio.gather(*(self.system.postgres.create_service_database(service) for service in SERVICES))
+        await self._start_kinds("database")
+        await self.system.create_databases()
         self._tell("bringing the databases to the newest version")
-        await self._together(*(self._migrate(service) for service in SERVICES))
+        await self._together(*(self._migrate(name, server) for name, server in self.system.first_replicas()))
 
-    async def _migrate(self, service: str) -> None:
-        server = self.system.services[service][0]
+    async def _migrate(self, service: str, server: Server) -> None:
         log = server.log_file
         log.parent.mkdir(parents=True, exist_ok=True)
         turn_over(log)
+        command = self.system.migration(service)
         with log.open("ab") as output:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", service, "migrate"),
+                *command.argv,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env={**os.environ, **server.command().env},
-                cwd=server.command().folder,
+                env={**os.environ, **command.env},
+                cwd=command.folder,
             )
         try:
             code = await asyncio.wait_for(process.wait(), MIGRATION_DEADLINE)
@@ -142,23 +139,14 @@ class Supervisor:
             await process.wait()
             raise
         if code != 0:
-            raise StartError(
-                f"the database of {service} cannot be brought to the newest version: {last_words(log)} (see {log})"
-            )
+            raise StartError(f"the database of {service} cannot be migrated: {last_words(log)} (see {log})")
 
     async def _prepare_broker(self) -> None:
-        await self._start(self._parts["kafka"])
-        await self.system.kafka.create_topics(partitions=self.system.options.partitions)
+        await self._start_kinds("broker")
+        await self.system.create_topics()
 
     async def _start_kinds(self, *kinds: str) -> None:
         await self._together(*(self._start(part) for part in self._parts.values() if part.kind in kinds))
-
-    async def _fill_catalogue(self) -> None:
-        done = self.system.postgres.directory / "catalogue-seeded"  # lies with the data: who removes them starts anew
-        if not done.exists():
-            self._tell("filling the demo catalogue")
-            await seed(self.system.gateway_url, self.system.identity.issuer)
-            done.touch()
 
     async def _together(self, *steps: Awaitable[None]) -> None:
         """Do steps at the same time; the first failure ends the others and is raised."""
@@ -183,27 +171,26 @@ class Supervisor:
 
     async def _watch(self, part: Part) -> None:
         """Start a part again whenever it dies; gives it up after several quick deaths in a row."""
-        quick_deaths = 0
+        deaths = 0
         while True:
-            code = await part.server.ended()
-            lived = time.time() - part.server.launched_at
-            quick_deaths = quick_deaths + 1 if lived < QUICK_DEATH_SECONDS else 1
-            how = f"ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
-            if quick_deaths > QUICK_DEATHS_ALLOWED:
-                words = last_words(part.server.log_file)
-                self._enter(
-                    part, Phase.FAILED, f"given up after {quick_deaths} quick deaths: {words} (see {part.server.log_file})"
-                )
+            cause = _how_it_ended(await part.server.ended())
+            quick = time.time() - part.server.launched_at < QUICK_DEATH_SECONDS
+            deaths = deaths + 1 if quick else 1
+            while deaths <= QUICK_DEATHS_ALLOWED:
+                self.state.parts[part.name].restarts += 1
+                self._enter(part, Phase.RESTARTING, f"{cause}, starts again")
+                await asyncio.sleep(min(FIRST_PAUSE_SECONDS * 3 ** (deaths - 1), LONGEST_PAUSE_SECONDS))
+                try:
+                    await part.server.start()
+                except (WaybillError, OSError) as error:
+                    cause = str(error)
+                    deaths += 1
+                else:
+                    break
+            else:
+                log = part.server.log_file
+                self._enter(part, Phase.FAILED, f"given up after {deaths} deaths in a row: {last_words(log)} (see {log})")
                 return
-            pause = min(FIRST_PAUSE_SECONDS * 3 ** (quick_deaths - 1), LONGEST_PAUSE_SECONDS)
-            self.state.parts[part.name].restarts += 1
-            self._enter(part, Phase.RESTARTING, f"{how}, starts again")
-            await asyncio.sleep(pause)
-            try:
-                await part.server.start()
-            except (WaybillError, OSError) as error:
-                self._enter(part, Phase.RESTARTING, str(error))
-                continue
             self._enter(part, Phase.READY)
 
     async def _bring_down(self) -> None:
@@ -240,6 +227,10 @@ class Supervisor:
         if self.state.supervisor is not None or self.state.stopping:
             self.state.save()
         self.notify(self.state)
+
+
+def _how_it_ended(code: int) -> str:
+    return f"ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
 
 
 def check_space(system: System, needed: int = FREE_BYTES_NEEDED) -> None:

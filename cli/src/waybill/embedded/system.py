@@ -1,5 +1,6 @@
 """The parts of an embedded Waybill: what they are, on which ports they listen, and what they are told about each other."""
 
+import asyncio
 import json
 import os
 import secrets
@@ -18,7 +19,7 @@ from waybill.embedded.jvm import Tier
 from waybill.embedded.kafka import DEFAULT_PARTITIONS, EmbeddedKafka
 from waybill.embedded.places import project_root
 from waybill.embedded.postgres import EmbeddedPostgres
-from waybill.embedded.server import Server
+from waybill.embedded.server import Command, Server
 from waybill.embedded.web import WebServer
 from waybill.errors import WaybillError
 
@@ -148,6 +149,8 @@ class System:
             "AUTH_AUDIENCE": AUDIENCE,
             "AUTH_JWKS_URL": self.identity.keys_url,
         }
+        if service == "order":
+            settings |= {"GATEWAY_URL": self.gateway_url}
         if service == "payment":
             settings |= {
                 "PSP": "stripe",
@@ -166,6 +169,38 @@ class System:
         prefixed = {f"{service.upper()}_{name}": value for name, value in settings.items()}
         given = self.options.service_env
         return prefixed | {"PYTHONUNBUFFERED": "1"} | dict(given.get("", {})) | dict(given.get(service, {}))
+
+    def first_replicas(self) -> list[tuple[str, Server]]:
+        """List the services with their first process."""
+        return [(name, servers[0]) for name, servers in self.services.items()]
+
+    def migration(self, service: str) -> Command:
+        """Return the command that brings a service's database to the newest version."""
+        return Command([sys.executable, "-m", service, "migrate"], self.service_environment(service), project_root())
+
+    async def create_databases(self) -> None:
+        """Make the database and the role of each service."""
+        await asyncio.gather(*(self.postgres.create_service_database(service) for service in SERVICES))
+
+    async def create_topics(self) -> None:
+        """Make the topics of the contracts."""
+        await self.kafka.create_topics(partitions=self.options.partitions)
+
+    @property
+    def _catalogue_mark(self) -> Path:
+        # Beside the data: who removes them starts with an empty catalogue, and gets the demo again.
+        return self.postgres.directory / "catalogue-filled"
+
+    def catalogue_is_due(self) -> bool:
+        """Tell whether the demo catalogue was never put in."""
+        return not self._catalogue_mark.exists()
+
+    async def fill_catalogue(self) -> None:
+        """Put the demo catalogue in through the gateway."""
+        from waybill.catalogue import seed  # noqa: PLC0415 - only the first start needs it
+
+        await seed(self.gateway_url, self.identity.issuer)
+        self._catalogue_mark.touch()
 
     def _psp(self) -> WebServer:
         port = self.options.port("psp")
