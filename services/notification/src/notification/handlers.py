@@ -1,0 +1,120 @@
+"""Events in: what a customer is told, and the job that tells it.
+
+A reaction only queues a delivery; nothing is sent inside a transaction. The job `deliver` writes the message and hands it to a
+provider, and `note_delivery` notes what came of it: sent, due again later, or given up.
+"""
+
+from typing import Never
+
+from pydantic_core import to_json
+
+from chassis import failpoints
+from chassis.batch import Answer
+from chassis.domain import Cause
+from chassis.jobs import Jobs
+from chassis.reactions import Erased, Reactions
+from contracts.notification import Channel, NotificationFailed, NotificationSent
+from contracts.order import (
+    OrderCancelled,
+    OrderConfirmed,
+    OrderContacts,
+    OrderPlaced,
+    ShipmentDelivered,
+    ShipmentDispatched,
+)
+from notification.gateway import Mailer, PermanentError, TemporaryError, Texter
+from notification.letters import Letters, UnwritableError
+from notification.model import ERASED, DeliveryOutcome, Template, Verdict, queue_all
+from notification.settings import Settings
+from notification.store import ContactStore, DeliveryDue, DeliveryStore, RetryDelivery, order_of
+
+react = Reactions("notification")
+jobs = Jobs("notification")
+
+
+@react.on(OrderContacts)
+def note_contact(event: OrderContacts, contacts: ContactStore, deliveries: DeliveryStore) -> None:
+    """Keep how to reach the customer; what waited for it can go."""
+    deliveries.settle(contacts.note(event))
+
+
+@react.on_erasure(OrderContacts)
+def forget_contact(erased: Erased, contacts: ContactStore, deliveries: DeliveryStore) -> None:
+    """Forget the customer; what waited for the contact ends as failed."""
+    deliveries.settle(contacts.erase(order_of(erased)))
+
+
+@react.on(OrderPlaced)
+def notify_received(event: OrderPlaced, contacts: ContactStore, deliveries: DeliveryStore, cause: Cause) -> None:
+    """Tell the customer that the order came in."""
+    facts = event.model_dump(mode="json", include={"order_date", "items", "total_amount"})
+    deliveries.add(queue_all(contacts.get(event.order_id), Template.RECEIVED, facts, cause))
+
+
+@react.on(OrderConfirmed)
+def notify_confirmed(event: OrderConfirmed, contacts: ContactStore, deliveries: DeliveryStore, cause: Cause) -> None:
+    """Tell the customer that the order will be shipped, and in how many parcels."""
+    facts = {**event.model_dump(mode="json", include={"total_amount"}), "parcels": len(event.shipments)}
+    deliveries.add(queue_all(contacts.get(event.order_id), Template.CONFIRMED, facts, cause))
+
+
+@react.on(OrderCancelled)
+def notify_cancelled(event: OrderCancelled, contacts: ContactStore, deliveries: DeliveryStore, cause: Cause) -> None:
+    """Tell the customer that the order was cancelled, and why."""
+    facts = event.model_dump(mode="json", include={"reason", "total_amount"})
+    deliveries.add(queue_all(contacts.get(event.order_id), Template.CANCELLED, facts, cause))
+
+
+@react.on(ShipmentDispatched)
+def notify_shipped(event: ShipmentDispatched, contacts: ContactStore, deliveries: DeliveryStore, cause: Cause) -> None:
+    """Tell the customer that a parcel is on its way, and how to follow it."""
+    facts = event.model_dump(mode="json", include={"shipment_id", "lines", "amount", "carrier", "tracking_number"})
+    deliveries.add(queue_all(contacts.get(event.order_id), Template.SHIPPED, facts, cause))
+
+
+@react.on(ShipmentDelivered)
+def notify_delivered(event: ShipmentDelivered, contacts: ContactStore, deliveries: DeliveryStore, cause: Cause) -> None:
+    """Tell the customer that a parcel arrived."""
+    facts = event.model_dump(mode="json", include={"shipment_id"})
+    deliveries.add(queue_all(contacts.get(event.order_id), Template.DELIVERED, facts, cause))
+
+
+@jobs.on(DeliveryDue)
+async def deliver(due: DeliveryDue, mailer: Mailer, texter: Texter, letters: Letters, settings: Settings) -> DeliveryOutcome:
+    """Write the message and hand it to the provider."""
+    try:
+        taken = await _send(due, mailer, texter, letters)
+    except TemporaryError as error:
+        later = settings.retry_after(due.attempt_in_round)
+        return DeliveryOutcome(due.delivery_id, due.attempt, Verdict.TEMPORARY, str(error), later)
+    except (PermanentError, UnwritableError) as error:
+        return DeliveryOutcome(due.delivery_id, due.attempt, Verdict.PERMANENT, str(error))
+    return DeliveryOutcome(due.delivery_id, due.attempt, Verdict.ACCEPTED, taken)
+
+
+async def _send(due: DeliveryDue, mailer: Mailer, texter: Texter, letters: Letters) -> str:
+    recipient = due.recipient
+    if recipient is None:
+        raise PermanentError(ERASED)
+    if due.channel is Channel.SMS:
+        if recipient.phone is None:
+            raise PermanentError("the customer withdrew the phone number")
+        return await texter.send(letters.short_message(due, recipient.phone, recipient.locale))
+    taken = await mailer.send(letters.mail(due, recipient))
+    failpoints.reach("after_smtp_250")
+    return taken
+
+
+def retry_delivery(command: RetryDelivery, deliveries: DeliveryStore, cause: Cause) -> Answer[Never]:
+    """Try a delivery again that was given up, and keep who asked for it."""
+    delivery = deliveries.get(command.delivery_id)
+    deliveries.record(delivery.retry(cause))
+    return Answer(to_json({"delivery_id": delivery.delivery_id, "status": delivery.status, "attempts": delivery.attempts}))
+
+
+@jobs.outcome
+def note_delivery(
+    outcome: DeliveryOutcome, deliveries: DeliveryStore, cause: Cause
+) -> NotificationSent | NotificationFailed | None:
+    """Note what became of an attempt to tell the customer."""
+    return deliveries.get(outcome.delivery_id).conclude(outcome, cause)

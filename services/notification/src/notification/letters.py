@@ -1,0 +1,175 @@
+"""What a message says: subject, text and HTML in the customer's language, written from the facts of an event.
+
+Templates live in `templates/<language>/`; a language that is not there falls back along its tag (`de-AT`, `de`) and to English
+at last. HTML is escaped; all templates are compiled when the service starts. A message that cannot be written is a fault of
+ours and is reported by its template and kind of error alone, since the text of an error may hold what the customer wrote.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, Final
+from uuid import UUID
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date
+from babel.numbers import format_currency, get_currency_precision
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template, pass_context, select_autoescape
+from jinja2.runtime import Context
+
+from contracts.notification import Channel
+from notification import model
+from notification.gateway import Mail, ShortMessage
+from notification.store import DeliveryDue, Recipient
+
+FALLBACK: Final = "en"
+REFERENCE_LENGTH: Final = 8
+
+SAMPLE_ORDER: Final = UUID("01929a3b-7c4d-7e5f-8a6b-9c0d1e2f3a4b")
+SAMPLE_NAME: Final = "Kim Miller"
+SAMPLE_FACTS: Final[Mapping[str, Any]] = {
+    "order_date": "2026-03-02T09:00:00Z",
+    "items": [
+        {"product_id": "MUG-BLUE", "quantity": 2, "subtotal": {"amount": 2598, "currency": "EUR"}},
+        {"product_id": "TEA-250", "quantity": 1, "subtotal": {"amount": 990, "currency": "EUR"}},
+    ],
+    "lines": [{"product_id": "MUG-BLUE", "quantity": 2}],
+    "total_amount": {"amount": 3588, "currency": "EUR"},
+    "amount": {"amount": 2598, "currency": "EUR"},
+    "parcels": 2,
+    "reason": "out_of_stock",
+    "carrier": "Parcel Express",
+    "tracking_number": "PX123456789",
+}
+
+
+class UnwritableError(Exception):
+    """The message cannot be written from its facts; the text holds no personal data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A written message; an SMS has neither subject nor HTML."""
+
+    text: str
+    subject: str = ""
+    html: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """The language whose templates are used, and the locale that formats amounts and dates in it."""
+
+    folder: str
+    locale: Locale
+
+
+class Letters:
+    """Writes messages; one instance per process, with all templates compiled."""
+
+    def __init__(self, shop: str) -> None:
+        self._shop = shop
+        environment = _environment()
+        names = environment.list_templates()
+        self.languages = sorted({name.partition("/")[0] for name in names if "/" in name})
+        self._templates = {name: environment.get_template(name) for name in names}
+
+    def mail(self, due: DeliveryDue, recipient: Recipient) -> Mail:
+        """Write the e-mail of a delivery; raises UnwritableError."""
+        written = self.write(due.template, Channel.EMAIL, recipient.locale, due.order_id, due.facts, recipient.name)
+        return Mail(due.delivery_id, due.order_id, recipient.email, written.subject, written.text, written.html)
+
+    def short_message(self, due: DeliveryDue, phone: str, locale: str) -> ShortMessage:
+        """Write the SMS of a delivery; raises UnwritableError."""
+        written = self.write(due.template, Channel.SMS, locale, due.order_id, due.facts)
+        return ShortMessage(due.delivery_id, due.order_id, phone, written.text)
+
+    def write(
+        self, template: model.Template, channel: Channel, tag: str, order_id: UUID, facts: Mapping[str, Any], name: str = ""
+    ) -> Words:
+        """Write what `template` says by `channel` in the language of the BCP 47 `tag`; raises UnwritableError."""
+        language = self.language(tag)
+        values = {
+            **facts,
+            "shop": self._shop,
+            "name": " ".join(name.split()),
+            "order_id": str(order_id),
+            "reference": order_id.hex[-REFERENCE_LENGTH:].upper(),
+            "language": language.folder,
+            "locale": language.locale,
+        }
+        place = f"{language.folder}/{template}"
+        try:
+            return self._short(place, values) if channel is Channel.SMS else self._long(place, values)
+        except Exception as error:  # noqa: BLE001 - whatever a template stumbles over is the same fault to its reader
+            raise UnwritableError(f"{place} cannot be written for {channel}: {type(error).__name__}") from None
+
+    def _long(self, place: str, values: dict[str, Any]) -> Words:
+        plain = self._templates[f"{place}.txt"]
+        subject = " ".join(_block(plain, "subject", values).split())
+        return Words(plain.render(values).strip() + "\n", subject, self._templates[f"{place}.html"].render(values))
+
+    def _short(self, place: str, values: dict[str, Any]) -> Words:
+        # One line, and plain spaces: a no-break space would cost the SMS its compact alphabet.
+        return Words(" ".join(_block(self._templates[f"{place}.txt"], "sms", values).split()))
+
+    def sample(self, template: model.Template, channel: Channel, tag: str) -> Words:
+        """Write a template with made-up facts, for those who look after the templates."""
+        return self.write(template, channel, tag, SAMPLE_ORDER, SAMPLE_FACTS, SAMPLE_NAME)
+
+    def has_words(self, template: model.Template, channel: Channel, language: str) -> bool:
+        """Tell whether there is a text for a template, channel and language."""
+        plain = self._templates.get(f"{language}/{template}.txt")
+        return plain is not None and ("sms" if channel is Channel.SMS else "subject") in plain.blocks
+
+    def language(self, tag: str) -> Language:
+        """Choose the language for a BCP 47 tag: the tag itself, its shorter forms, English."""
+        return _language(tag, tuple(self.languages))
+
+
+@lru_cache(maxsize=1000)
+def _language(tag: str, known: tuple[str, ...]) -> Language:
+    parts = tag.replace("_", "-").split("-")
+    chain = ("-".join(parts[:length]) for length in range(len(parts), 0, -1))
+    folder = next((one for one in chain if one in known), None)
+    if folder is None:
+        return Language(FALLBACK, Locale.parse(FALLBACK))
+    try:
+        return Language(folder, Locale.parse("-".join(parts), sep="-"))
+    except (UnknownLocaleError, ValueError):
+        return Language(folder, Locale.parse(folder, sep="-"))
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("notification"),
+        autoescape=select_autoescape(enabled_extensions=("html",), default=False),
+        undefined=StrictUndefined,
+        trim_blocks=False,
+        auto_reload=False,
+    )
+    environment.filters["money"] = _money
+    environment.filters["date"] = _date
+    return environment
+
+
+def _block(template: Template, name: str, values: dict[str, Any]) -> str:
+    return "".join(template.blocks[name](template.new_context(values)))
+
+
+@pass_context
+def _money(context: Context, money: Mapping[str, Any]) -> str:
+    return _amount(money["amount"], money["currency"], context["locale"])
+
+
+@lru_cache(maxsize=4096)
+def _amount(minor_units: int, currency: str, locale: Locale) -> str:
+    value = Decimal(minor_units).scaleb(-get_currency_precision(currency))
+    return format_currency(value, currency, locale=locale)
+
+
+@pass_context
+def _date(context: Context, moment: str) -> str:
+    return format_date(datetime.fromisoformat(moment), format="long", locale=context["locale"])

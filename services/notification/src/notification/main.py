@@ -1,0 +1,53 @@
+"""Composition root of the notification service."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+
+from chassis.app import Parts, create_app
+from chassis.domain import Clock, utc_now
+from notification.api import router
+from notification.gateway import HttpTexter, Mailer, NoTexter, SmtpMailer, StubProvider, Texter
+from notification.handlers import jobs, react
+from notification.letters import Letters
+from notification.settings import Settings
+from notification.store import measure
+
+
+def create(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
+    """Put the notification service together."""
+
+    @asynccontextmanager
+    async def gateways() -> AsyncIterator[Mapping[type, Any]]:
+        async with AsyncExitStack() as stack:
+            mailer, texter = _providers(settings, stack)
+            yield {Mailer: mailer, Texter: texter, Letters: Letters(settings.shop_name), Settings: settings}
+
+    parts = Parts("notification", "Waybill notification", router, react, jobs, gateways, measure=measure)
+    return create_app(parts, settings, clock=clock)
+
+
+def _providers(settings: Settings, stack: AsyncExitStack) -> tuple[Mailer, Texter]:
+    if settings.providers == "stub":
+        stub = StubProvider()
+        return stub, stub
+    mailer = SmtpMailer(
+        settings.smtp_host,
+        settings.smtp_port,
+        settings.smtp_sender,
+        security=settings.smtp_security,
+        username=settings.smtp_username,
+        password=settings.smtp_password.get_secret_value(),
+        timeout_seconds=settings.send_timeout_seconds,
+        connections=settings.smtp_connections,
+    )
+    stack.push_async_callback(mailer.close)
+    if not settings.sms_url:
+        return mailer, NoTexter()
+    texter = HttpTexter(
+        settings.sms_url, timeout_seconds=settings.send_timeout_seconds, api_key=settings.sms_api_key.get_secret_value()
+    )
+    stack.push_async_callback(texter.close)
+    return mailer, texter

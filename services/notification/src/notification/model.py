@@ -1,0 +1,255 @@
+"""Contacts and deliveries: who is to be told, of what, and how far that has come. Pure: no I/O.
+
+A delivery exists once per order, template, event and channel. It waits while the order's contact is not known yet, is handed to
+a provider by attempts that are counted, and ends as sent, failed or skipped. What a provider has taken is never handed over
+again: a late answer of an earlier attempt ends the delivery whatever happened since. A delivery keeps the facts of its event
+that its text needs and copies nothing personal; those stay with the contact, in one row per order that a tombstone empties.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final, Self
+from uuid import UUID
+
+from sqlalchemy import Column, DateTime
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import registry
+from sqlmodel import Field
+
+from chassis.domain import Aggregate, Cause, NotFoundError, Refusal, new_id
+from contracts.notification import Channel, NotificationFailed, NotificationSent
+from contracts.order import OrderContacts
+
+
+class Table(Aggregate, registry=registry()):
+    """The base of this service's tables."""
+
+
+class Template(StrEnum):
+    """What a message tells."""
+
+    RECEIVED = "received"
+    CONFIRMED = "confirmed"
+    CANCELLED = "cancelled"
+    SHIPPED = "shipped"
+    DELIVERED = "delivered"
+
+
+class Status(StrEnum):
+    """How far a delivery has come."""
+
+    WAITING_FOR_CONTACT = "waiting_for_contact"
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+class ContactState(StrEnum):
+    """What is known of an order's contact."""
+
+    AWAITED = "awaited"
+    KNOWN = "known"
+    ERASED = "erased"
+
+
+BOTH: Final = (Channel.EMAIL, Channel.SMS)
+CHANNELS: Final[Mapping[Template, tuple[Channel, ...]]] = {
+    Template.RECEIVED: (Channel.EMAIL,),
+    Template.CONFIRMED: BOTH,
+    Template.CANCELLED: BOTH,
+    Template.SHIPPED: BOTH,
+    Template.DELIVERED: BOTH,
+}
+"""The channels a template has texts for. By SMS only to those who gave a phone."""
+
+TRANSITIONS: Final[Mapping[Status, frozenset[Status]]] = {
+    Status.WAITING_FOR_CONTACT: frozenset({Status.QUEUED, Status.SKIPPED}),
+    Status.QUEUED: frozenset({Status.SENDING, Status.SENT}),
+    Status.SENDING: frozenset({Status.SENDING, Status.QUEUED, Status.SENT, Status.FAILED}),
+    Status.FAILED: frozenset({Status.QUEUED, Status.SENT}),
+    Status.SENT: frozenset(),
+    Status.SKIPPED: frozenset(),
+}
+"""Queued or failed to sent: the answer of an attempt that was given up came after all. Sending again: its lease ran out."""
+
+ERASED: Final = "erased"
+"""The reason of a delivery that ends because the customer's data are gone."""
+
+
+class DeliveryUnknownError(NotFoundError):
+    """There is no such delivery."""
+
+
+class NotFailedError(Refusal):
+    """Only a delivery that was given up can be tried again."""
+
+    slug = "delivery-not-failed"
+    title = "The delivery has not failed"
+
+
+class Contact(Table, table=True):
+    """How to reach the customer of an order; the row is there from the first message about the order."""
+
+    __tablename__ = "contact"
+
+    order_id: UUID = Field(primary_key=True)
+    state: ContactState = ContactState.AWAITED
+    email: str | None = None
+    phone: str | None = None
+    locale: str | None = None
+    name: str | None = None
+
+    def note(self, event: OrderContacts) -> bool:
+        """Keep what the customer gave; tells whether that changed anything. What was erased stays erased."""
+        given = (event.contact.email, event.contact.phone, event.contact.locale, event.shipping_address.name)
+        if self.state == ContactState.ERASED or (self.email, self.phone, self.locale, self.name) == given:
+            return False
+        self.state = ContactState.KNOWN
+        self.email, self.phone, self.locale, self.name = given
+        return True
+
+    def erase(self) -> bool:
+        """Forget the customer; tells whether there was anything to forget."""
+        if self.state == ContactState.ERASED:
+            return False
+        self.state = ContactState.ERASED
+        self.email = self.phone = self.locale = self.name = None
+        return True
+
+    def may_take(self, channel: Channel) -> bool:
+        """Tell whether a message by `channel` can come to pass: SMS needs a phone, or that we do not know yet."""
+        return channel is Channel.EMAIL or self.phone is not None or self.state == ContactState.AWAITED
+
+
+class Verdict(StrEnum):
+    """What an attempt came to."""
+
+    ACCEPTED = "accepted"
+    TEMPORARY = "temporary"
+    PERMANENT = "permanent"
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryOutcome:
+    """What became of one attempt.
+
+    `detail` is the provider's id of the message, or the reason without personal data; `retry_after` is None on the last
+    attempt.
+    """
+
+    delivery_id: UUID
+    attempt: int
+    verdict: Verdict
+    detail: str
+    retry_after: timedelta | None = None
+
+
+class Delivery(Table, table=True):
+    """One message to one customer by one channel about one event."""
+
+    __tablename__ = "delivery"
+
+    delivery_id: UUID = Field(primary_key=True)
+    order_id: UUID = Field(foreign_key="contact.order_id")
+    template: Template
+    event_id: UUID
+    channel: Channel
+    status: Status
+    facts: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    created_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    due_at: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
+    attempts: int = 0
+    earlier_attempts: int = 0
+    """Attempts before the last request to try again; the schedule of attempts begins anew after them."""
+    sent_at: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
+    provider_message_id: str | None = None
+    last_error: str | None = None
+    traceparent: str | None = None
+
+    @classmethod
+    def queue(cls, contact: Contact, template: Template, channel: Channel, facts: dict[str, Any], cause: Cause) -> Self:
+        """Leave a message to be sent at once, or as soon as the contact is known; the cause must be an event."""
+        if cause.event_id is None:
+            raise ValueError("a notification tells of an event")
+        awaited = contact.state == ContactState.AWAITED
+        return cls(
+            delivery_id=new_id(),
+            order_id=contact.order_id,
+            template=template,
+            event_id=cause.event_id,
+            channel=channel,
+            status=Status.WAITING_FOR_CONTACT if awaited else Status.QUEUED,
+            facts=facts,
+            created_at=cause.at,
+            due_at=None if awaited else cause.at,
+            traceparent=cause.traceparent,
+        )
+
+    def contact_settled(self, contact: Contact, at: datetime) -> None:
+        """Stop waiting: the contact came, or was erased; a message the customer cannot take is skipped."""
+        if self.status != Status.WAITING_FOR_CONTACT or contact.state == ContactState.AWAITED:
+            return
+        if contact.may_take(self.channel):
+            self.status, self.due_at = Status.QUEUED, at
+        else:
+            self.status = Status.SKIPPED
+
+    def conclude(self, outcome: DeliveryOutcome, cause: Cause) -> NotificationSent | NotificationFailed | None:
+        """Note what became of an attempt: sent, due again later, or given up.
+
+        A success counts whenever it comes; a failure only while its attempt is the latest, since a later one decides.
+        """
+        if self.status == Status.SENT:
+            return None
+        if outcome.verdict is Verdict.ACCEPTED:
+            self.status, self.sent_at, self.due_at = Status.SENT, cause.at, None
+            self.provider_message_id, self.last_error = outcome.detail, None
+            return NotificationSent(**self._address())
+        if self.status != Status.SENDING or outcome.attempt != self.attempts:
+            return None
+        self.last_error = outcome.detail
+        if outcome.verdict is Verdict.TEMPORARY and outcome.retry_after is not None:
+            self.status, self.due_at = Status.QUEUED, cause.at + outcome.retry_after
+            return None
+        self.status, self.due_at = Status.FAILED, None
+        return NotificationFailed(**self._address(), reason=outcome.detail)
+
+    def retry(self, cause: Cause) -> "RetryRequested":
+        """Try a failed delivery again, with all attempts anew; raises NotFailedError. Answers the record of who asked."""
+        if self.status != Status.FAILED:
+            raise NotFailedError(
+                f"The delivery is {self.status}; only a failed one can be tried again.", status_now=self.status
+            )
+        record = RetryRequested(self.delivery_id, cause.actor, cause.at, self.attempts, self.last_error or "")
+        self.status, self.due_at, self.earlier_attempts = Status.QUEUED, cause.at, self.attempts
+        return record
+
+    def _address(self) -> dict[str, Any]:
+        return {
+            "order_id": self.order_id,
+            "delivery_id": self.delivery_id,
+            "template": self.template,
+            "channel": self.channel,
+            "about": self.event_id,
+        }
+
+
+def queue_all(contact: Contact, template: Template, facts: dict[str, Any], cause: Cause) -> list[Delivery]:
+    """Queue a message by every channel that its template has texts for and the customer can take."""
+    channels = (channel for channel in CHANNELS[template] if contact.may_take(channel))
+    return [Delivery.queue(contact, template, channel, facts, cause) for channel in channels]
+
+
+@dataclass(frozen=True, slots=True)
+class RetryRequested:
+    """A member of staff had a failed delivery tried again: who, when, after how many attempts and which error."""
+
+    delivery_id: UUID
+    actor: str
+    at: datetime
+    attempts: int
+    error: str
