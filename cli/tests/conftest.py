@@ -1,0 +1,33 @@
+"""What tests of the CLI share."""
+
+import random
+import socket
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    """Name a data directory of one test."""
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def port_base() -> int:
+    """Name the first of a run of free ports, below those that the system gives to outgoing connections."""
+    for _ in range(100):
+        base = random.randrange(20000, 32000, 50)  # noqa: S311 - no secret
+        if all(_free(base + offset) for offset in range(50)):
+            return base
+    raise AssertionError("there are no 50 free ports in a row")
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as candidate:
+        candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            candidate.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
