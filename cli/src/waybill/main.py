@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "status": ("status", "status"),
     "logs": ("logs", "logs"),
     "token": ("token", "token"),
+    "test": ("test", "run_checks"),
 }
 
 

@@ -1,0 +1,131 @@
+"""Tells how a run of the checks goes and how it ended: live on a terminal, line by line anywhere else.
+
+The last line of a run is pytest's own summary, unchanged, so that programs which look for it find it.
+"""
+
+import time
+from types import TracebackType
+from typing import Any, Final, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from waybill.checks.running import Result
+from waybill.checks.steps import Step
+
+LINES_OF_A_FAILURE: Final = 400
+PLAIN_PAUSE_SECONDS: Final = 15.0
+FAILURES: Final = ("= FAILURES =", "= ERRORS =", "short test summary info")
+
+
+class Telling:
+    """Follows the steps of a run; use as a context."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._began = time.monotonic()
+        self._told_at = self._began
+        self._tasks: dict[str, TaskID] = {}
+        self._total = 0
+        self._ended: set[str] = set()
+        self._failed: set[str] = set()
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description:16}"),
+            BarColumn(24),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[now]}"),
+        )
+        self._progress = Progress(*columns, console=console, transient=True) if console.is_terminal else None
+
+    def __enter__(self) -> Self:
+        if self._progress is not None:
+            self._progress.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+    def begins(self, step: Step) -> None:
+        """Show that a step runs."""
+        if self._progress is not None:
+            self._tasks[step.name] = self._progress.add_task(step.name, total=None, now="")
+
+    def ends(self, result: Result) -> None:
+        """Show how a step ended."""
+        word = "passed" if result.passed else "FAILED"
+        if self._progress is not None:
+            self._progress.update(self._tasks[result.step.name], total=1, completed=1, now=word)
+            self._progress.stop_task(self._tasks[result.step.name])
+        else:
+            self._line(f"{result.step.name} {word} after {result.seconds:.1f} s")
+
+    def hears(self, fact: dict[str, Any]) -> None:
+        """Show what the tests tell of themselves."""
+        self._total = fact.get("total", self._total)
+        if (ended := fact.get("ended")) is not None:
+            self._ended.add(ended)
+            if fact["outcome"] == "failed" and ended not in self._failed:
+                self._failed.add(ended)
+                self._line(f"FAILED {ended}")
+        if self._progress is not None:
+            failed = f", {len(self._failed)} failed" if self._failed else ""
+            now = f"{len(self._ended)} of {self._total}{failed}  {fact.get('test', '')[-70:]}"
+            self._progress.update(self._tasks["tests"], total=self._total, completed=len(self._ended), now=now)
+        elif time.monotonic() - self._told_at > PLAIN_PAUSE_SECONDS:
+            self._line(f"tests: {len(self._ended)} of {self._total}, {len(self._failed)} failed; now {fact.get('test', '')}")
+
+    def _line(self, text: str) -> None:
+        self._told_at = time.monotonic()
+        self.console.print(f"{self._told_at - self._began:5.1f} s  {text}", highlight=False, soft_wrap=True, markup=False)
+
+
+def show_failures(console: Console, results: list[Result]) -> None:
+    """Print what the failed steps said, plainly, and where all of it is."""
+    for result in results:
+        if not result.passed:
+            console.print(Text(f"--- {result.step.name} failed ---", style="bold red"))
+            for line in telling_lines(result):
+                console.out(line, highlight=False)
+            console.out(f"(all of it: {result.log})", highlight=False)
+
+
+def telling_lines(result: Result) -> list[str]:
+    """Choose the lines of a failed step that tell why: pytest's report where there is one, the last ones otherwise."""
+    lines = result.output
+    start = next((at for at, line in enumerate(lines) if line.startswith("=") and any(mark in line for mark in FAILURES)), 0)
+    return lines[start:][-LINES_OF_A_FAILURE:] or ["(it said nothing)"]
+
+
+def show_summary(console: Console, results: list[Result]) -> None:
+    """Print one line for each step."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("step", no_wrap=True)
+    table.add_column("seconds", justify="right")
+    table.add_column("result", no_wrap=True)
+    for result in results:
+        passed = Text("passed", style="green") if result.passed else Text("FAILED", style="bold red")
+        table.add_row(result.step.name, f"{result.seconds:.1f}", passed)
+    console.print(table)
+
+
+def document(results: list[Result], seconds: float) -> dict[str, Any]:
+    """Return the outcome for programs: times in seconds."""
+    return {
+        "passed": all(result.passed for result in results),
+        "seconds": round(seconds, 1),
+        "summary": next((result.summary for result in results if result.summary), ""),
+        "steps": [
+            {
+                "name": result.step.name,
+                "passed": result.passed,
+                "seconds": round(result.seconds, 1),
+                "exit_code": result.exit_code,
+                "log": str(result.log),
+            }
+            for result in results
+        ],
+    }

@@ -1,0 +1,75 @@
+"""`waybill test`: every check of the project, in one command."""
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+
+from waybill.checks.running import Result, run
+from waybill.checks.steps import Step, absolute, pytest_step, static_steps
+from waybill.checks.telling import Telling, document, show_failures, show_summary
+from waybill.embedded.places import project_root
+from waybill.progress import console as plain_or_terminal
+
+RUNS_KEPT: Final = 10
+
+
+def run_checks(
+    paths: Annotated[list[str] | None, typer.Argument(help="Files or folders of tests (default: all).")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Without the tests that start all of Waybill.")] = False,  # noqa: FBT002
+    select: Annotated[str | None, typer.Option("-k", help="Only tests whose names match, as pytest reads it.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,  # noqa: FBT002
+) -> int:
+    """Run all checks: lint, format, types, imports, generated files, tests; exit code 1 when one fails."""
+    tests = pytest_step(absolute(paths or [], Path.cwd()), quick=quick, select=select)
+    root = project_root()
+    console = Console(stderr=True) if as_json else plain_or_terminal()
+    began = time.monotonic()
+    results = asyncio.run(_run_all(static_steps(root), tests, root, console))
+    if as_json:
+        typer.echo(json.dumps(document(results, time.monotonic() - began), indent=2))
+    else:
+        show_failures(console, results)
+        show_summary(console, results)
+        console.out(results[-1].summary or "the tests ended without a summary", highlight=False)
+    return 0 if all(result.passed for result in results) else 1
+
+
+async def _run_all(static: Sequence[Step], tests: Step, root: Path, console: Console) -> list[Result]:
+    """Run the static checks beside each other, as many as there are processors, and then the tests."""
+    logs = _folder_for_logs(root / ".waybill" / "test")
+    turn = asyncio.Semaphore(os.cpu_count() or 1)
+    me = asyncio.current_task()
+    if me is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, me.cancel)
+    with Telling(console) as telling:
+
+        async def check(step: Step) -> Result:
+            async with turn:
+                telling.begins(step)
+                result = await run(step, root, logs)
+                telling.ends(result)
+                return result
+
+        results = list(await asyncio.gather(*(check(step) for step in static)))
+        telling.begins(tests)
+        tested = await run(tests, root, logs, telling.hears)
+        telling.ends(tested)
+    return [*results, tested]
+
+
+def _folder_for_logs(place: Path) -> Path:
+    """Make a folder of this run's own, since several may run in one checkout; those of the last few runs are kept."""
+    logs = place / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+    logs.mkdir(parents=True)
+    for old in sorted(place.iterdir())[:-RUNS_KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
+    return logs
