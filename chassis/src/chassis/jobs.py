@@ -127,14 +127,21 @@ class Workers:
         while True:
             try:
                 async with self._database.pool.acquire() as connection:
-                    await connection.add_listener(DUE_CHANNEL, lambda *call: self.wake(call[3]))
+                    await connection.add_listener(DUE_CHANNEL, self._heard)
                     await connection.execute("SELECT 1")
                     gone = asyncio.Event()
                     connection.add_termination_listener(_setting(gone))
-                    await gone.wait()
+                    try:
+                        await gone.wait()
+                    finally:
+                        if not connection.is_closed():
+                            await connection.remove_listener(DUE_CHANNEL, self._heard)
             except Exception as error:  # noqa: BLE001 - the database is away: due rows are found by the regular look meanwhile
                 log.warning("listening_failed", error=type(error).__name__)
             await asyncio.sleep(RETRY_SECONDS)
+
+    def _heard(self, *call: Any) -> None:
+        self.wake(call[3])
 
     def wake(self, job: str) -> None:
         """Look at the due rows of a job now; a process without workers leaves it to those that have them."""

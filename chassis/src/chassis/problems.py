@@ -74,7 +74,7 @@ def _invalid(_: Request, error: Exception) -> Response:
 def _field_error(error: Any) -> dict[str, str]:
     """Name the field at fault as a client wrote it, and never repeat its value: it may be confidential."""
     where = [str(part) for part in error["loc"] if part not in {"body", "query", "path", "header"}]
-    return {"field": ".".join(where) or str(error["loc"][0]), "message": error["msg"]}
+    return {"field": ".".join(where) or str(error["loc"][0]), "message": error["msg"].removeprefix("Value error, ")}
 
 
 def _http(_: Request, error: Exception) -> Response:
