@@ -203,9 +203,9 @@ class Delivery(Table, table=True):
 
         A success counts whenever it comes; a failure only while its attempt is the latest, since a later one decides.
         """
-        if self.status == Status.SENT:
-            return None
         if outcome.verdict is Verdict.ACCEPTED:
+            if Status.SENT not in TRANSITIONS[self.status]:
+                return None
             self.status, self.sent_at, self.due_at = Status.SENT, cause.at, None
             self.provider_message_id, self.last_error = outcome.detail, None
             return NotificationSent(**self._address())

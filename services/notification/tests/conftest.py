@@ -1,0 +1,186 @@
+"""A database of the notification service, its job driven by hand, and a customer's story told as events."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+import notification
+from chassis import batch
+from chassis.batch import Function, Item
+from chassis.database import Database
+from chassis.domain import Cause, new_id
+from chassis.testing import PostgresServer, SettableClock, perform, service_database
+from contracts import Event
+from contracts.order import (
+    CancelReason,
+    OrderCancelled,
+    OrderConfirmed,
+    OrderContacts,
+    OrderPlaced,
+    PlannedShipment,
+    ShipmentDelivered,
+    ShipmentDispatched,
+)
+from contracts.types import Address, Contact, Destination, Line, Money, OrderLine, PaymentInstrument
+from notification.gateway import Mailer, StubProvider, Texter
+from notification.handlers import deliver, note_contact, note_delivery
+from notification.letters import Letters
+from notification.settings import Settings
+from notification.store import DeliveryDue
+
+EMAIL = "ada.canary@example.com"
+PHONE = "+4915112345678"
+NAME = "Ada Canary"
+
+
+def euros(amount: int) -> Money:
+    """Make an amount of EUR cents."""
+    return Money(amount=amount, currency="EUR")
+
+
+@dataclass
+class Story:
+    """The events of one order, for a customer whose details are canaries."""
+
+    order_id: UUID = field(default_factory=new_id)
+    shipment_id: UUID = field(default_factory=new_id)
+    email: str = EMAIL
+    phone: str | None = PHONE
+    locale: str = "en"
+
+    @property
+    def contacts(self) -> OrderContacts:
+        address = Address(name=NAME, line1="Canary Street 7", city="Berlin", postal_code="10115", country="DE")
+        return OrderContacts(
+            order_id=self.order_id,
+            user_id="ada",
+            contact=Contact(email=self.email, phone=self.phone, locale=self.locale),
+            shipping_address=address,
+            billing_address=address,
+            payment=PaymentInstrument(method="card", token="tok_ok"),
+        )
+
+    @property
+    def placed(self) -> OrderPlaced:
+        line = OrderLine(item_id=new_id(), product_id="MUG", quantity=2, price=euros(999), subtotal=euros(1998))
+        return OrderPlaced(
+            order_id=self.order_id,
+            user_id="ada",
+            order_date=datetime(2026, 3, 2, 9, 0, tzinfo=UTC),
+            items=[line],
+            total_amount=euros(1998),
+            destination=Destination(country="DE"),
+        )
+
+    @property
+    def confirmed(self) -> OrderConfirmed:
+        shipment = PlannedShipment(shipment_id=self.shipment_id, warehouse_id="BER", lines=[Line(product_id="MUG", quantity=2)])
+        return OrderConfirmed(order_id=self.order_id, user_id="ada", total_amount=euros(1998), shipments=[shipment])
+
+    @property
+    def cancelled(self) -> OrderCancelled:
+        return OrderCancelled(order_id=self.order_id, user_id="ada", reason=CancelReason.OUT_OF_STOCK, total_amount=euros(1998))
+
+    @property
+    def dispatched(self) -> ShipmentDispatched:
+        return ShipmentDispatched(
+            order_id=self.order_id,
+            user_id="ada",
+            shipment_id=self.shipment_id,
+            warehouse_id="BER",
+            lines=[Line(product_id="MUG", quantity=2)],
+            amount=euros(1998),
+            carrier="Parcel Express",
+            tracking_number="PX1",
+        )
+
+    @property
+    def delivered(self) -> ShipmentDelivered:
+        return ShipmentDelivered(order_id=self.order_id, user_id="ada", shipment_id=self.shipment_id)
+
+
+@dataclass
+class Desk:
+    """The service without its process: its database, and one round of its job at a time."""
+
+    database: Database
+    clock: SettableClock
+    settings: Settings
+    letters: Letters = field(default_factory=lambda: Letters("Waybill"))
+
+    async def rows(self, order_id: UUID | None = None) -> list[Mapping[str, Any]]:
+        """Read the deliveries of an order, or all, oldest first."""
+        async with self.database.transaction() as transaction:
+            return await transaction.fetch(
+                "SELECT * FROM delivery WHERE $1::uuid IS NULL OR order_id = $1 ORDER BY delivery_id", order_id
+            )
+
+    async def statuses(self, order_id: UUID) -> dict[tuple[str, str], str]:
+        """Tell the status of each delivery of an order by template and channel."""
+        return {(row["template"], row["channel"]): row["status"] for row in await self.rows(order_id)}
+
+    async def claim(self) -> list[DeliveryDue]:
+        """Claim what is due now."""
+        async with self.database.transaction() as transaction:
+            return list(await DeliveryDue.claim(transaction, 100))
+
+    async def round(self, mailer: Mailer, texter: Texter) -> int:
+        """Send what is due now and note what came of it; answers how many were due."""
+        due = await self.claim()
+        outcomes = [await deliver(one, mailer, texter, self.letters, self.settings) for one in due]
+        if outcomes:
+            await perform(self.database, note_delivery, *outcomes)
+        return len(due)
+
+    async def hear(self, *pairs: tuple[Callable[..., Any], Event]) -> None:
+        """Have events handled in one batch, each by its function."""
+        items = []
+        for function, event in pairs:
+            why = Cause("order", self.clock(), new_id(), event.key)
+            items.append(Item(event, Function.of(function), why, event_id=why.event_id, event_type=event.type))
+        await batch.run(self.database, items)
+
+    async def know(self, *stories: Story) -> None:
+        """Tell the service the contacts of orders."""
+        await perform(self.database, note_contact, *(story.contacts for story in stories))
+
+
+@asynccontextmanager
+async def _desk(postgres: PostgresServer) -> AsyncIterator[Desk]:
+    clock = SettableClock()
+    async with service_database(postgres, notification, clock) as database:
+        settings = Settings(
+            database_url="postgresql://none",
+            kafka_bootstrap_servers="127.0.0.1:1",
+            auth_issuer="https://issuer.test",
+            auth_jwks_url="https://issuer.test/jwks",
+            max_attempts=3,
+            retry_schedule_seconds=(1, 10),
+        )
+        yield Desk(database, clock, settings)
+
+
+@pytest.fixture
+async def desk(postgres: PostgresServer) -> AsyncIterator[Desk]:
+    async with _desk(postgres) as desk:
+        yield desk
+
+
+@pytest.fixture
+def story() -> Story:
+    return Story()
+
+
+@pytest.fixture
+def stories() -> type[Story]:
+    return Story
+
+
+@pytest.fixture
+def stub() -> StubProvider:
+    return StubProvider()

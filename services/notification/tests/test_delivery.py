@@ -1,0 +1,248 @@
+"""The job: sent once known as sent, retried while the provider says not now, given up in the end."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from chassis.domain import new_id
+from chassis.testing import perform, told
+from contracts.notification import Channel, NotificationFailed, NotificationSent
+from notification.gateway import PermanentError, StubProvider, TemporaryError
+from notification.handlers import deliver, note_delivery, notify_confirmed, notify_received, notify_shipped, retry_delivery
+from notification.model import DeliveryOutcome, DeliveryUnknownError, NotFailedError, Verdict
+from notification.store import LEASE, DeliveryDue, RetryDelivery
+
+pytestmark = pytest.mark.database
+
+
+class Recording:
+    """A provider that writes down every attempt, and answers as told."""
+
+    def __init__(self, *answers: Exception | None) -> None:
+        self.answers = list(answers)
+        self.attempts: list[Any] = []
+
+    async def send(self, message: Any) -> str:
+        self.attempts.append(message)
+        answer = self.answers.pop(0) if self.answers else None
+        if answer is not None:
+            raise answer
+        return "provider-1"
+
+
+@pytest.fixture
+async def queued(desk: Any, story: Any) -> Any:
+    """Make an order whose customer is to get one e-mail."""
+    await desk.know(story)
+    await perform(desk.database, notify_received, story.placed)
+    return story
+
+
+async def row(desk: Any) -> dict[str, Any]:
+    [one] = await desk.rows()
+    return dict(one)
+
+
+async def test_a_message_is_sent_and_told(desk: Any, queued: Any) -> None:
+    mailer = Recording()
+    assert await desk.round(mailer, mailer) == 1
+    sent = await row(desk)
+    assert (sent["status"], sent["attempts"], sent["provider_message_id"]) == ("sent", 1, "provider-1")
+    assert (sent["sent_at"], sent["due_at"]) == (desk.clock(), None)
+    [event] = await told(desk.database, queued.order_id)
+    assert event == NotificationSent(
+        order_id=queued.order_id,
+        delivery_id=sent["delivery_id"],
+        template="received",
+        channel=Channel.EMAIL,
+        about=sent["event_id"],
+    )
+    [mail] = mailer.attempts
+    assert (mail.to, mail.delivery_id, mail.order_id) == (queued.email, sent["delivery_id"], queued.order_id)
+    assert await desk.round(mailer, mailer) == 0
+
+
+async def test_sms_goes_to_the_phone_in_the_customers_language(desk: Any, stories: Any) -> None:
+    story = stories(locale="de-AT")
+    await desk.know(story)
+    await perform(desk.database, notify_confirmed, story.confirmed)
+    mailer, texter = Recording(), Recording()
+    await desk.round(mailer, texter)
+    [message] = texter.attempts
+    assert message.to == story.phone
+    assert "ist bestätigt" in message.body
+
+
+async def test_not_now_is_tried_again_by_the_schedule_and_then_given_up(desk: Any, queued: Any) -> None:
+    mailer = Recording(*(TemporaryError("busy") for _ in range(3)))
+    waits = []
+    for _ in range(3):
+        assert await desk.round(mailer, mailer) == 1
+        due_at = (await row(desk))["due_at"]
+        waits.append(None if due_at is None else (due_at - desk.clock()).total_seconds())
+        assert await desk.round(mailer, mailer) == 0
+        desk.clock.forward(seconds=waits[-1] or 0)
+    assert waits == [1, 10, None]
+    failed = await row(desk)
+    assert (failed["status"], failed["attempts"], failed["last_error"]) == ("failed", 3, "busy")
+    [event] = await told(desk.database, queued.order_id)
+    assert isinstance(event, NotificationFailed)
+    assert event.reason == "busy"
+    assert len({mail.delivery_id for mail in mailer.attempts}) == 1
+
+
+async def test_never_is_given_up_at_once(desk: Any, queued: Any) -> None:
+    mailer = Recording(PermanentError("no such mailbox"))
+    await desk.round(mailer, mailer)
+    assert (await row(desk))["status"] == "failed"
+    [event] = await told(desk.database, queued.order_id)
+    assert isinstance(event, NotificationFailed)
+
+
+@pytest.mark.usefixtures("queued")
+async def test_after_an_unknown_outcome_the_same_message_goes_again(desk: Any) -> None:
+    mailer = Recording(TemporaryError("the mail server did not answer in time"))
+    await desk.round(mailer, mailer)
+    desk.clock.forward(seconds=1)
+    await desk.round(mailer, mailer)
+    assert (await row(desk))["status"] == "sent"
+    first, second = mailer.attempts
+    assert first == second
+
+
+@pytest.mark.usefixtures("queued")
+async def test_a_process_that_dies_leaves_the_delivery_to_the_next_after_the_lease(desk: Any) -> None:
+    [abandoned] = await desk.claim()
+    mailer = Recording()
+    desk.clock.forward(seconds=LEASE.total_seconds() - 1)
+    assert await desk.round(mailer, mailer) == 0
+    desk.clock.forward(seconds=1)
+    assert await desk.round(mailer, mailer) == 1
+    assert mailer.attempts[0].delivery_id == abandoned.delivery_id
+    assert (await row(desk))["attempts"] == 2
+
+
+@pytest.mark.usefixtures("queued")
+async def test_the_late_failure_of_an_abandoned_attempt_does_not_disturb_the_next(desk: Any) -> None:
+    [first] = await desk.claim()
+    desk.clock.forward(seconds=LEASE.total_seconds())
+    [second] = await desk.claim()
+    late = DeliveryOutcome(first.delivery_id, first.attempt, Verdict.PERMANENT, "never")
+    await perform(desk.database, note_delivery, late)
+    assert (await row(desk))["status"] == "sending"
+    await perform(desk.database, note_delivery, DeliveryOutcome(second.delivery_id, second.attempt, Verdict.ACCEPTED, "p"))
+    assert (await row(desk))["status"] == "sent"
+
+
+async def test_two_answers_of_success_are_told_once(desk: Any, queued: Any) -> None:
+    [due] = await desk.claim()
+    taken = DeliveryOutcome(due.delivery_id, due.attempt, Verdict.ACCEPTED, "p")
+    await perform(desk.database, note_delivery, taken, taken)
+    await perform(desk.database, note_delivery, taken)
+    assert len(await told(desk.database, queued.order_id)) == 1
+
+
+async def test_concurrent_processes_never_claim_the_same_delivery(desk: Any, stories: Any) -> None:
+    told_of = [stories(phone=None) for _ in range(50)]
+    await desk.know(*told_of)
+    await perform(desk.database, notify_received, *(story.placed for story in told_of))
+
+    async def claim() -> list[Any]:
+        async with desk.database.transaction() as transaction:
+            return [due.delivery_id for due in await DeliveryDue.claim(transaction, 10)]
+
+    claimed = [delivery for some in await asyncio.gather(*(claim() for _ in range(6))) for delivery in some]
+    assert len(claimed) == len(set(claimed))
+    assert len(claimed) == 50
+
+
+@pytest.mark.usefixtures("queued")
+async def test_a_success_known_to_this_process_is_never_sent_again(desk: Any, stub: StubProvider) -> None:
+    [due] = await desk.claim()
+    first = await deliver(due, stub, stub, desk.letters, desk.settings)  # the transaction of its outcome is lost
+    desk.clock.forward(seconds=LEASE.total_seconds())
+    assert await desk.round(stub, stub) == 1
+    assert stub.count == 1
+    sent = await row(desk)
+    assert (sent["status"], sent["provider_message_id"]) == ("sent", first.detail)
+
+
+@pytest.mark.usefixtures("queued")
+async def test_facts_a_template_cannot_write_fail_the_delivery_without_personal_data(desk: Any) -> None:
+    async with desk.database.transaction() as transaction:
+        await transaction.fetch("UPDATE delivery SET facts = '{}'")
+    mailer = Recording()
+    await desk.round(mailer, mailer)
+    failed = await row(desk)
+    assert (failed["status"], failed["last_error"]) == ("failed", "en/received cannot be written for email: TypeError")
+    assert mailer.attempts == []
+
+
+async def test_a_phone_withdrawn_meanwhile_fails_the_sms(desk: Any, story: Any, stub: StubProvider) -> None:
+    await desk.know(story)
+    await perform(desk.database, notify_shipped, story.dispatched)
+    story.phone = None
+    await desk.know(story)
+    await desk.round(stub, stub)
+    assert await desk.statuses(story.order_id) == {("shipped", "email"): "sent", ("shipped", "sms"): "failed"}
+
+
+@pytest.mark.usefixtures("queued")
+async def test_staff_try_a_failed_delivery_again_with_all_attempts(desk: Any) -> None:
+    mailer = Recording(PermanentError("no such mailbox"), TemporaryError("busy"), TemporaryError("busy"))
+    await desk.round(mailer, mailer)
+    wish = RetryDelivery((await row(desk))["delivery_id"])
+    await perform(desk.database, retry_delivery, wish, actor="support:sue")
+    for seconds in (1, 10, 0):
+        assert await desk.round(mailer, mailer) == 1
+        desk.clock.forward(seconds=seconds)
+    sent = await row(desk)
+    assert (sent["status"], sent["attempts"], sent["earlier_attempts"]) == ("sent", 4, 1)
+    async with desk.database.transaction() as transaction:
+        [kept] = await transaction.fetch("SELECT * FROM delivery_retry")
+    assert (kept["actor"], kept["attempts"], kept["error"]) == ("support:sue", 1, "no such mailbox")
+    with pytest.raises(NotFailedError):
+        await perform(desk.database, retry_delivery, wish)
+    with pytest.raises(DeliveryUnknownError):
+        await perform(desk.database, retry_delivery, RetryDelivery(new_id()))
+
+
+@pytest.mark.usefixtures("queued")
+async def test_the_next_due_time_is_known(desk: Any) -> None:
+    async def next_due() -> Any:
+        async with desk.database.transaction() as transaction:
+            return await DeliveryDue.next_due(transaction)
+
+    assert await next_due() == desk.clock()
+    await desk.claim()
+    assert await next_due() == desk.clock() + LEASE
+    stub = StubProvider()
+    desk.clock.forward(seconds=LEASE.total_seconds())
+    await desk.round(stub, stub)
+    assert await next_due() is None
+
+
+async def test_the_cause_of_the_outcome_is_the_event_it_tells_of(desk: Any, queued: Any) -> None:
+    [due] = await desk.claim()
+    assert (due.cause.event_id, due.cause.correlation_id) == ((await row(desk))["event_id"], str(queued.order_id))
+
+
+@pytest.mark.parametrize("size", [1, 100])
+async def test_claims_and_outcomes_cost_the_same_statements_whatever_their_number(
+    desk: Any, stories: Any, stub: StubProvider, size: int
+) -> None:
+    told_of = [stories(phone=None) for _ in range(size)]
+    await desk.know(*told_of)
+    await perform(desk.database, notify_received, *(story.placed for story in told_of))
+    before = desk.database.statements
+    assert await desk.round(stub, stub) == size
+    # claim: begin, one statement, commit; outcomes: begin, load, write, outbox, commit
+    assert desk.database.statements - before == 8
+    assert stub.count == size
+
+
+def test_the_lease_is_longer_than_any_attempt_may_take(desk: Any) -> None:
+    longest = type(desk.settings).model_fields["send_timeout_seconds"].metadata[1].le
+    assert timedelta(seconds=longest) < LEASE
