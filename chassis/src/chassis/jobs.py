@@ -100,7 +100,7 @@ class Workers:
     def __init__(self, jobs: Jobs, database: Database, batcher: Batcher, gateways: Mapping[type, Any]) -> None:
         self._database = database
         self._workers = {
-            name: _Worker(job, jobs.outcomes, database, batcher, _arguments(job, gateways)) for name, job in jobs.jobs.items()
+            name: _Worker(job, jobs.outcomes, database, batcher, arguments(job, gateways)) for name, job in jobs.jobs.items()
         }
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -154,7 +154,8 @@ class Workers:
         return not any(task.done() for task in self._tasks)
 
 
-def _arguments(job: Job, gateways: Mapping[type, Any]) -> list[Any]:
+def arguments(job: Job, gateways: Mapping[type, Any]) -> list[Any]:
+    """Find the gateways that a job's call takes; raises TypeError where one was not given."""
     if job.call is None:
         return []
     hints = get_type_hints(job.call)

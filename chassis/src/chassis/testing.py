@@ -10,8 +10,9 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
@@ -29,6 +30,7 @@ from chassis.auth import Verifier
 from chassis.batch import Function, Item
 from chassis.database import Database
 from chassis.domain import Cause, Clock, new_id, utc_now
+from chassis.jobs import CLAIM_SIZE, Jobs, arguments
 from contracts import Event, decode
 
 MORNING: Final = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -211,6 +213,27 @@ async def told(database: Database, key: object = None) -> Sequence[Event]:
             None if key is None else str(key),
         )
     return [decode(row["type"], row["payload"].encode()) for row in rows]
+
+
+async def work(database: Database, jobs: Jobs, gateways: Mapping[type, Any], *only: str) -> int:
+    """Do what is due now, of all jobs or those named, as the workers do, until nothing is; answers how many rows were done."""
+    done = 0
+    while True:
+        before = done
+        for name, job in jobs.jobs.items():
+            if only and name not in only:
+                continue
+            async with database.transaction() as transaction:
+                claimed = await job.due.claim(transaction, CLAIM_SIZE)
+            outcomes = claimed if job.call is None else [await job.call(due, *arguments(job, gateways)) for due in claimed]
+            items = [
+                Item(outcome, job.heard_by or jobs.outcomes[type(outcome)], replace(due.cause, at=database.clock()))
+                for due, outcome in zip(claimed, outcomes, strict=True)
+            ]
+            await batch.run(database, items)
+            done += len(items)
+        if done == before:
+            return done
 
 
 class Issuer:

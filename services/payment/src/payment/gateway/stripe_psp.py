@@ -1,0 +1,184 @@
+"""A PSP that speaks Stripe's API, by Stripe's own SDK. Imported only where it is used: the SDK is large.
+
+Payments are PaymentIntents with manual capture. Sending a change again with the same idempotency key is the authoritative way
+to ask what became of it: the PSP answers what it recorded, does what it never heard of, or says that it is still at work. So
+a time-out, a broken connection, a 5xx, a 409 and a 429 are all `Unknown`. The SDK's own retries are off: the
+due row is the retry. Messages of errors may quote the token and are never handed on; codes are.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import stripe
+
+from chassis.domain import Clock, utc_now
+from contracts.types import Money
+from payment.gateway.port import (
+    Absent,
+    AuthorizationAnswer,
+    Authorized,
+    Canceled,
+    ChangeAnswer,
+    Declined,
+    Done,
+    InquiryAnswer,
+    PspCredentialsError,
+    Refused,
+    Unknown,
+    idempotency_key,
+)
+
+ALREADY_REFUNDED: Final = "charge_already_refunded"
+UNEXPECTED_STATE: Final = "payment_intent_unexpected_state"
+T = TypeVar("T")
+
+
+class StripePsp:
+    """Holds, captures and gives back money at a PSP that speaks Stripe's API."""
+
+    def __init__(
+        self,
+        api_key: str,
+        url: str,
+        *,
+        timeout_seconds: float = 5.0,
+        search_lag_seconds: float = 60.0,
+        clock: Clock = utc_now,
+    ) -> None:
+        logging.getLogger("stripe").setLevel(logging.WARNING)  # below that it writes requests down, tokens and all
+        secure = urlsplit(url).scheme == "https"
+        self._http = stripe.HTTPXClient(timeout=timeout_seconds, verify_ssl_certs=secure)
+        client = stripe.StripeClient(
+            api_key, base_addresses={"api": url.rstrip("/")}, http_client=self._http, max_network_retries=0
+        )
+        self._intents = client.v1.payment_intents
+        self._refunds = client.v1.refunds
+        self._search_lag = timedelta(seconds=search_lag_seconds)
+        self._clock = clock
+
+    async def close(self) -> None:
+        """Let go of the connections to the PSP."""
+        await self._http.close_async()  # type: ignore[no-untyped-call]
+
+    async def authorize(self, order_id: UUID, amount: Money, method: str, token: str) -> AuthorizationAnswer:
+        """Hold `amount`; where the key was used with another instrument before, answer what became of that."""
+        parameters: Any = {
+            "amount": amount.amount,
+            "currency": amount.currency.lower(),
+            "capture_method": "manual",
+            "confirm": True,
+            "error_on_requires_action": True,  # nobody is there to answer a challenge: it counts as declined
+            "metadata": {"order_id": str(order_id)},
+            "payment_method_types": [method],
+            **_instrument(method, token),
+        }
+        options: Any = {"idempotency_key": idempotency_key("authorize", order_id)}
+        try:
+            answer = await _asked(lambda: self._intents.create_async(parameters, options))
+        except stripe.CardError as error:
+            return Declined(error.code or "card_declined", _decline_code(error))
+        except stripe.IdempotencyError:
+            found = await self.inquire(order_id)
+            return found if isinstance(found, Authorized | Declined) else Unknown("key_used_before")
+        except stripe.InvalidRequestError as error:
+            return Refused(error.code or "invalid_request")
+        if isinstance(answer, Unknown):
+            return answer
+        return Authorized(answer.id) if answer.status == "requires_capture" else Unknown(f"status_{answer.status}")
+
+    async def capture(self, order_id: UUID, shipment_id: UUID, reference: str, amount: Money, *, final: bool) -> ChangeAnswer:
+        """Take a part of what is held."""
+        parameters: Any = {"amount_to_capture": amount.amount}
+        if not final:
+            parameters["final_capture"] = False
+        options: Any = {"idempotency_key": idempotency_key("capture", order_id, shipment_id)}
+        return await _changed(lambda: self._intents.capture_async(reference, parameters, options))
+
+    async def void(self, order_id: UUID, reference: str) -> ChangeAnswer:
+        """Let go of what is held; an intent that is canceled already is as good."""
+        options: Any = {"idempotency_key": idempotency_key("void", order_id)}
+        answer = await _changed(lambda: self._intents.cancel_async(reference, None, options))
+        if answer == Refused(UNEXPECTED_STATE):
+            found = await self.inquire(order_id, reference=reference)
+            return Done() if isinstance(found, Canceled) else answer
+        return answer
+
+    async def refund(self, order_id: UUID, reference: str, amount: Money) -> ChangeAnswer:
+        """Give back captured money."""
+        parameters: Any = {"payment_intent": reference, "amount": amount.amount, "metadata": {"order_id": str(order_id)}}
+        options: Any = {"idempotency_key": idempotency_key("refund", order_id)}
+        answer = await _changed(lambda: self._refunds.create_async(parameters, options))
+        return Done() if answer == Refused(ALREADY_REFUNDED) else answer
+
+    async def inquire(self, order_id: UUID, *, reference: str | None = None, sent_at: datetime | None = None) -> InquiryAnswer:
+        """Tell how an order's payment stands: by its reference, or by search, which sees new payments late."""
+        try:
+            found = await _asked(lambda: self._find(order_id, reference))
+        except stripe.InvalidRequestError as error:
+            return Unknown(error.code or "invalid_request")
+        if isinstance(found, Unknown):
+            return found
+        if found is not None:
+            return _standing(found)
+        late = sent_at is not None and self._clock() >= sent_at + self._search_lag
+        return Absent() if late else Unknown("not_found_yet")
+
+    async def _find(self, order_id: UUID, reference: str | None) -> stripe.PaymentIntent | None:
+        if reference is not None:
+            return await self._intents.retrieve_async(reference)
+        found = await self._intents.search_async({"query": f"metadata['order_id']:'{order_id}'", "limit": 10})
+        return found.data[0] if found.data else None
+
+
+async def _asked(call: Callable[[], Awaitable[T]]) -> T | Unknown:
+    """Make a call; answers Unknown where its outcome is open, raises PspCredentialsError and the PSP's refusals."""
+    try:
+        return await call()
+    except (stripe.AuthenticationError, stripe.PermissionError) as error:
+        raise PspCredentialsError(type(error).__name__) from None
+    except stripe.APIConnectionError as error:
+        return Unknown(type(error.__cause__).__name__ if error.__cause__ is not None else "connection")
+    except (stripe.APIError, stripe.RateLimitError) as error:
+        return Unknown(error.code or f"http_{error.http_status}")
+
+
+async def _changed(call: Callable[[], Awaitable[object]]) -> ChangeAnswer:
+    try:
+        answer = await _asked(call)
+    except stripe.CardError as error:
+        return Refused(error.code or "card_declined")
+    except stripe.InvalidRequestError as error:
+        return Refused(error.code or "invalid_request")
+    except stripe.IdempotencyError:
+        return Refused("idempotency_error")
+    return answer if isinstance(answer, Unknown) else Done()
+
+
+def _instrument(method: str, token: str) -> dict[str, Any]:
+    """Name the instrument as Stripe wants it: a saved payment method, or the token of a card."""
+    if token.startswith("pm_"):
+        return {"payment_method": token}
+    return {"payment_method_data": {"type": method, method: {"token": token}}}
+
+
+def _decline_code(error: stripe.CardError) -> str | None:
+    details: Any = error.error
+    code: str | None = getattr(details, "decline_code", None)
+    return code
+
+
+def _standing(intent: stripe.PaymentIntent) -> InquiryAnswer:
+    match intent.status:
+        case "requires_capture" | "succeeded":
+            return Authorized(intent.id)
+        case "canceled":
+            return Canceled(intent.id)
+        case "requires_payment_method":
+            error: Any = intent.last_payment_error
+            return Declined(getattr(error, "code", None) or "card_declined", getattr(error, "decline_code", None))
+        case status:
+            return Unknown(f"status_{status}")

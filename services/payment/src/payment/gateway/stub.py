@@ -1,0 +1,167 @@
+"""A PSP inside this process: it answers at once and keeps books of its own, for benchmarks and tests.
+
+It knows the tokens of the PSP simulator and keeps the port's promises as long as the process lives; its books are gone with it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from contracts.types import Money
+from payment.gateway.port import (
+    Absent,
+    AuthorizationAnswer,
+    Authorized,
+    Canceled,
+    ChangeAnswer,
+    Declined,
+    Done,
+    InquiryAnswer,
+    Refused,
+    Unknown,
+    idempotency_key,
+)
+
+Answer = AuthorizationAnswer | ChangeAnswer
+Work = Callable[[], Answer]
+Fault = Literal["timeout_done", "timeout_lost", "error"]
+
+DECLINES = {
+    "tok_declined": "generic_decline",
+    "tok_insufficient_funds": "insufficient_funds",
+    "tok_timeout_failed": "processing_error",
+}
+ACCEPTED = frozenset({"tok_ok", "tok_slow", "tok_timeout_captured", "tok_timeout_lost"})
+UNANSWERED = frozenset({"tok_timeout_captured", "tok_timeout_failed", "tok_timeout_lost"})
+
+
+@dataclass(slots=True)
+class StubPayment:
+    """A payment in the stub's books, in minor units."""
+
+    order_id: UUID
+    authorized: int
+    open: int
+    captured: int = 0
+    refunded: int = 0
+    canceled: bool = False
+
+
+class StubPsp:
+    """Holds, captures and gives back imaginary money."""
+
+    def __init__(self) -> None:
+        self.books: dict[str, StubPayment] = {}
+        self.calls = 0
+        self._answers: dict[str, Answer] = {}
+        self._heard: set[str] = set()
+        self._faults: list[Fault] = []
+
+    def misbehave(self, fault: Fault, times: int = 1) -> None:
+        """Have the next calls fail: done and not answered, lost and not answered, or an error of the PSP."""
+        self._faults += [fault] * times
+
+    async def authorize(self, order_id: UUID, amount: Money, method: str, token: str) -> AuthorizationAnswer:  # noqa: ARG002 - cards only
+        """Hold `amount`, or behave as the token's name says."""
+        key = idempotency_key("authorize", order_id)
+        first = key not in self._heard
+        self._heard.add(key)
+        if token == "tok_error":  # noqa: S105 - the name of a scenario
+            return Unknown("server_error")
+        if first and token == "tok_timeout_lost":  # noqa: S105 - the name of a scenario
+            return Unknown("timeout")
+        answer = self._once(key, lambda: self._hold(order_id, amount, token))
+        if isinstance(answer, Done):
+            raise TypeError("an authorisation is answered with its reference")
+        return Unknown("timeout") if first and token in UNANSWERED else answer
+
+    async def capture(self, order_id: UUID, shipment_id: UUID, reference: str, amount: Money, *, final: bool) -> ChangeAnswer:
+        """Take a part of what is held."""
+        key = idempotency_key("capture", order_id, shipment_id)
+        return self._change(key, lambda: self._take(reference, amount.amount, final=final))
+
+    async def void(self, order_id: UUID, reference: str) -> ChangeAnswer:
+        """Let go of what is held."""
+        return self._change(idempotency_key("void", order_id), lambda: self._cancel(reference))
+
+    async def refund(self, order_id: UUID, reference: str, amount: Money) -> ChangeAnswer:
+        """Give back captured money."""
+        return self._change(idempotency_key("refund", order_id), lambda: self._return(reference, amount.amount))
+
+    async def inquire(self, order_id: UUID, *, reference: str | None = None, sent_at: datetime | None = None) -> InquiryAnswer:  # noqa: ARG002 - nothing is ever on its way
+        """Tell how an order's payment stands."""
+        self.calls += 1
+        if self._faults:
+            self._faults.pop(0)
+            return Unknown("server_error")
+        reference = f"stub_{order_id}"
+        payment = self.books.get(reference)
+        if payment is not None:
+            return Canceled(reference) if payment.canceled else Authorized(reference)
+        answer = self._answers.get(idempotency_key("authorize", order_id))
+        return answer if isinstance(answer, Declined) else Absent()
+
+    def _once(self, key: str, work: Work) -> Answer:
+        """Do the work of a key once; only what was decided is remembered."""
+        self.calls += 1
+        fault = self._faults.pop(0) if self._faults else None
+        if fault in {"timeout_lost", "error"}:
+            return Unknown("timeout" if fault == "timeout_lost" else "server_error")
+        answer = self._answers.get(key)
+        if answer is None:
+            answer = work()
+            if not isinstance(answer, Refused):
+                self._answers[key] = answer
+        return Unknown("timeout") if fault == "timeout_done" else answer
+
+    def _change(self, key: str, work: Work) -> ChangeAnswer:
+        answer = self._once(key, work)
+        if isinstance(answer, Authorized | Declined):
+            raise TypeError("a change is done or refused")
+        return answer
+
+    def _hold(self, order_id: UUID, amount: Money, token: str) -> AuthorizationAnswer:
+        if token in DECLINES:
+            return Declined("card_declined", DECLINES[token])
+        if token not in ACCEPTED:
+            return Refused("resource_missing")
+        if amount.amount <= 0:
+            return Refused("amount_too_small")
+        reference = f"stub_{order_id}"
+        self.books[reference] = StubPayment(order_id, amount.amount, amount.amount)
+        return Authorized(reference)
+
+    def _take(self, reference: str, amount: int, *, final: bool) -> ChangeAnswer:
+        payment = self.books.get(reference)
+        if payment is None:
+            return Refused("resource_missing")
+        if payment.canceled or not payment.open:
+            return Refused("payment_intent_unexpected_state")
+        if not 0 < amount <= payment.open:
+            return Refused("amount_too_large")
+        payment.captured += amount
+        payment.open = 0 if final else payment.open - amount
+        return Done()
+
+    def _cancel(self, reference: str) -> ChangeAnswer:
+        payment = self.books.get(reference)
+        if payment is None:
+            return Refused("resource_missing")
+        if not payment.canceled and not payment.open:
+            return Refused("payment_intent_unexpected_state")
+        payment.canceled, payment.open = True, 0
+        return Done()
+
+    def _return(self, reference: str, amount: int) -> ChangeAnswer:
+        payment = self.books.get(reference)
+        if payment is None:
+            return Refused("resource_missing")
+        left = payment.captured - payment.refunded
+        if payment.captured and not left:
+            return Done()
+        if not 0 < amount <= left:
+            return Refused("amount_too_large")
+        payment.refunded += amount
+        return Done()

@@ -1,0 +1,63 @@
+"""The payment service, put together: settings → PSP → app. Nothing happens at import."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+
+from chassis.app import Parts, create_app
+from chassis.database import Database
+from chassis.domain import Clock, utc_now
+from chassis.telemetry import Metrics
+from payment.api import router
+from payment.gateway import PspGateway, PspWebhooks, StubPsp
+from payment.handlers import jobs, react
+from payment.settings import Settings
+from payment.store import measure
+
+
+def create(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
+    """Make the app of a payment process."""
+    webhooks = PspWebhooks(settings.psp_webhook_secret.get_secret_value(), clock)
+
+    @asynccontextmanager
+    async def gateways() -> AsyncIterator[Mapping[type, Any]]:
+        async with connected(settings, clock) as psp:
+            yield {PspGateway: psp, PspWebhooks: webhooks}
+
+    async def measured(database: Database, metrics: Metrics) -> None:
+        webhooks.measure(metrics.registry)
+        await measure(database, metrics)
+
+    parts = Parts(
+        name="payment",
+        title="Waybill payments",
+        api=router,
+        reactions=react,
+        jobs=jobs,
+        gateways=gateways,
+        measure=measured,
+    )
+    return create_app(parts, settings, clock=clock)
+
+
+@asynccontextmanager
+async def connected(settings: Settings, clock: Clock) -> AsyncIterator[PspGateway]:
+    """Make the PSP that the settings name; Stripe's SDK is loaded only for a PSP that speaks its API."""
+    if settings.psp == "stub":
+        yield StubPsp()
+        return
+    from payment.gateway.stripe_psp import StripePsp  # noqa: PLC0415 - the SDK costs memory and start-up time
+
+    psp = StripePsp(
+        settings.psp_api_key.get_secret_value(),
+        settings.psp_url,
+        timeout_seconds=settings.psp_timeout_seconds,
+        search_lag_seconds=settings.psp_search_lag_seconds,
+        clock=clock,
+    )
+    try:
+        yield psp
+    finally:
+        await psp.close()
