@@ -42,7 +42,7 @@ def log_files(data_dir: Path, service: str) -> dict[str, Path]:
     """Return the log files of a part and, for a service, of its replicas; raises WaybillError when there are none."""
     folder = data_dir / "logs"
     state = State.load(data_dir)
-    known = [*state.parts, "supervisor"] if state is not None else []
+    known = [*state.parts, "supervisor", "migrations"] if state is not None else []
     chosen = [
         name for name in known if name == service or (name.startswith(f"{service}-") and name.rpartition("-")[2].isdigit())
     ]

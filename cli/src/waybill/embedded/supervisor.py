@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from waybill.embedded import orphans
-from waybill.embedded.server import Server, StartError, last_words, turn_over
+from waybill.embedded.server import Command, StartError, last_words, turn_over
 from waybill.embedded.state import PartState, Phase, ProcessId, State
 from waybill.embedded.system import Part, System, check_ports
 from waybill.errors import WaybillError
@@ -108,21 +108,29 @@ class Supervisor:
         return record
 
     async def _start_services(self) -> None:
-        """Start the databases and the broker, then the services; a service needs its tables and topics."""
-        await self._together(self._prepare_databases(), self._prepare_broker())
+        """Start the databases and the broker, then the services; a service needs its tables, and topics to subscribe to."""
+        if self.system.has_topics():
+            await self._together(self._prepare_broker(), self._start_on_tables())
+        else:
+            await self._together(self._prepare_broker(), self._prepare_databases())
+            await self._start_kinds("service", "gateway")
+
+    async def _start_on_tables(self) -> None:
+        await self._prepare_databases()
         await self._start_kinds("service", "gateway")
 
     async def _prepare_databases(self) -> None:
         await self._start_kinds("database")
         await self.system.create_databases()
-        self._tell("bringing the databases to the newest version")
-        await self._together(*(self._migrate(name, server) for name, server in self.system.first_replicas()))
+        command = await self.system.migration()
+        if command is not None:
+            self._tell("bringing the databases to their newest version")
+            await self._migrate(command)
 
-    async def _migrate(self, service: str, server: Server) -> None:
-        log = server.log_file
+    async def _migrate(self, command: Command) -> None:
+        log = self.system.log("migrations")
         log.parent.mkdir(parents=True, exist_ok=True)
         turn_over(log)
-        command = self.system.migration(service)
         with log.open("ab") as output:
             process = await asyncio.create_subprocess_exec(
                 *command.argv,
@@ -139,7 +147,7 @@ class Supervisor:
             await process.wait()
             raise
         if code != 0:
-            raise StartError(f"the database of {service} cannot be migrated: {last_words(log)} (see {log})")
+            raise StartError(f"{last_words(log).removeprefix('FATAL: ')} (see {log})")
 
     async def _prepare_broker(self) -> None:
         await self._start_kinds("broker")

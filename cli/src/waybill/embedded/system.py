@@ -13,10 +13,11 @@ from typing import Final
 
 import psutil
 
+from waybill.embedded import migrations
 from waybill.embedded.gateway import Gateway
 from waybill.embedded.identity import AUDIENCE, IdentityProvider
 from waybill.embedded.jvm import Tier
-from waybill.embedded.kafka import DEFAULT_PARTITIONS, EmbeddedKafka
+from waybill.embedded.kafka import DEFAULT_PARTITIONS, EmbeddedKafka, topic_plans
 from waybill.embedded.places import project_root
 from waybill.embedded.postgres import EmbeddedPostgres
 from waybill.embedded.server import Command, Server
@@ -170,21 +171,32 @@ class System:
         given = self.options.service_env
         return prefixed | {"PYTHONUNBUFFERED": "1"} | dict(given.get("", {})) | dict(given.get(service, {}))
 
-    def first_replicas(self) -> list[tuple[str, Server]]:
-        """List the services with their first process."""
-        return [(name, servers[0]) for name, servers in self.services.items()]
-
-    def migration(self, service: str) -> Command:
-        """Return the command that brings a service's database to the newest version."""
-        return Command([sys.executable, "-m", service, "migrate"], self.service_environment(service), project_root())
+    async def migration(self) -> Command | None:
+        """Return the command that brings the databases that are behind to their newest version, None when none is."""
+        services = await migrations.behind({service: self.postgres.url(service) for service in SERVICES})
+        env = {key: value for service in services for key, value in self.service_environment(service).items()}
+        argv = [sys.executable, "-m", migrations.__name__, *services]
+        return Command(argv, env, project_root()) if services else None
 
     async def create_databases(self) -> None:
         """Make the database and the role of each service."""
         await asyncio.gather(*(self.postgres.create_service_database(service) for service in SERVICES))
 
     async def create_topics(self) -> None:
-        """Make the topics of the contracts."""
+        """Make the topics of the contracts, and remember which they were."""
         await self.kafka.create_topics(partitions=self.options.partitions)
+        self._topics_mark.write_text(self._topics_wanted())
+
+    @property
+    def _topics_mark(self) -> Path:
+        return self.kafka.directory / "topics"
+
+    def _topics_wanted(self) -> str:
+        return "\n".join(sorted(plan.name for plan in topic_plans()))
+
+    def has_topics(self) -> bool:
+        """Tell whether all topics were made by an earlier start: then services need not wait for the broker to be ready."""
+        return self._topics_mark.exists() and self._topics_mark.read_text() == self._topics_wanted()
 
     @property
     def _catalogue_mark(self) -> Path:

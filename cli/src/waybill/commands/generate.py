@@ -1,0 +1,41 @@
+"""`waybill generate`: render the documents that come from the code, or check that the committed ones are fresh."""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from waybill.errors import WaybillError
+
+ROOT: Final = Path(__file__).resolve().parents[4]
+
+
+def generate(
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; fail when a file is stale.")] = False,  # noqa: FBT002
+    against: Annotated[str | None, typer.Option(help="Compare the contracts with this branch, tag or commit.")] = None,
+    accept: Annotated[
+        list[str] | None, typer.Option(metavar="TYPE", help="Let this type change incompatibly: no release has carried it yet.")
+    ] = None,
+) -> int:
+    """Render schemas, AsyncAPI, OpenAPI, the saga's page, state diagrams and service canvases; refuse broken contracts."""
+    # Only here: the other commands need not load four services.
+    from waybill.generate import everything, files, system  # noqa: PLC0415
+
+    loaded = system.load()
+    broken = [one for one in everything.broken_promises(ROOT, against) if one.type not in (accept or [])]
+    if broken:
+        heard = everything.consumers(loaded)
+        lines = "\n  ".join(one.told_to(heard) for one in broken)
+        raise WaybillError(f"the contracts have changed incompatibly; tell a new type beside the old one:\n  {lines}")
+    wanted = everything.documents(ROOT, loaded)
+    if check:
+        stale = files.compare(ROOT, wanted)
+        if stale:
+            raise WaybillError("generated files do not say what the code says:\n  " + "\n  ".join(map(str, stale)))
+        typer.echo(f"{len(wanted)} generated files are fresh")
+        return 0
+    changed = files.write(ROOT, wanted)
+    for path in changed:
+        typer.echo(f"written: {path}")
+    typer.echo(f"{len(wanted)} generated files are fresh, {len(changed)} of them written now")
+    return 0
