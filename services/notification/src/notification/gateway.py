@@ -170,7 +170,7 @@ class SmtpMailer:
         if taken is not None:
             return taken
         to = _recipient(mail.to)
-        content = compose(mail, self._sender, to).as_bytes()
+        content = compose(mail, self._sender, to)
         try:
             async with asyncio.timeout(self._timeout), self._free:
                 reply = await self._hand_over(to, content)
@@ -234,19 +234,22 @@ def _mail_options(client: aiosmtplib.SMTP, to: Address) -> list[str] | None:
     return ["SMTPUTF8"]
 
 
-def compose(mail: Mail, sender: Address, to: Address) -> EmailMessage:
-    """Make the message: text and HTML, with a Message-ID that is the same at every attempt."""
+def compose(mail: Mail, sender: Address, to: Address) -> bytes:
+    """Make the message: text and HTML, with a Message-ID that is the same at every attempt. Raises PermanentError."""
     message = EmailMessage(ASCII_HEADERS if to.addr_spec.isascii() else UTF8_HEADERS)
-    message["From"] = sender
-    message["To"] = to
-    message["Subject"] = mail.subject
-    message["Date"] = format_datetime(utc_now())
-    message["Message-ID"] = f"<{mail.delivery_id}@{sender.domain}>"
-    message["X-Waybill-Order"] = str(mail.order_id)
-    message["Auto-Submitted"] = "auto-generated"
-    message.set_content(mail.text)
-    message.add_alternative(mail.html, subtype="html")
-    return message
+    try:
+        message["From"] = sender
+        message["To"] = to
+        message["Subject"] = mail.subject
+        message["Date"] = format_datetime(utc_now())
+        message["Message-ID"] = f"<{mail.delivery_id}@{sender.domain}>"
+        message["X-Waybill-Order"] = str(mail.order_id)
+        message["Auto-Submitted"] = "auto-generated"
+        message.set_content(mail.text)
+        message.add_alternative(mail.html, subtype="html")
+        return message.as_bytes()
+    except ValueError:  # a line break in a header, a broken surrogate in a text
+        raise PermanentError("the message cannot be composed") from None
 
 
 def _recipient(address: str) -> Address:

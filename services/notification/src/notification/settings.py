@@ -39,23 +39,8 @@ class Settings(ServiceSettings):
 
     max_attempts: int = Field(default=30, ge=1)
     """After so many attempts a message is given up."""
-    retry_schedule_seconds: Annotated[tuple[float, ...], NoDecode] = (
-        1,
-        2,
-        5,
-        10,
-        15,
-        30,
-        30,
-        60,
-        60,
-        120,
-        300,
-        600,
-        1800,
-        3600,
-    )
-    """The waits between attempts, comma-separated in the environment; the last one repeats. With the defaults: 17 hours."""
+    retry_schedule_seconds: Annotated[tuple[float, ...], NoDecode] = (1, 2, 5, 10, 20, 30, 60, 120, 300, 900, 1800, 3600)
+    """The waits between attempts, comma-separated in the environment; the last one repeats. With the defaults: 19 hours."""
 
     @field_validator("retry_schedule_seconds", mode="before")
     @classmethod
