@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Final
 from uuid import UUID
 
 import asyncpg
+from pydantic_core import to_json
 
 from chassis.database import Transaction
 from contracts.order import OrderCancelled, OrderPlaced, ShipmentDispatched
@@ -48,8 +49,9 @@ WITH posted AS (
     WHERE s.sku = m.sku AND s.warehouse_id = m.warehouse_id
 )
 INSERT INTO reservation AS r (order_id, user_id, status, lines, shipments, version, created_at, updated_at)
-SELECT * FROM unnest($12::uuid[], $13::text[], $14::text[], $15::jsonb[], $16::jsonb[], $17::int[], $18::timestamptz[],
-                     $19::timestamptz[])
+SELECT order_id, user_id, status, lines::jsonb, shipments::jsonb, version, created_at, updated_at
+FROM unnest($12::uuid[], $13::text[], $14::text[], $15::text[], $16::text[], $17::int[], $18::timestamptz[], $19::timestamptz[])
+    AS c(order_id, user_id, status, lines, shipments, version, created_at, updated_at)
 ON CONFLICT (order_id) DO UPDATE
 SET status = excluded.status, lines = excluded.lines, shipments = excluded.shipments, version = excluded.version,
     updated_at = excluded.updated_at
@@ -116,8 +118,10 @@ class StockRoom:
             [one.order_id for one in changed],
             [one.user_id for one in changed],
             [one.status for one in changed],
-            [one.lines for one in changed],
-            [one.shipments for one in changed],
+            [
+                to_json(one.lines).decode() for one in changed
+            ],  # as text: an array of lists would count as one of more dimensions
+            [to_json(one.shipments).decode() for one in changed],
             [self._versions.get(one.order_id, 0) + 1 for one in changed],
             [one.created_at for one in changed],
             [one.updated_at for one in changed],
