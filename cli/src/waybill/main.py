@@ -25,7 +25,12 @@ COMMANDS: Final = {
     "status": ("status", "status"),
     "logs": ("logs", "logs"),
     "token": ("token", "token"),
+    "bench": ("bench", "bench"),
+    "generate": ("generate", "generate"),
     "test": ("test", "run_checks"),
+    "demo": ("demo", "demo"),
+    "saga": ("saga", "saga"),
+    "dead-letters": ("dead_letters", "dead_letters"),
 }
 
 
