@@ -127,7 +127,8 @@ class EmbeddedPostgres(Server):
             raise StartError(f"PostgreSQL could not make its data directory {self.data}: {telling[0]}")
 
     def _configure(self) -> None:
-        self.sockets.mkdir(mode=0o700, exist_ok=True)
+        self.sockets.mkdir(exist_ok=True)
+        self.sockets.chmod(0o700)
         configuration = self.data / "postgresql.conf"
         configuration.write_text("".join(f"{name} = {value}\n" for name, value in self.settings.items()))
         rules = self.data / "pg_hba.conf"
