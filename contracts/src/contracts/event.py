@@ -61,7 +61,7 @@ class Event(Fact):
 class Envelope:
     """The CloudEvents attributes around a fact.
 
-    `sequence` counts the facts of one publisher about one key from 1 without holes; `causation_id` is the event that led to
+    `sequence` counts the facts about one key on one topic from 1 without holes; `causation_id` is the event that led to
     this one, `correlation_id` the order it all belongs to.
     """
 

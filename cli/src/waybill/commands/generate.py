@@ -1,13 +1,11 @@
 """`waybill generate`: render the documents that come from the code, or check that the committed ones are fresh."""
 
-from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
+from waybill.embedded.places import project_root
 from waybill.errors import WaybillError
-
-ROOT: Final = Path(__file__).resolve().parents[4]
 
 
 def generate(
@@ -21,20 +19,21 @@ def generate(
     # Only here: the other commands need not load four services.
     from waybill.generate import everything, files, system  # noqa: PLC0415
 
+    root = project_root()
     loaded = system.load()
-    broken = [one for one in everything.broken_promises(ROOT, against) if one.type not in (accept or [])]
+    broken = [one for one in everything.broken_promises(root, against) if one.type not in (accept or [])]
     if broken:
         heard = everything.consumers(loaded)
         lines = "\n  ".join(one.told_to(heard) for one in broken)
         raise WaybillError(f"the contracts have changed incompatibly; tell a new type beside the old one:\n  {lines}")
-    wanted = everything.documents(ROOT, loaded)
+    wanted = everything.documents(root, loaded)
     if check:
-        stale = files.compare(ROOT, wanted)
+        stale = files.compare(root, wanted)
         if stale:
             raise WaybillError("generated files do not say what the code says:\n  " + "\n  ".join(map(str, stale)))
         typer.echo(f"{len(wanted)} generated files are fresh")
         return 0
-    changed = files.write(ROOT, wanted)
+    changed = files.write(root, wanted)
     for path in changed:
         typer.echo(f"written: {path}")
     typer.echo(f"{len(wanted)} generated files are fresh, {len(changed)} of them written now")

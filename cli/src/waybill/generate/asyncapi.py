@@ -16,8 +16,8 @@ PATH: Final = "contracts/asyncapi.yaml"
 DESCRIPTION: Final = (
     "The events of Waybill, an order management of four services. Records are CloudEvents 1.0 in Kafka's binary mode: "
     "attributes in headers, the fact as JSON in the value. Delivery is at least once; `ce_id` tells a repeat, `ce_sequence` "
-    "counts the facts of one publisher about one key from 1 without holes, in the order of the topic. A reader ignores fields "
-    "it does not know."
+    "counts the facts about one key on one topic from 1 without holes, in the order of the topic. A reader ignores fields it "
+    "does not know."
 )
 
 
@@ -111,7 +111,7 @@ def _headers() -> dict[str, Any]:
             "ce_source": {**text, "description": "The publisher's name."},
             "ce_time": {**text, "format": "date-time", "description": "When it happened."},
             "ce_subject": {**text, "description": "The record's key."},
-            "ce_sequence": {**text, "description": "Its place among the publisher's facts about this key, from 1, no holes."},
+            "ce_sequence": {**text, "description": "Its place among the topic's facts about this key, from 1, no holes."},
             "ce_correlationid": {**text, "description": "The order it all belongs to."},
             "ce_causationid": {**text, "format": "uuid", "description": "The event that led to this one, if one did."},
             "traceparent": {**text, "description": "W3C trace context."},
