@@ -1,0 +1,134 @@
+"""Runs scenarios on a system of their own, and hands their figures over."""
+
+import asyncio
+import os
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+
+from bench.accounting import cores
+from bench.databases import Databases
+from bench.measuring import Measured, Measuring
+from bench.profiling import Profile, profiled, sampler
+from bench.scenarios import DEFAULT, SCENARIOS, WARM_UP, Name
+from bench.system import Running, data_folder, free_port_base, running
+from bench.topics import Topics
+from bench.workload import PRODUCTS
+from waybill.embedded.jvm import Tier
+from waybill.errors import WaybillError
+from waybill.tokens import token
+
+CUSTOMERS: Final = 256
+TOKENS_AT_ONCE: Final = 8
+PRICES_SECONDS: Final = 60.0
+DURABLE: Final = ("fsync", "synchronous_commit", "full_page_writes")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be measured, and on what."""
+
+    scenarios: Sequence[Name] = DEFAULT
+    orders: int | None = None
+    seconds: float | None = None
+    clients: int = 64
+    repeat: int = 1
+    seed: int = 1
+    profile: Sequence[str] = ()
+    data_dir: Path | None = None
+    port_base: int | None = None
+    keep: bool = False
+    tier: Tier = Tier.FULL
+    partitions: int = 4
+
+
+@dataclass(slots=True)
+class Results:
+    """The figures of all runs, the conditions they were taken under, the profiles."""
+
+    measured: list[Measured] = field(default_factory=list)
+    conditions: dict[str, Any] = field(default_factory=dict)
+    profiles: list[Profile] = field(default_factory=list)
+
+
+async def run(wanted: Wanted, tell: Callable[[str], None]) -> Results:
+    """Start a system, warm it up, run the scenarios in turn as often as wanted; raises WaybillError."""
+    if wanted.profile:
+        sampler()
+    results = Results()
+    with data_folder(wanted.data_dir, keep=wanted.keep) as folder:
+        tell(f"starting a system on {folder}")
+        base = free_port_base(wanted.port_base)
+        async with (
+            running(folder, base, wanted.tier, wanted.partitions, tell) as system,
+            Databases.of(system.system.postgres) as databases,
+            Topics.of(system.system.kafka.bootstrap_servers) as topics,
+        ):
+            await _prices_known(databases)
+            measuring = Measuring(system, databases, topics, await _tokens(system), wanted.clients)
+            results.conditions = await _conditions(wanted, folder, databases)
+            tell("warming up")
+            await measuring.warm_up(WARM_UP.limited(None, None), wanted.seed)
+            for turn in range(wanted.repeat):
+                for name in wanted.scenarios:
+                    tell(f"measuring {name}: {SCENARIOS[name].question} (run {turn + 1} of {wanted.repeat})")
+                    scenario = SCENARIOS[name].limited(wanted.orders, wanted.seconds)
+                    results.measured.append(await measuring.measure(scenario, wanted.seed + 1 + turn))
+            if wanted.profile:
+                tell(f"profiling {', '.join(wanted.profile)}")
+                results.profiles = await _profile(wanted, system, measuring, folder)
+    return results
+
+
+async def _profile(wanted: Wanted, system: Running, measuring: Measuring, folder: Path) -> list[Profile]:
+    processes = {service: system.processes[service][0] for service in wanted.profile}
+    async with profiled(processes, folder) as files:
+        await measuring.warm_up(SCENARIOS[Name.MAX].limited(wanted.orders, wanted.seconds), wanted.seed + wanted.repeat + 1)
+    return [Profile.read(service, file.read_text().splitlines()) for service, file in files.items()]
+
+
+async def _prices_known(databases: Databases) -> None:
+    """Wait until the order service knows every price."""
+    deadline = asyncio.get_running_loop().time() + PRICES_SECONDS
+    while (known := await databases.products()) <= PRODUCTS:
+        if asyncio.get_running_loop().time() > deadline:
+            raise WaybillError(f"the order service knows {known} of {PRODUCTS + 1} prices: see `./waybill logs order`")
+        await asyncio.sleep(0.1)
+
+
+async def _tokens(system: Running) -> tuple[str, ...]:
+    turn = asyncio.Semaphore(TOKENS_AT_ONCE)
+
+    async def fetch(number: int) -> str:
+        async with turn:
+            return await asyncio.to_thread(token, system.system.identity.issuer, f"customer-{number}", ["customer"])
+
+    return tuple(await asyncio.gather(*(fetch(number) for number in range(CUSTOMERS))))
+
+
+async def _conditions(wanted: Wanted, folder: Path, databases: Databases) -> dict[str, Any]:
+    return {
+        "cores": cores(),
+        "memory_mb": psutil.virtual_memory().total // 2**20,
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "file_system": _file_system(folder),
+        "load_average_before": os.getloadavg()[0],
+        "customers": CUSTOMERS,
+        "products": PRODUCTS,
+        "clients": wanted.clients,
+        "partitions": wanted.partitions,
+        "jvm_tier": wanted.tier,
+        "repeat": wanted.repeat,
+        "database": await databases.server_settings(DURABLE),
+    }
+
+
+def _file_system(folder: Path) -> str:
+    """Name the kind of file system a folder lies on: durable commits cost nothing on one that lives in memory."""
+    mounts = [one for one in psutil.disk_partitions(all=True) if folder.is_relative_to(one.mountpoint)]
+    return max(mounts, key=lambda one: len(one.mountpoint)).fstype if mounts else "unknown"

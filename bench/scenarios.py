@@ -1,0 +1,58 @@
+"""The scenarios: each loads the system in one way and answers one question."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from bench.workload import Variant
+
+
+class Name(StrEnum):
+    """The scenarios by the name they have on the command line."""
+
+    MAX = "max"
+    LOW = "low"
+    ACCEPT = "accept"
+    HOT = "hot"
+    MIX = "mix"
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A load: at `rate` orders per second (0: as fast as the clients can), for at most `orders` and `seconds`."""
+
+    name: Name
+    question: str
+    orders: int
+    seconds: float
+    rate: float = 0.0
+    variant: Variant = Variant.PLAIN
+
+    def limited(self, orders: int | None, seconds: float | None) -> "Scenario":
+        """Return it with other limits; an open loop lasts as long as its limits and its rate allow."""
+        most = self.orders if orders is None else orders
+        longest = self.seconds if seconds is None else seconds
+        if self.rate:
+            most = int(min(self.rate * longest, orders or self.rate * longest))
+        return Scenario(self.name, self.question, most, longest, self.rate, self.variant)
+
+
+CLOSED_ORDERS: Final = 10_000
+CLOSED_SECONDS: Final = 60.0
+
+SCENARIOS: Final = {
+    scenario.name: scenario
+    for scenario in (
+        Scenario(Name.MAX, "how many orders a second, at which cost", CLOSED_ORDERS, CLOSED_SECONDS),
+        Scenario(Name.LOW, "how soon an order is confirmed at 50 a second", 0, 20.0, rate=50.0),
+        Scenario(Name.ACCEPT, "how soon an order is accepted at 300 a second", 0, 15.0, rate=300.0),
+        Scenario(
+            Name.HOT, "what it costs when every order has the same product", CLOSED_ORDERS, CLOSED_SECONDS, variant=Variant.HOT
+        ),
+        Scenario(
+            Name.MIX, "10 % cancelled, 5 % declined, 2 % out of stock", CLOSED_ORDERS, CLOSED_SECONDS, variant=Variant.MIX
+        ),
+    )
+}
+DEFAULT: Final = (Name.MAX, Name.ACCEPT, Name.LOW)
+WARM_UP: Final = Scenario(Name.MAX, "warm-up", 3000, 30.0)

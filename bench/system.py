@@ -1,0 +1,119 @@
+"""The system under load: started for the benchmark on a data directory and ports of its own, and stopped after it.
+
+Everything in it is as `./waybill up` starts it, gateway, tokens and durable commits included. Only PSP and mail are the stubs
+inside their services, which answer at once, so that every system is measured on the same work; and its catalogue is the
+workload's.
+"""
+
+import asyncio
+import contextlib
+import random
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from bench import catalogue
+from bench.accounting import service_of
+from waybill.embedded.jvm import Tier
+from waybill.embedded.state import State, data_dir_lock
+from waybill.embedded.supervisor import Supervisor
+from waybill.embedded.system import LAST_PORT, Options, System, check_ports
+from waybill.errors import WaybillError
+
+STUBS: Final = {"payment": {"PAYMENT_PSP": "stub"}, "notification": {"NOTIFICATION_PROVIDERS": "stub"}}
+# Below the ports that systems hand out by themselves.
+PORT_BASES: Final = range(20_000, 32_000, LAST_PORT + 1)
+PORT_TRIES: Final = 50
+
+
+class BenchSystem(System):
+    """A system whose catalogue is the workload's."""
+
+    async def fill_catalogue(self) -> None:
+        """Put the products of the workload in, with stock that suffices."""
+        await catalogue.fill(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A system that takes orders."""
+
+    system: BenchSystem
+    state: State
+
+    @property
+    def processes(self) -> dict[str, list[int]]:
+        """Return the process ids of each part; those of a service's replicas together."""
+        found: dict[str, list[int]] = {}
+        for name, part in self.state.parts.items():
+            if part.process is not None:
+                found.setdefault(service_of(name), []).append(part.process.pid)
+        return found
+
+    @property
+    def restarts(self) -> int:
+        """Count the parts' restarts; a measured system has none."""
+        return sum(part.restarts for part in self.state.parts.values())
+
+
+@contextlib.asynccontextmanager
+async def running(
+    data_dir: Path, port_base: int, tier: Tier, partitions: int, tell: Callable[[str], None]
+) -> AsyncIterator[Running]:
+    """Start a system and stop it afterwards. Raises WaybillError when it does not start, or ends while it is used."""
+    options = Options(data_dir, port_base, service_env=STUBS, tier=tier, partitions=partitions)
+    with data_dir_lock(data_dir):
+        system = BenchSystem(options)
+        ready = asyncio.Event()
+
+        def notify(state: State) -> None:
+            if state.activity:
+                tell(state.activity)
+            if state.ready:
+                ready.set()
+
+        supervisor = Supervisor(system, notify)
+        life = asyncio.create_task(supervisor.run())
+        user = asyncio.current_task()
+        waiting = asyncio.create_task(ready.wait())
+        await asyncio.wait({life, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if life.done():
+            life.result()
+            raise WaybillError("the system under load was stopped while it started: run the benchmark again")
+        life.add_done_callback(lambda _: user.cancel() if user is not None else None)
+        try:
+            yield Running(system, supervisor.state)
+        except asyncio.CancelledError:
+            if life.done():
+                raise WaybillError("the system under load was stopped: run the benchmark again") from None
+            raise
+        finally:
+            supervisor.stop()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.shield(life)
+
+
+@contextlib.contextmanager
+def data_folder(wanted: Path | None, *, keep: bool) -> Iterator[Path]:
+    """Give the data directory to use: the wanted one, which stays, or one of its own, which goes unless `keep`."""
+    if wanted is not None:
+        yield wanted
+    elif keep:
+        yield Path(tempfile.mkdtemp(prefix="waybill-bench-"))
+    else:
+        with tempfile.TemporaryDirectory(prefix="waybill-bench-", ignore_cleanup_errors=True) as folder:
+            yield Path(folder)
+
+
+def free_port_base(wanted: int | None) -> int:
+    """Return a base whose ports nobody uses; the wanted one where one is. Raises WaybillError."""
+    if wanted is not None:
+        return wanted
+    for base in random.sample(PORT_BASES, PORT_TRIES):
+        with contextlib.suppress(WaybillError):
+            check_ports({f"port {base + offset}": base + offset for offset in range(LAST_PORT + 1)})
+            return base
+    raise WaybillError("no free ports found: name some with --port-base")
