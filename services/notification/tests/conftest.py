@@ -184,3 +184,8 @@ def stories() -> type[Story]:
 @pytest.fixture
 def stub() -> StubProvider:
     return StubProvider()
+
+
+@pytest.fixture
+def desk_of() -> type[Desk]:
+    return Desk

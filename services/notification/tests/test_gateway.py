@@ -85,7 +85,7 @@ async def stub_provider() -> Provider:
 @pytest.fixture
 async def smtp_provider(mail_simulator: Simulator) -> AsyncIterator[Provider]:
     host, _, port = mail_simulator.addresses["smtp"].partition(":")
-    mailer = SmtpMailer(host, int(port), SENDER, timeout_seconds=1)
+    mailer = SmtpMailer(host, int(port), SENDER, timeout_seconds=3)
     async with _simulated(mail_simulator.addresses["http"], "mail", mailer.send, mail) as provider:
         yield provider
     await mailer.close()
@@ -93,7 +93,7 @@ async def smtp_provider(mail_simulator: Simulator) -> AsyncIterator[Provider]:
 
 @pytest.fixture
 async def sms_provider(sms_simulator: Simulator) -> AsyncIterator[Provider]:
-    texter = HttpTexter(sms_simulator.addresses["http"], timeout_seconds=1)
+    texter = HttpTexter(sms_simulator.addresses["http"], timeout_seconds=3)
     async with _simulated(sms_simulator.addresses["http"], "sms", texter.send, sms) as provider:
         yield provider
     await texter.close()
@@ -106,7 +106,7 @@ async def _simulated(
     async with httpx2.AsyncClient(base_url=url) as control:
 
         async def fail_once(mode: str) -> None:
-            setting = {"mode": mode, "remaining": 1, "hang_seconds": 3}
+            setting = {"mode": mode, "remaining": 1, "hang_seconds": 20}
             (await control.put(f"/sim/{kind}/mode", json=setting)).raise_for_status()
 
         async def count() -> int:
@@ -231,7 +231,7 @@ async def mailer(inbox: Inbox) -> AsyncIterator[SmtpMailer]:
     server = await loop.create_server(
         lambda: SMTP(inbox, hostname="mx.example", enable_SMTPUTF8=inbox.utf8, loop=loop), "127.0.0.1", 0
     )
-    mailer = SmtpMailer("127.0.0.1", server.sockets[0].getsockname()[1], SENDER, timeout_seconds=2, connections=1)
+    mailer = SmtpMailer("127.0.0.1", server.sockets[0].getsockname()[1], SENDER, timeout_seconds=10, connections=1)
     yield mailer
     await mailer.close()
     server.close()

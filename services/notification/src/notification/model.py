@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any, Final, Self
 from uuid import UUID
 
-from sqlalchemy import Column, DateTime
+from sqlalchemy import Column, DateTime, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import registry
 from sqlmodel import Field
@@ -97,7 +97,7 @@ class Contact(Table, table=True):
     __tablename__ = "contact"
 
     order_id: UUID = Field(primary_key=True)
-    state: ContactState = ContactState.AWAITED
+    state: ContactState = Field(default=ContactState.AWAITED, sa_type=Text)
     email: str | None = None
     phone: str | None = None
     locale: str | None = None
@@ -155,10 +155,10 @@ class Delivery(Table, table=True):
 
     delivery_id: UUID = Field(primary_key=True)
     order_id: UUID = Field(foreign_key="contact.order_id")
-    template: Template
+    template: Template = Field(sa_type=Text)
     event_id: UUID
-    channel: Channel
-    status: Status
+    channel: Channel = Field(sa_type=Text)
+    status: Status = Field(sa_type=Text)
     facts: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
     created_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
     due_at: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))

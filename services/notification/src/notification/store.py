@@ -369,5 +369,6 @@ async def list_deliveries(
     query = query.where(*(col(column) == value for column, value in wanted.items() if value is not None))
     if before is not None:
         query = query.where(col(Delivery.delivery_id) < before)
-    rows = await session.execute(query.order_by(col(Delivery.delivery_id).desc()).limit(limit))
-    return [ListedDelivery(*row) for row in rows]
+    connection = await session.connection()
+    rows = await connection.execute(query.order_by(col(Delivery.delivery_id).desc()).limit(limit))
+    return [ListedDelivery._make(row) for row in rows]

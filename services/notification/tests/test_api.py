@@ -1,0 +1,193 @@
+"""What staff see and do: lists in pages, masked addresses, retries on the record, previews."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+
+import notification
+from chassis import migrations
+from chassis.domain import new_id
+from chassis.testing import Issuer, PostgresServer, SettableClock, perform, serving
+from notification.api import masked
+from notification.gateway import PermanentError
+from notification.handlers import notify_confirmed, notify_received
+from notification.main import create
+from notification.settings import Settings
+
+pytestmark = pytest.mark.database
+LIST = "/api/admin/notifications"
+ISSUER = Issuer()
+SUPPORT = ISSUER.headers("sue", "support")
+AUDITOR = ISSUER.headers("ann", "auditor")
+
+
+@asynccontextmanager
+async def _serving(postgres: PostgresServer) -> AsyncIterator[tuple[httpx2.AsyncClient, FastAPI, SettableClock, Settings]]:
+    """Serve the API alone: nothing is sent unless the test does it."""
+    url = await postgres.create_service_database(f"notification_{new_id().hex[-10:]}")
+    await asyncio.to_thread(migrations.migrate, notification, url)
+    settings = Settings(
+        database_url=url,
+        kafka_bootstrap_servers="127.0.0.1:1",
+        roles="api",
+        auth_issuer=ISSUER.url,
+        auth_jwks_url=f"{ISSUER.url}/jwks",
+        providers="stub",
+    )
+    clock = SettableClock()
+    app = create(settings, clock=clock)
+    async with serving(app, ISSUER) as client:
+        yield client, app, clock, settings
+
+
+@pytest.fixture
+async def served(postgres: PostgresServer, desk_of: Any) -> AsyncIterator[tuple[httpx2.AsyncClient, Any]]:
+    async with _serving(postgres) as (client, app, clock, settings):
+        yield client, desk_of(app.state.database, clock, settings)
+
+
+@pytest.fixture(scope="module")
+async def client(postgres: PostgresServer) -> AsyncIterator[httpx2.AsyncClient]:
+    """Serve an empty database for all tests that change nothing."""
+    async with _serving(postgres) as (client, *_):
+        yield client
+
+
+async def test_messages_are_listed_newest_first_and_masked(served: Any, story: Any) -> None:
+    client, desk = served
+    await desk.know(story)
+    await perform(desk.database, notify_received, story.placed)
+    await perform(desk.database, notify_confirmed, story.confirmed)
+    answer = await client.get(LIST, params={"order_id": str(story.order_id)}, headers=SUPPORT)
+    assert answer.status_code == 200
+    items = answer.json()["items"]
+    shown = {(one["template"], one["channel"], one["recipient"], one["status"]) for one in items}
+    assert shown == {
+        ("received", "email", "a***@example.com", "queued"),
+        ("confirmed", "email", "a***@example.com", "queued"),
+        ("confirmed", "sms", "+49***78", "queued"),
+    }
+    assert [one["delivery_id"] for one in items] == sorted((one["delivery_id"] for one in items), reverse=True)
+    assert "canary" not in answer.text.lower()
+    assert story.phone not in answer.text
+
+
+async def test_lists_are_filtered_and_paged_without_repeats(served: Any, stories: Any) -> None:
+    client, desk = served
+    told_of = [stories() for _ in range(5)]
+    await desk.know(*told_of)
+    await perform(desk.database, notify_confirmed, *(story.confirmed for story in told_of))
+    seen: list[str] = []
+    params = {"channel": "sms", "status": "queued", "limit": 2}
+    pages = 0
+    while True:
+        page = (await client.get(LIST, params=params, headers=AUDITOR)).json()
+        seen += [one["delivery_id"] for one in page["items"]]
+        pages += 1
+        if page["next_cursor"] is None:
+            break
+        params["cursor"] = page["next_cursor"]
+    assert (pages, len(seen), len(set(seen))) == (3, 5, 5)
+    failed = await client.get(LIST, params={"status": "failed"}, headers=AUDITOR)
+    assert failed.json() == {"items": [], "next_cursor": None}
+
+
+async def test_an_erased_customer_is_shown_without_an_address(served: Any, story: Any) -> None:
+    client, desk = served
+    await perform(desk.database, notify_received, story.placed)
+    [item] = (await client.get(LIST, headers=SUPPORT)).json()["items"]
+    assert (item["recipient"], item["status"]) == (None, "waiting_for_contact")
+
+
+async def test_a_failed_message_is_tried_again_on_the_record(served: Any, story: Any, stub: Any) -> None:
+    client, desk = served
+    await desk.know(story)
+    await perform(desk.database, notify_received, story.placed)
+    stub.answers.append(PermanentError("550 5.1.1 there is no such mailbox"))
+    await desk.round(stub, stub)
+    [item] = (await client.get(LIST, params={"status": "failed"}, headers=SUPPORT)).json()["items"]
+    assert item["last_error"] == "550 5.1.1 there is no such mailbox"
+    retry = f"{LIST}/{item['delivery_id']}/retry"
+    headers = {**SUPPORT, "Idempotency-Key": "k1"}
+    answers = [await client.post(retry, headers=headers) for _ in range(2)]
+    assert [one.status_code for one in answers] == [200, 200]
+    assert answers[0].json() == {"delivery_id": item["delivery_id"], "status": "queued", "attempts": 1}
+    assert answers[1].headers["Idempotency-Replayed"] == "true"
+    refused = await client.post(retry, headers=SUPPORT)
+    assert (refused.status_code, refused.json()["type"]) == (409, "urn:waybill:problem:delivery-not-failed")
+    async with desk.database.transaction() as transaction:
+        [kept] = await transaction.fetch("SELECT actor, error FROM delivery_retry")
+    assert (kept["actor"], kept["error"]) == ("support:sue", "550 5.1.1 there is no such mailbox")
+    await desk.round(stub, stub)
+    [item] = (await client.get(LIST, headers=SUPPORT)).json()["items"]
+    assert (item["status"], item["attempts"], item["last_error"]) == ("sent", 2, None)
+
+
+async def test_templates_are_listed_and_previewed(client: httpx2.AsyncClient) -> None:
+    templates = (await client.get(f"{LIST}/templates", headers=SUPPORT)).json()["items"]
+    assert {"name": "received", "channels": ["email"], "locales": ["de", "en"]} in templates
+    assert len(templates) == 5
+    preview = (await client.get(f"{LIST}/templates/shipped/preview", params={"locale": "de-AT"}, headers=SUPPORT)).json()
+    assert (preview["locale"], preview["channel"]) == ("de", "email")
+    assert "Sendungsnummer" in preview["text"]
+    assert preview["html"].startswith("<!doctype html>")
+    sms = (await client.get(f"{LIST}/templates/shipped/preview", params={"channel": "sms"}, headers=SUPPORT)).json()
+    assert (sms["subject"], sms["html"]) == (None, None)
+    missing = await client.get(f"{LIST}/templates/received/preview", params={"channel": "sms"}, headers=SUPPORT)
+    assert missing.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "roles", "status"),
+    [
+        ("GET", "", (), 401),
+        ("GET", "", ("customer",), 403),
+        ("GET", "", ("warehouse",), 403),
+        ("GET", "", ("support",), 200),
+        ("GET", "", ("auditor",), 200),
+        ("GET", "", ("admin",), 200),
+        ("GET", "/templates", ("customer",), 403),
+        ("GET", "/templates/shipped/preview", ("customer",), 403),
+        ("GET", "/templates/shipped/preview", ("auditor",), 200),
+        ("GET", "/templates/nothing/preview", ("auditor",), 422),
+        ("GET", "/templates/shipped/preview?locale=../../etc", ("auditor",), 422),
+        ("POST", "/01929a3b-7c4d-7e5f-8a6b-9c0d1e2f3a4b/retry", (), 401),
+        ("POST", "/01929a3b-7c4d-7e5f-8a6b-9c0d1e2f3a4b/retry", ("auditor",), 403),
+        ("POST", "/01929a3b-7c4d-7e5f-8a6b-9c0d1e2f3a4b/retry", ("customer",), 403),
+        ("POST", "/01929a3b-7c4d-7e5f-8a6b-9c0d1e2f3a4b/retry", ("support",), 404),
+        ("POST", "/nonsense/retry", ("support",), 422),
+        ("GET", "?order_id=nonsense", ("support",), 422),
+        ("GET", "?status=lost", ("support",), 422),
+        ("GET", "?cursor=nonsense", ("support",), 422),
+        ("GET", "?limit=0", ("support",), 422),
+    ],
+)
+async def test_who_may_do_what_and_what_is_understood(
+    client: httpx2.AsyncClient, method: str, path: str, roles: tuple[str, ...], status: int
+) -> None:
+    headers = ISSUER.headers("someone", *roles) if roles else {}
+    answer = await client.request(method, LIST + path, headers=headers)
+    assert answer.status_code == status
+    if status >= 400:
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_the_metrics_count_what_is_not_at_rest(served: Any, story: Any) -> None:
+    client, desk = served
+    await perform(desk.database, notify_confirmed, story.confirmed)
+    text = (await client.get("/metrics")).text
+    assert 'saga_open{state="delivery_waiting_for_contact"} 2.0' in text
+    assert 'saga_open{state="delivery_failed"} 0.0' in text
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [("ada@example.com", "a***@example.com"), ("@example.com", "***@example.com"), ("+4915112345678", "+49***78")],
+)
+def test_addresses_are_masked(address: str, shown: str) -> None:
+    assert masked(address) == shown
