@@ -1,0 +1,361 @@
+"""The reactions on a real PostgreSQL: repeated, early, late, all at once, and never more statements for more orders."""
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from chassis.batch import Function, Item, run
+from chassis.database import TRANSIENT, Database
+from chassis.domain import Cause, new_id
+from chassis.testing import MORNING, hear_again, perform, told
+from contracts import Event, Money
+from contracts.inventory import (
+    ProductPublished,
+    RefusalReason,
+    StockReleased,
+    StockReservationFailed,
+    StockReserved,
+)
+from contracts.order import CancelReason, OrderCancelled, OrderPlaced, ShipmentDispatched
+from contracts.types import Destination, Line, OrderLine
+from inventory.handlers import (
+    adjust_stock,
+    change_product,
+    deduct_stock,
+    offer_product,
+    open_warehouse,
+    release_stock,
+    reserve_stock,
+)
+from inventory.model import (
+    AdjustStock,
+    ChangeProduct,
+    InsufficientStockError,
+    NotHeldError,
+    OfferProduct,
+    OpenWarehouse,
+    ProductExistsError,
+    WarehouseExistsError,
+)
+from inventory.store import Queries, StockRoom
+
+pytestmark = pytest.mark.database
+EURO = Money(amount=100, currency="EUR")
+
+
+def placed(sku: str = "tea", quantity: int = 1, *, country: str = "DE", more: tuple[tuple[str, int], ...] = ()) -> OrderPlaced:
+    items = [
+        OrderLine(product_id=one, quantity=units, item_id=new_id(), price=EURO, subtotal=EURO)
+        for one, units in ((sku, quantity), *more)
+    ]
+    return OrderPlaced(
+        order_id=new_id(),
+        user_id="anna",
+        order_date=MORNING,
+        items=items,
+        total_amount=EURO,
+        destination=Destination(country=country),
+    )
+
+
+def cancelled(event: OrderPlaced) -> OrderCancelled:
+    return OrderCancelled(order_id=event.order_id, user_id="anna", reason=CancelReason.CUSTOMER, total_amount=EURO)
+
+
+def dispatched(event: OrderPlaced, warehouse_id: str, sku: str = "tea", quantity: int = 1) -> ShipmentDispatched:
+    return ShipmentDispatched(
+        order_id=event.order_id,
+        user_id="anna",
+        shipment_id=new_id(),
+        warehouse_id=warehouse_id,
+        lines=[Line(product_id=sku, quantity=quantity)],
+        amount=EURO,
+    )
+
+
+async def stocked(database: Database, **units: int) -> None:
+    """Offer tea and cups, and lay in tea by warehouse."""
+    places = {"berlin": "DE", "lyon": "FR"}
+    await perform(database, open_warehouse, *(OpenWarehouse(place, place, land, None) for place, land in places.items()))
+    await perform(database, offer_product, *(OfferProduct(sku, sku, "", EURO, active=True) for sku in ("tea", "cup")))
+    await perform(database, adjust_stock, *(AdjustStock("tea", place, n, "opening stock") for place, n in units.items()))
+
+
+async def counters(database: Database, sku: str = "tea") -> dict[str, tuple[int, int]]:
+    rows = await Queries(database).stock(sku, None, None, 100)
+    return {row.warehouse_id: (row.on_hand, row.reserved) for row in rows}
+
+
+async def status(database: Database, order_id: UUID) -> str | None:
+    found = await Queries(database).reservation(order_id)
+    return None if found is None else found.status
+
+
+async def kinds_told(database: Database, order: OrderPlaced) -> list[str]:
+    return [type(event).__name__ for event in await told(database, order.order_id)]
+
+
+async def assert_books_agree(database: Database) -> None:
+    for row in await Queries(database).audit():
+        assert row["on_hand"] == row["ledger_on_hand"], row
+        assert row["reserved"] == row["ledger_reserved"] == row["held"], row
+
+
+async def hear_all(database: Database, *heard: tuple[Any, Event]) -> None:
+    """Handle events of several kinds in one batch, as the consumer does."""
+    items = [
+        Item(
+            event, Function.of(function), Cause("order", MORNING, new_id(), event.key), event_id=new_id(), event_type=event.type
+        )
+        for function, event in heard
+    ]
+    await run(database, items)
+
+
+async def test_an_order_is_held_shipped_and_off_the_books(database: Database) -> None:
+    await stocked(database, berlin=3, lyon=3)
+    order = placed(quantity=4, country="FR")
+    (held,) = await perform(database, reserve_stock, order)
+    assert {part.warehouse_id: part.lines[0].quantity for part in held.allocations} == {"lyon": 3, "berlin": 1}
+    assert await counters(database) == {"berlin": (3, 1), "lyon": (3, 3)}
+    await perform(database, deduct_stock, dispatched(order, "lyon", quantity=3))
+    assert await status(database, order.order_id) == "partly_shipped"
+    await perform(database, deduct_stock, dispatched(order, "berlin", quantity=1))
+    assert await status(database, order.order_id) == "shipped"
+    assert await counters(database) == {"berlin": (2, 0), "lyon": (0, 0)}
+    assert await kinds_told(database, order) == ["StockReserved", "StockDeducted", "StockDeducted"]
+    await assert_books_agree(database)
+
+
+async def test_a_cancelled_order_gives_back(database: Database) -> None:
+    await stocked(database, berlin=3)
+    order = placed(quantity=2)
+    await perform(database, reserve_stock, order)
+    await perform(database, release_stock, cancelled(order))
+    assert await counters(database) == {"berlin": (3, 0)}
+    assert (await told(database, order.order_id))[-1] == StockReleased(
+        order_id=order.order_id, user_id="anna", lines=[Line(product_id="tea", quantity=2)]
+    )
+    await assert_books_agree(database)
+
+
+async def test_an_order_cancelled_before_it_is_heard_of_is_barred(database: Database) -> None:
+    await stocked(database, berlin=3)
+    order = placed()
+    assert [event.lines for event in await perform(database, release_stock, cancelled(order))] == [[]]
+    assert await perform(database, reserve_stock, order) == [None]
+    assert await status(database, order.order_id) == "barred"
+    assert [event.lines for event in await perform(database, release_stock, cancelled(order))] == [[]]
+    assert await counters(database) == {"berlin": (3, 0)}
+    assert await kinds_told(database, order) == ["StockReleased", "StockReleased"]
+
+
+@pytest.mark.parametrize("early", [True, False])
+async def test_placed_and_cancelled_in_one_batch(database: Database, *, early: bool) -> None:
+    await stocked(database, berlin=3)
+    order = placed(quantity=2)
+    heard = [(release_stock, cancelled(order)), (reserve_stock, order)]
+    await hear_all(database, *(heard if early else reversed(heard)))
+    assert await counters(database) == {"berlin": (3, 0)}
+    assert await status(database, order.order_id) == ("barred" if early else "released")
+    await assert_books_agree(database)
+
+
+async def test_a_refused_order_is_answered_when_it_is_cancelled(database: Database) -> None:
+    await stocked(database, berlin=1)
+    order = placed(quantity=2)
+    (refused,) = await perform(database, reserve_stock, order)
+    assert isinstance(refused, StockReservationFailed)
+    (released,) = await perform(database, release_stock, cancelled(order))
+    assert released.lines == []
+    assert await status(database, order.order_id) == "refused"
+
+
+@pytest.mark.parametrize("sku", ["salt", "old"])
+async def test_what_is_not_on_sale_is_unknown(database: Database, sku: str) -> None:
+    await stocked(database, berlin=1)
+    await perform(database, offer_product, OfferProduct("old", "old", "", EURO, active=True))
+    await perform(database, adjust_stock, AdjustStock("old", "berlin", 5, "opening stock"))
+    await perform(database, change_product, ChangeProduct("old", active=False))
+    (refused,) = await perform(database, reserve_stock, placed(sku))
+    assert refused.reason is RefusalReason.UNKNOWN_PRODUCT
+
+
+async def test_what_was_never_stocked_is_out_of_stock(database: Database) -> None:
+    await stocked(database, berlin=1)
+    (refused,) = await perform(database, reserve_stock, placed("cup"))
+    assert refused.reason is RefusalReason.OUT_OF_STOCK
+
+
+async def test_an_event_heard_three_times_works_once(database: Database) -> None:
+    await stocked(database, berlin=5)
+    order = placed(quantity=2)
+    parcel = dispatched(order, "berlin")
+    assert await hear_again(database, reserve_stock, order, times=3) == [1, 0, 0]
+    assert await hear_again(database, deduct_stock, parcel, times=3) == [1, 0, 0]
+    assert await hear_again(database, release_stock, cancelled(order), times=3) == [1, 0, 0]
+    assert await counters(database) == {"berlin": (4, 0)}
+    assert await kinds_told(database, order) == ["StockReserved", "StockDeducted", "StockReleased"]
+
+
+async def test_the_same_facts_under_new_ids_change_nothing_more(database: Database) -> None:
+    """The inbox forgets in time; the reservation does not."""
+    await stocked(database, berlin=5)
+    order = placed(quantity=2)
+    parcel = dispatched(order, "berlin")
+    for _ in range(2):
+        await perform(database, reserve_stock, order)
+    for _ in range(2):
+        await perform(database, deduct_stock, parcel)
+    assert await counters(database) == {"berlin": (4, 1)}
+    for _ in range(2):
+        await perform(database, release_stock, cancelled(order))
+    assert await counters(database) == {"berlin": (4, 0)}
+    await assert_books_agree(database)
+
+
+async def test_a_parcel_of_what_is_not_held_changes_nothing(database: Database) -> None:
+    await stocked(database, berlin=5, lyon=5)
+    order = placed(quantity=2)
+    with pytest.raises(NotHeldError):
+        await perform(database, deduct_stock, dispatched(order, "berlin"))
+    await perform(database, reserve_stock, order)
+    for parcel in (dispatched(order, "lyon"), dispatched(order, "berlin", quantity=3)):
+        with pytest.raises(NotHeldError):
+            await perform(database, deduct_stock, parcel)
+    assert await counters(database) == {"berlin": (5, 2), "lyon": (5, 0)}
+    await assert_books_agree(database)
+
+
+async def test_one_unit_and_two_hundred_buyers_in_one_batch(database: Database) -> None:
+    await stocked(database, lyon=1)
+    answers = await perform(database, reserve_stock, *(placed() for _ in range(200)))
+    assert [type(answer) for answer in answers].count(StockReserved) == 1
+    assert [type(answer) for answer in answers].count(StockReservationFailed) == 199
+    assert await counters(database) == {"lyon": (1, 1)}
+    await assert_books_agree(database)
+
+
+async def test_one_unit_and_two_hundred_buyers_of_two_replicas(database: Database) -> None:
+    await stocked(database, lyon=1)
+    orders = [placed() for _ in range(200)]
+    halves = await asyncio.gather(*(perform(database, reserve_stock, *orders[half::2]) for half in (0, 1)))
+    kinds = [type(answer) for half in halves for answer in half]
+    assert kinds.count(StockReserved) == 1
+    assert kinds.count(StockReservationFailed) == 199
+    winner = next(answer for half in halves for answer in half if isinstance(answer, StockReserved))
+    await perform(database, release_stock, *(cancelled(order) for order in orders if order.order_id != winner.order_id))
+    assert await counters(database) == {"lyon": (1, 1)}
+    await assert_books_agree(database)
+
+
+async def test_many_batches_at_once_on_crossing_products(database: Database) -> None:
+    """Locks are taken in one order, so nobody waits for each other; nothing is oversold."""
+    await stocked(database, berlin=20, lyon=20)
+    await perform(database, adjust_stock, AdjustStock("cup", "berlin", 20, "opening stock"))
+    orders = [placed("tea", 1, more=(("cup", 1),)) if n % 2 else placed("cup", 1, more=(("tea", 2),)) for n in range(60)]
+    batches = [perform(database, reserve_stock, *orders[start : start + 10]) for start in range(0, 60, 10)]
+    answers = [answer for batch in await asyncio.gather(*batches) for answer in batch]
+    held = [answer for answer in answers if isinstance(answer, StockReserved)]
+    assert len(held) == 20  # as many as there are cups
+    assert (await counters(database, "cup")) == {"berlin": (20, 20)}
+    await assert_books_agree(database)
+
+
+async def statements_of(database: Database, function: Any, *events: Event) -> int:
+    before = database.statements
+    await perform(database, function, *events)
+    return database.statements - before
+
+
+async def test_two_hundred_orders_cost_the_statements_of_one(database: Database) -> None:
+    await stocked(database, berlin=500, lyon=500)
+    one, many = placed(), [placed() for _ in range(200)]
+    assert await statements_of(database, reserve_stock, one) == await statements_of(database, reserve_stock, *many) <= 7
+    parcels = [dispatched(order, "berlin") for order in many]
+    first = await statements_of(database, deduct_stock, dispatched(one, "berlin"))
+    assert first == await statements_of(database, deduct_stock, *parcels) <= 7
+    more = [placed() for _ in range(201)]
+    await perform(database, reserve_stock, *more)
+    first = await statements_of(database, release_stock, cancelled(more[0]))
+    assert first == await statements_of(database, release_stock, *(cancelled(order) for order in more[1:])) <= 7
+    await assert_books_agree(database)
+
+
+async def test_a_reservation_written_by_another_process_meanwhile_is_not_written_over(database: Database) -> None:
+    """A process that lost its partition and does not know yet: its batch is undone and tried again, and finds the row."""
+    await stocked(database, berlin=5)
+    order = placed()
+
+    async def hear_it_slowly() -> None:
+        async with database.transaction() as transaction:
+            room = StockRoom(transaction)
+            await room.fetch([order])
+            await perform(database, release_stock, cancelled(order))
+            reserve_stock(order, room, Cause("order", MORNING))
+            await room.flush()
+
+    with pytest.raises(TRANSIENT):
+        await hear_it_slowly()
+    assert await status(database, order.order_id) == "barred"
+    assert await counters(database) == {"berlin": (5, 0)}
+    await assert_books_agree(database)
+
+
+async def test_the_ledger_cannot_be_rewritten(database: Database) -> None:
+    await stocked(database, berlin=5)
+    for attempt in ("UPDATE stock_movement SET on_hand_delta = 9", "DELETE FROM stock_movement", "TRUNCATE stock_movement"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="append-only"):
+            async with database.transaction() as transaction:
+                await transaction.fetch(attempt)
+    await assert_books_agree(database)
+
+
+async def test_the_database_itself_keeps_stock_above_zero(database: Database) -> None:
+    await stocked(database, berlin=5)
+    for wrong in ("on_hand = -1", "reserved = -1", "reserved = 6"):
+        with pytest.raises(asyncpg.CheckViolationError, match="stock_never_negative"):
+            async with database.transaction() as transaction:
+                await transaction.fetch(f"UPDATE stock SET {wrong}")
+    assert await counters(database) == {"berlin": (5, 0)}
+
+
+async def test_the_audit_finds_counters_that_are_not_the_ledgers(database: Database) -> None:
+    await stocked(database, berlin=5)
+    async with database.transaction() as transaction:
+        await transaction.fetch("UPDATE stock SET on_hand = 7, reserved = 1")
+    (row,) = await Queries(database).audit()
+    assert (row["on_hand"], row["ledger_on_hand"], row["reserved"], row["ledger_reserved"], row["held"]) == (7, 5, 1, 0, 0)
+
+
+async def test_each_change_of_a_product_is_told_under_its_sku(database: Database) -> None:
+    await stocked(database)
+    await perform(database, change_product, ChangeProduct("tea", price=Money(amount=150, currency="EUR")))
+    await perform(database, change_product, ChangeProduct("tea", name="tea"))
+    events = await told(database, "tea")
+    assert [event.price.amount for event in events if isinstance(event, ProductPublished)] == [100, 150]
+
+
+async def test_a_thing_that_exists_is_refused_also_twice_in_a_batch(database: Database) -> None:
+    await stocked(database)
+    with pytest.raises(ProductExistsError):
+        await perform(database, offer_product, OfferProduct("tea", "other", "", EURO, active=True))
+    with pytest.raises(ProductExistsError):
+        await perform(database, offer_product, *(OfferProduct("new", "new", "", EURO, active=True) for _ in range(2)))
+    with pytest.raises(WarehouseExistsError):
+        await perform(database, open_warehouse, OpenWarehouse("lyon", "again", "FR", None))
+    tries = (perform(database, offer_product, OfferProduct("race", "race", "", EURO, active=True)) for _ in range(5))
+    outcomes = await asyncio.gather(*tries, return_exceptions=True)
+    assert sum(isinstance(outcome, ProductExistsError) for outcome in outcomes) == 4
+
+
+async def test_stock_taken_away_at_once_stays_above_zero(database: Database) -> None:
+    await stocked(database, berlin=5)
+    tries = (perform(database, adjust_stock, AdjustStock("tea", "berlin", -2, "broken")) for _ in range(4))
+    outcomes = await asyncio.gather(*tries, return_exceptions=True)
+    assert sum(isinstance(outcome, InsufficientStockError) for outcome in outcomes) == 2
+    assert await counters(database) == {"berlin": (1, 0)}
+    await assert_books_agree(database)
