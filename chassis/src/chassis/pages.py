@@ -33,12 +33,18 @@ def write_cursor(*place: datetime | UUID | str | int) -> str:
 
 def read_cursor(cursor: str, *kinds: type) -> tuple[Any, ...]:
     """Read a place; raises InvalidRequestError where it is none of ours."""
-    readers: dict[type, Any] = {datetime: datetime.fromisoformat, UUID: UUID, str: str, int: int}
+    readers: dict[type, Any] = {datetime: datetime.fromisoformat, UUID: UUID, str: _storable, int: int}
     try:
         values = from_json(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         return tuple(readers[kind](value) for kind, value in zip(kinds, values, strict=True))
     except (ValueError, TypeError, binascii.Error):
         raise invalid("cursor", "this is not a cursor of this list") from None
+
+
+def _storable(text: object) -> str:
+    if not isinstance(text, str) or "\0" in text:
+        raise ValueError("no text that a database could hold")
+    return text
 
 
 def page(rows: Sequence[Any], limit: int, place: Any) -> tuple[Sequence[Any], str | None]:
