@@ -1,7 +1,7 @@
 """A database of the notification service, its job driven by hand, and a customer's story told as events."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -10,11 +10,11 @@ from uuid import UUID
 import pytest
 
 import notification
-from chassis import batch
+from chassis import batch, migrations
 from chassis.batch import Function, Item
 from chassis.database import Database
 from chassis.domain import Cause, new_id
-from chassis.testing import PostgresServer, SettableClock, perform, service_database
+from chassis.testing import PostgresServer, SettableClock, perform
 from contracts import Event
 from contracts.order import (
     CancelReason,
@@ -150,25 +150,42 @@ class Desk:
         await perform(self.database, note_contact, *(story.contacts for story in stories))
 
 
-@asynccontextmanager
-async def _desk(postgres: PostgresServer) -> AsyncIterator[Desk]:
-    clock = SettableClock()
-    async with service_database(postgres, notification, clock) as database:
-        settings = Settings(
-            database_url="postgresql://none",
-            kafka_bootstrap_servers="127.0.0.1:1",
-            auth_issuer="https://issuer.test",
-            auth_jwks_url="https://issuer.test/jwks",
-            max_attempts=3,
-            retry_schedule_seconds=(1, 10),
-        )
-        yield Desk(database, clock, settings)
+TABLES = "delivery_retry, delivery, contact, outbox, outbox_unpublished, outbox_sequence, inbox, idempotency, dead_letter"
+
+
+@pytest.fixture(scope="session")
+async def migrated(postgres: PostgresServer) -> AsyncIterator[tuple[str, Database]]:
+    """Make one migrated database for the session; `clean` empties it for each test."""
+    url = await postgres.create_service_database(f"notification_{new_id().hex[-10:]}")
+    await asyncio.to_thread(migrations.migrate, notification, url)
+    database = await Database.open("notification", url)
+    yield url, database
+    await database.close()
 
 
 @pytest.fixture
-async def desk(postgres: PostgresServer) -> AsyncIterator[Desk]:
-    async with _desk(postgres) as desk:
-        yield desk
+async def clean(migrated: tuple[str, Database]) -> tuple[str, Database]:
+    """Give the database without a row, and without listeners of an earlier test."""
+    url, database = migrated
+    async with database.transaction() as transaction:
+        await transaction.fetch(f"TRUNCATE {TABLES}")
+    database.on_due = lambda _: None
+    return url, database
+
+
+@pytest.fixture
+def desk(clean: tuple[str, Database]) -> Desk:
+    _, database = clean
+    database.clock = clock = SettableClock()
+    settings = Settings(
+        database_url="postgresql://none",
+        kafka_bootstrap_servers="127.0.0.1:1",
+        auth_issuer="https://issuer.test",
+        auth_jwks_url="https://issuer.test/jwks",
+        max_attempts=3,
+        retry_schedule_seconds=(1, 10),
+    )
+    return Desk(database, clock, settings)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """What staff see and do: lists in pages, masked addresses, retries on the record, previews."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -9,10 +8,7 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-import notification
-from chassis import migrations
-from chassis.domain import new_id
-from chassis.testing import Issuer, PostgresServer, SettableClock, perform, serving
+from chassis.testing import Issuer, SettableClock, perform, serving
 from notification.api import masked
 from notification.gateway import PermanentError
 from notification.handlers import notify_confirmed, notify_received
@@ -27,10 +23,8 @@ AUDITOR = ISSUER.headers("ann", "auditor")
 
 
 @asynccontextmanager
-async def _serving(postgres: PostgresServer) -> AsyncIterator[tuple[httpx2.AsyncClient, FastAPI, SettableClock, Settings]]:
+async def _serving(url: str) -> AsyncIterator[tuple[httpx2.AsyncClient, FastAPI, SettableClock, Settings]]:
     """Serve the API alone: nothing is sent unless the test does it."""
-    url = await postgres.create_service_database(f"notification_{new_id().hex[-10:]}")
-    await asyncio.to_thread(migrations.migrate, notification, url)
     settings = Settings(
         database_url=url,
         kafka_bootstrap_servers="127.0.0.1:1",
@@ -46,15 +40,15 @@ async def _serving(postgres: PostgresServer) -> AsyncIterator[tuple[httpx2.Async
 
 
 @pytest.fixture
-async def served(postgres: PostgresServer, desk_of: Any) -> AsyncIterator[tuple[httpx2.AsyncClient, Any]]:
-    async with _serving(postgres) as (client, app, clock, settings):
+async def served(clean: tuple[str, Any], desk_of: Any) -> AsyncIterator[tuple[httpx2.AsyncClient, Any]]:
+    async with _serving(clean[0]) as (client, app, clock, settings):
         yield client, desk_of(app.state.database, clock, settings)
 
 
 @pytest.fixture(scope="module")
-async def client(postgres: PostgresServer) -> AsyncIterator[httpx2.AsyncClient]:
-    """Serve an empty database for all tests that change nothing."""
-    async with _serving(postgres) as (client, *_):
+async def client(migrated: tuple[str, Any]) -> AsyncIterator[httpx2.AsyncClient]:
+    """Serve once for all tests that change nothing and do not mind what is there."""
+    async with _serving(migrated[0]) as (client, *_):
         yield client
 
 

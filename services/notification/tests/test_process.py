@@ -64,11 +64,6 @@ class Service:
             assert await process.wait() == 0, self.log.read_text()
 
 
-@pytest.fixture
-async def url(postgres: PostgresServer) -> str:
-    return await postgres.create_service_database(f"notification_{new_id().hex[-10:]}")
-
-
 async def _status(database: Database) -> str:
     async with database.transaction() as transaction:
         rows = await transaction.fetch("SELECT status FROM delivery")
@@ -76,8 +71,9 @@ async def _status(database: Database) -> str:
 
 
 async def test_a_crash_after_the_providers_ok_repeats_the_mail_under_the_same_id(
-    url: str, tmp_path: Path, story: Any, desk_of: Any
+    postgres: PostgresServer, tmp_path: Path, story: Any, desk_of: Any
 ) -> None:
+    url = await postgres.create_service_database(f"notification_{new_id().hex[-10:]}")
     with launched("smtp", "--port", "0", "--http-port", "0") as simulator:
         service = Service(url, tmp_path / "log", int(simulator.addresses["smtp"].rpartition(":")[2]))
         await service.migrate()
@@ -117,13 +113,11 @@ class Gossip:
         return f"550 5.1.1 <{address}>: Recipient address rejected: User {address.partition('@')[0]} unknown, Ada Canary"
 
 
-async def test_no_personal_data_in_logs_events_or_stored_errors(url: str, tmp_path: Path, story: Any, desk_of: Any) -> None:
+async def test_no_personal_data_in_logs_events_or_stored_errors(clean: Any, tmp_path: Path, story: Any, desk: Any) -> None:
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: SMTP(Gossip(), hostname="mx.example", loop=loop), "127.0.0.1", 0)
+    url, database = clean
     service = Service(url, tmp_path / "log", server.sockets[0].getsockname()[1])
-    await service.migrate()
-    database = await Database.open("notification", url)
-    desk = desk_of(database, SettableClock(), None)
     await desk.hear((note_contact, story.contacts), (notify_received, story.placed), (notify_shipped, story.dispatched))
     async with service.running():
         failed = "failed,failed,failed"  # two mails, and an SMS that has no provider
@@ -131,7 +125,6 @@ async def test_no_personal_data_in_logs_events_or_stored_errors(url: str, tmp_pa
     events = await told(database, story.order_id)
     rows = await desk.rows()
     server.close()
-    await database.close()
     assert {type(event) for event in events} == {NotificationFailed}
     assert "550 5.1.1 there is no such mailbox" in {row["last_error"].partition("answered ")[2] for row in rows}
     seen = service.log.read_text() + repr(events) + repr([dict(row) for row in rows])
