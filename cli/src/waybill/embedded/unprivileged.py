@@ -13,7 +13,8 @@ from pathlib import Path
 
 CAP_DAC_OVERRIDE = 1
 CAPABILITY_VERSION_3 = 0x20080522
-PR_SET_KEEPCAPS = 8
+PR_SET_SECUREBITS = 28
+NO_SETUID_FIXUP = 1 << 2
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_RAISE = 2
 
@@ -39,7 +40,8 @@ def main(uid: int, gid: int, command: list[str]) -> None:
     closed = [path for path in (Path(word) for word in command if word.startswith("/")) if not reachable(path)]
     libc = ctypes.CDLL(None, use_errno=True)
     if closed:
-        libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)
+        # The change of user is to leave capabilities to us, and access(2) is to count them: initdb asks it for its siblings.
+        libc.prctl(PR_SET_SECUREBITS, NO_SETUID_FIXUP, 0, 0, 0)
     os.setgroups([])
     os.setgid(gid)
     os.setuid(uid)
