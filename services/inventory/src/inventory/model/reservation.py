@@ -97,20 +97,20 @@ class Reservation(Table, table=True):
     def place(cls, event: OrderPlaced, shelves: Shelves, cause: Cause) -> tuple[Self, StockReserved | StockReservationFailed]:
         """Hold every unit of the order, split over warehouses, or nothing at all."""
         wanted = _summed(event.items)
-        unknown = [sku for sku in wanted if not shelves.on_sale(sku)]
-        available = {sku: 0 if sku in unknown else shelves.available(sku) for sku in wanted}
+        available = {sku: shelves.available(sku) if shelves.on_sale(sku) else {} for sku in wanted}
         shortages = [
-            Shortage(product_id=sku, requested=quantity, available=available[sku])
+            Shortage(product_id=sku, requested=quantity, available=there)
             for sku, quantity in wanted.items()
-            if available[sku] < quantity
+            if (there := sum(available[sku].values())) < quantity
         ]
         if shortages:
             refused = cls._of(event.order_id, event.user_id, ReservationStatus.REFUSED, [], cause)
+            unknown = not all(shelves.on_sale(sku) for sku in wanted)
             reason = RefusalReason.UNKNOWN_PRODUCT if unknown else RefusalReason.OUT_OF_STOCK
             return refused, StockReservationFailed(
                 order_id=event.order_id, user_id=event.user_id, reason=reason, shortages=shortages
             )
-        chosen = split(wanted, shelves, event.destination.country)
+        chosen = split(wanted, available, shelves.countries, event.destination.country)
         lines = [
             HeldLine(sku, warehouse_id, quantity) for warehouse_id, parcel in chosen.items() for sku, quantity in parcel.items()
         ]

@@ -6,24 +6,27 @@ destination's country, then the first by name, so that the same stock always giv
 
 from collections.abc import Mapping
 
-from inventory.model.stock import Shelves
-
 Split = dict[str, dict[str, int]]
 """Units per product, per warehouse."""
 
 
-def split(wanted: Mapping[str, int], shelves: Shelves, country: str) -> Split:
-    """Spread the units `wanted` of each product over warehouses; the caller has seen that there are enough of each."""
+def split(
+    wanted: Mapping[str, int], available: Mapping[str, Mapping[str, int]], countries: Mapping[str, str], country: str
+) -> Split:
+    """Spread the units `wanted` of each product over the warehouses where they are `available`.
+
+    `available` holds units per warehouse, per product, and the caller has seen that there are enough of each; `countries` says
+    where each warehouse stands, `country` where the order goes.
+    """
     stocked: Split = {}
     for sku in wanted:
-        for row in shelves.of(sku):
-            if row.available > 0:
-                stocked.setdefault(row.warehouse_id, {})[sku] = row.available
+        for warehouse_id, units in available[sku].items():
+            stocked.setdefault(warehouse_id, {})[sku] = units
     remaining = dict(wanted)
     chosen: Split = {}
     while remaining:
         best = min(
-            (-_covered(there, remaining), shelves.countries[warehouse_id] != country, warehouse_id)
+            (-_covered(there, remaining), countries[warehouse_id] != country, warehouse_id)
             for warehouse_id, there in stocked.items()
         )[-1]
         there = stocked.pop(best)
@@ -35,4 +38,4 @@ def split(wanted: Mapping[str, int], shelves: Shelves, country: str) -> Split:
 
 
 def _covered(there: Mapping[str, int], remaining: Mapping[str, int]) -> int:
-    return sum(min(there.get(sku, 0), quantity) for sku, quantity in remaining.items())
+    return sum([min(there[sku], quantity) for sku, quantity in remaining.items() if sku in there])

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import BigInteger, Text
@@ -72,8 +72,24 @@ class AdjustStock:
     kind: MovementKind = MovementKind.ADJUSTED
 
 
+class Posting(NamedTuple):
+    """A movement on its way into the ledger: its columns, in the ledger's order. Deltas are units."""
+
+    movement_id: UUID
+    sku: str
+    warehouse_id: str
+    kind: MovementKind
+    on_hand_delta: int
+    reserved_delta: int
+    reason: str | None
+    order_id: UUID | None
+    shipment_id: UUID | None
+    actor: str
+    at: datetime
+
+
 class Movement(Table, table=True):
-    """A line of the ledger: never changed, never deleted. Deltas are units."""
+    """A line of the ledger as it is read: never changed, never deleted."""
 
     __tablename__ = "stock_movement"
 
@@ -105,7 +121,7 @@ class Stock(Table, table=True):
         """Units that can still be promised."""
         return self.on_hand - self.reserved
 
-    def post(self, movement: Movement) -> None:
+    def post(self, movement: Posting) -> None:
         """Apply a movement; raises InsufficientStockError, and then nothing has changed."""
         on_hand = self.on_hand + movement.on_hand_delta
         reserved = self.reserved + movement.reserved_delta
@@ -129,7 +145,7 @@ class Shelves:
             self._rows.setdefault(row.sku, {})[row.warehouse_id] = row
         self._active = active
         self.countries = countries
-        self.movements: list[Movement] = []
+        self.movements: list[Posting] = []
 
     def on_sale(self, sku: str) -> bool:
         """Tell whether the product is in the catalogue and can be ordered."""
@@ -139,9 +155,9 @@ class Shelves:
         """Answer a product's stock, by warehouse."""
         return tuple(self._rows.get(sku, {}).values())
 
-    def available(self, sku: str) -> int:
-        """Count the units of a product that can still be promised, over all warehouses."""
-        return sum(row.available for row in self._rows.get(sku, {}).values())
+    def available(self, sku: str) -> dict[str, int]:
+        """Count the units of a product that can still be promised, by warehouse; those that have none are left out."""
+        return {place: units for place, row in self._rows.get(sku, {}).items() if (units := row.available)}
 
     def hold(self, sku: str, warehouse_id: str, quantity: int, order_id: UUID, cause: Cause) -> None:
         """Promise units to an order; raises InsufficientStockError."""
@@ -173,11 +189,11 @@ class Shelves:
     ) -> Stock:
         row = self._at(sku, warehouse_id)
         on_hand, reserved = EFFECT[kind]
-        movement = Movement(
+        movement = Posting(
             movement_id=new_id(),
             sku=sku,
             warehouse_id=warehouse_id,
-            kind=kind.value,
+            kind=kind,
             on_hand_delta=on_hand * units,
             reserved_delta=reserved * units,
             reason=reason,

@@ -14,7 +14,7 @@ from pydantic_core import to_json
 
 from chassis.database import Transaction
 from contracts.order import OrderCancelled, OrderPlaced, ShipmentDispatched
-from inventory.model import AdjustStock, HeldLine, Reservation, Shelves, Stock
+from inventory.model import AdjustStock, HeldLine, Posting, Reservation, Shelves, Stock
 
 _LOCK_RESERVATIONS: Final = """
 SELECT order_id, user_id, status, lines, shipments, version, created_at, updated_at
@@ -75,13 +75,13 @@ class StockRoom:
         """Lock the reservations of the messages' orders, then the stock of the products concerned."""
         orders = {message.order_id for message in messages if not isinstance(message, AdjustStock)}
         if orders:
-            await self._lock_reservations(sorted(orders))
+            await self._lock_reservations(list(orders))
         adjustments = [message for message in messages if isinstance(message, AdjustStock)]
         if adjustments:
             await self._make_room([wish for wish in adjustments if wish.delta > 0])
         skus = self._concerned(messages)
         if skus:
-            await self._lock_stock(sorted(skus), adjusting=bool(adjustments))
+            await self._lock_stock(list(skus), adjusting=bool(adjustments))
 
     def reservation(self, order_id: UUID) -> Reservation | None:
         """Answer what is held for an order; None where it was never heard of."""
@@ -104,17 +104,7 @@ class StockRoom:
             return
         written = await self._transaction.fetch(
             _WRITE,
-            [one.movement_id for one in movements],
-            [one.sku for one in movements],
-            [one.warehouse_id for one in movements],
-            [one.kind for one in movements],
-            [one.on_hand_delta for one in movements],
-            [one.reserved_delta for one in movements],
-            [one.reason for one in movements],
-            [one.order_id for one in movements],
-            [one.shipment_id for one in movements],
-            [one.actor for one in movements],
-            [one.at for one in movements],
+            *([list(column) for column in zip(*movements, strict=True)] or [[]] * len(Posting._fields)),
             [one.order_id for one in changed],
             [one.user_id for one in changed],
             [one.status for one in changed],
