@@ -159,6 +159,13 @@ async def test_order_cancelled_before_anything_is_barred(shop: Shop) -> None:
     assert await shop.row("token", "instrument") == ()
 
 
+async def test_order_cancelled_before_the_reservation_needs_no_instrument(shop: Shop) -> None:
+    await shop.hears(shop.contacts(), shop.cancelled(), shop.reserved())
+    assert await shop.works() == 0
+    assert await shop.told() == ["PaymentVoided 0"]
+    assert await shop.row("token", "instrument") == ()
+
+
 async def test_order_cancelled_before_the_instrument_is_known(shop: Shop) -> None:
     await shop.hears(shop.reserved(), shop.cancelled(), shop.contacts())
     assert await shop.works() == 0

@@ -43,6 +43,7 @@ PAYMENTS: Final = Columns(
         "updated_at": "timestamptz",
     },
 )
+STATUS: Final = PAYMENTS.names.index("status")
 ATTEMPTS: Final = Columns(
     "psp_attempt",
     (),
@@ -111,8 +112,8 @@ class PaymentStore:
             await self._insert(sorted(self._new.values(), key=lambda payment: payment.order_id))
         if changed:
             await self._transaction.fetch(PAYMENTS.update, *PAYMENTS.arrays(changed))
-            await self._forget_instruments([payment.order_id for payment in changed if payment.status != Status.PENDING])
         touched = [*self._new.values(), *changed]
+        await self._forget_instruments([payment.order_id for payment in touched if self._is_decided_now(payment)])
         await self._post([posting for payment in touched for posting in payment.postings])
         if self._attempts:
             await self._transaction.fetch(ATTEMPTS.insert, *ATTEMPTS.arrays(self._attempts))
@@ -124,6 +125,10 @@ class PaymentStore:
         query = f"{PAYMENTS.insert} ON CONFLICT (order_id) DO NOTHING RETURNING order_id"
         if len(await self._transaction.fetch(query, *PAYMENTS.arrays(payments))) != len(payments):
             raise MadeElsewhereError("a payment of the same order was made at the same time")
+
+    def _is_decided_now(self, payment: Payment) -> bool:
+        before = self._before.get(payment.order_id)
+        return payment.status != Status.PENDING and (before is None or before[STATUS] == Status.PENDING)
 
     async def _forget_instruments(self, decided: list[UUID]) -> None:
         if decided:

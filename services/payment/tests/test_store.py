@@ -1,0 +1,237 @@
+"""What the database itself promises: a batch costs what one message costs, the ledger is append-only, money has limits."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+import payment
+from chassis.database import TRANSIENT, Database
+from chassis.domain import new_id
+from chassis.testing import MORNING, PostgresServer, SettableClock, cause, perform, service_database, told
+from contracts.inventory import StockReserved
+from contracts.order import CancelReason, OrderCancelled, OrderContacts, ShipmentDispatched
+from contracts.payment import PaymentAuthorized
+from contracts.types import Address, Contact, Money, PaymentInstrument
+from payment import handlers
+from payment.gateway import Authorized, Done
+from payment.store import AuthorizationDue, CaptureDue, PaymentStore, VoidDue, audit
+from payment.store.payments import MadeElsewhereError
+
+pytestmark = pytest.mark.database
+TOTAL = Money(amount=3000, currency="EUR")
+HOME = Address(name="Alice", line1="1 Main Street", city="Berlin", postal_code="10115", country="DE")
+MANY = 200
+WHY = cause(at=MORNING)
+
+
+@pytest.fixture
+async def database(postgres: PostgresServer) -> AsyncIterator[Database]:
+    async with service_database(postgres, payment, SettableClock()) as database:
+        yield database
+
+
+def reserved(order_id: UUID) -> StockReserved:
+    return StockReserved(order_id=order_id, user_id="alice", total_amount=TOTAL, allocations=[])
+
+
+def contacts(order_id: UUID) -> OrderContacts:
+    return OrderContacts(
+        order_id=order_id,
+        user_id="alice",
+        contact=Contact(email="alice@example.org"),
+        shipping_address=HOME,
+        billing_address=HOME,
+        payment=PaymentInstrument(method="card", token="tok_ok"),
+    )
+
+
+def cancelled(order_id: UUID) -> OrderCancelled:
+    return OrderCancelled(order_id=order_id, user_id="alice", reason=CancelReason.DEADLINE, total_amount=TOTAL)
+
+
+def dispatched(order_id: UUID) -> ShipmentDispatched:
+    return ShipmentDispatched(
+        order_id=order_id, user_id="alice", shipment_id=new_id(), warehouse_id="north", lines=[], amount=TOTAL
+    )
+
+
+async def authorized(database: Database, count: int) -> Sequence[UUID]:
+    """Have the totals of so many orders held."""
+    orders = [new_id() for _ in range(count)]
+    await perform(database, handlers.note_instrument, *map(contacts, orders))
+    await perform(database, handlers.authorize_payment, *map(reserved, orders))
+    async with database.transaction() as transaction:
+        due = await AuthorizationDue.claim(transaction, count)
+    outcomes = [handlers.AuthorizationOutcome(one.order_id, Authorized(f"pi_{one.order_id}")) for one in due]
+    await perform(database, handlers.note_authorization, *outcomes)
+    return orders
+
+
+async def costs(database: Database, count: int) -> dict[str, int]:
+    """Count the statements of a whole order's life, for so many orders in one batch each."""
+    spent: dict[str, int] = {}
+    before = database.statements
+
+    def mark(step: str) -> None:
+        nonlocal before
+        spent[step] = database.statements - before
+        before = database.statements
+
+    orders = [new_id() for _ in range(count)]
+    await perform(database, handlers.note_instrument, *map(contacts, orders))
+    mark("note_instrument")
+    await perform(database, handlers.authorize_payment, *map(reserved, orders))
+    mark("authorize_payment")
+    async with database.transaction() as transaction:
+        due = await AuthorizationDue.claim(transaction, count)
+    mark("claim authorizations")
+    outcomes = [handlers.AuthorizationOutcome(one.order_id, Authorized(f"pi_{one.order_id}")) for one in due]
+    await perform(database, handlers.note_authorization, *outcomes)
+    mark("note_authorization")
+    shipped, stopped = orders[: (count + 1) // 2], orders[(count + 1) // 2 :] or await authorized(database, 1)
+    before = database.statements
+    await perform(database, handlers.capture_payment, *map(dispatched, shipped))
+    mark("capture_payment")
+    async with database.transaction() as transaction:
+        captures = await CaptureDue.claim(transaction, count)
+    mark("claim captures")
+    taken = [handlers.CaptureOutcome(one.order_id, one.shipment_id, one.amount, Done()) for one in captures]
+    await perform(database, handlers.note_capture, *taken)
+    mark("note_capture")
+    await perform(database, handlers.void_or_refund, *map(cancelled, stopped))
+    mark("void_or_refund")
+    async with database.transaction() as transaction:
+        voids = await VoidDue.claim(transaction, count)
+    mark("claim voids")
+    await perform(database, handlers.note_void, *[handlers.VoidOutcome(one.order_id, Done()) for one in voids])
+    mark("note_void")
+    assert (len(due), len(captures), len(voids)) == (count, len(shipped), len(stopped))
+    return spent
+
+
+async def test_batch_of_200_costs_what_a_batch_of_one_costs(database: Database) -> None:
+    one = await costs(database, 1)
+    many = await costs(database, MANY)
+    assert many == one
+    assert one == {  # begin and commit are two, the inbox and the outbox one each
+        "note_instrument": 4,
+        "authorize_payment": 5,
+        "claim authorizations": 3,
+        "note_authorization": 8,
+        "capture_payment": 5,
+        "claim captures": 4,
+        "note_capture": 9,
+        "void_or_refund": 6,
+        "claim voids": 3,
+        "note_void": 7,
+    }
+
+
+@pytest.mark.parametrize("table", ["ledger_entry", "psp_attempt"])
+@pytest.mark.parametrize("change", ["UPDATE {} SET order_id = order_id", "DELETE FROM {}", "TRUNCATE {}"])
+async def test_ledger_and_log_are_append_only(database: Database, table: str, change: str) -> None:
+    await authorized(database, 1)
+    with pytest.raises(asyncpg.RestrictViolationError, match="append-only"):
+        await database.pool.execute(change.format(table))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "captured_amount = 3001",
+        "captured_amount = -1",
+        "captured_amount = 2000, released_amount = 1001",
+        "refunded_amount = 1",
+        "authorized_amount = 2999",
+        "status = 'paid'",
+        "status = 'captured'",
+        "status = 'voided'",
+        "psp_reference = NULL",
+        "action = 'void'",
+        "currency = 'euro'",
+    ],
+)
+async def test_impossible_money_is_refused(database: Database, change: str) -> None:
+    [order_id] = await authorized(database, 1)
+    with pytest.raises(asyncpg.CheckViolationError):
+        await database.pool.execute(f"UPDATE payment SET {change} WHERE order_id = $1", order_id)
+
+
+@pytest.mark.parametrize(
+    "columns", [("authorized", "authorized", 1), ("authorized", "authorized_contra", 0), ("cash", "authorized", 1)]
+)
+async def test_unbalanced_entry_is_refused(database: Database, columns: tuple[str, str, int]) -> None:
+    query = "INSERT INTO ledger_entry VALUES ($1, 'hold', $2, $3, $4, $5, 'EUR', $6)"
+    with pytest.raises(asyncpg.CheckViolationError):
+        await database.pool.execute(query, new_id(), new_id(), *columns, MORNING)
+
+
+async def test_movement_is_posted_once(database: Database) -> None:
+    [order_id] = await authorized(database, 1)
+    query = "INSERT INTO ledger_entry SELECT * FROM ledger_entry WHERE order_id = $1"
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await database.pool.execute(query, order_id)
+
+
+async def test_two_processes_meet_at_the_same_new_order(database: Database) -> None:
+    order_id = new_id()
+    async with database.transaction() as transaction:
+        store = PaymentStore(transaction)
+        await store.fetch([reserved(order_id)])
+        await perform(database, handlers.void_or_refund, cancelled(order_id))
+        handlers.authorize_payment(reserved(order_id), store, WHY)
+        with pytest.raises(MadeElsewhereError):
+            await store.flush()
+    assert issubclass(MadeElsewhereError, TRANSIENT), "the batch is done again, and finds the barred payment"
+
+
+async def test_outcome_waits_for_a_cancellation_in_another_process(database: Database) -> None:
+    order_id = new_id()
+    await perform(database, handlers.note_instrument, contacts(order_id))
+    await perform(database, handlers.authorize_payment, reserved(order_id))
+    async with database.transaction() as transaction:
+        await AuthorizationDue.claim(transaction, 1)
+    outcome = handlers.AuthorizationOutcome(order_id, Authorized("pi_1"))
+    async with database.transaction() as transaction:
+        store = PaymentStore(transaction)
+        await store.fetch([cancelled(order_id)])
+        noting = asyncio.create_task(perform(database, handlers.note_authorization, outcome))
+        store.known(order_id).cancel(WHY, capturing=False)
+        await store.flush()
+        assert not noting.done(), "the row is locked"
+    await noting
+    assert await told(database, order_id) == [], "the authorisation of a cancelled order is not told"
+
+
+async def test_audit_finds_what_is_wrong(database: Database) -> None:
+    [right, wrong] = await authorized(database, 2)
+    await database.pool.execute("UPDATE payment SET captured_amount = 500 WHERE order_id = $1", wrong)
+    async with database.reading() as session:
+        found = await audit(session)
+    assert not found.clean
+    assert {violation.rule: violation.order_ids for violation in found.violations} == {
+        "counters-equal-ledger": [str(wrong)],
+        "captured-equals-captures": [str(wrong)],
+    }
+    await database.pool.execute("UPDATE payment SET captured_amount = 0, barred_at = now() WHERE order_id = $1", right)
+    async with database.reading() as session:
+        found = await audit(session)
+    assert ("cancelled-holds-nothing", [str(right)]) in [(one.rule, one.order_ids) for one in found.violations]
+
+
+async def test_audit_of_right_books_is_clean(database: Database) -> None:
+    await authorized(database, 3)
+    async with database.reading() as session:
+        found = await audit(session)
+    assert found.clean
+    assert [(one.account, one.balance) for one in found.accounts] == [("authorized", 9000), ("authorized_contra", -9000)]
+    assert [(one.payments, one.authorized, one.open) for one in found.totals] == [(3, 9000, 9000)]
+
+
+async def test_facts_of_a_batch_are_told_in_its_order(database: Database) -> None:
+    orders = await authorized(database, 5)
+    facts = [fact for fact in await told(database) if isinstance(fact, PaymentAuthorized)]
+    assert sorted(fact.order_id for fact in facts) == sorted(orders)
