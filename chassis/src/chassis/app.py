@@ -31,12 +31,12 @@ from chassis.idempotency import RETENTION_HOURS
 from chassis.jobs import Jobs, Waker, Workers
 from chassis.reactions import Consumer, Reactions
 from chassis.relay import Relay
+from chassis.requests import BodyLimit
 from chassis.schema import maintain_partitions
 from chassis.settings import ServiceSettings
 from chassis.telemetry import Metrics, configure_logging, configure_tracing
 from contracts import Topic
 
-BODY_LIMIT: Final = 256 * 1024
 READINESS_SECONDS: Final = 2.0
 MAINTENANCE_SECONDS: Final = 3600.0
 CONNECT_RETRY_SECONDS: Final = 1.0
@@ -236,7 +236,8 @@ def create_app(parts: Parts, settings: ServiceSettings, *, clock: Clock = utc_no
             provider.shutdown()
 
     tracing = {"tracing": provider is not None, "metrics": False, "logs": False, "operation_spans": False}
-    app = FastAPI(title=parts.title, version="1.0.0", lifespan=lifespan, max_body_size=BODY_LIMIT, telemetry=tracing)  # type: ignore[arg-type]
+    app = FastAPI(title=parts.title, version="1.0.0", lifespan=lifespan, telemetry=tracing)  # type: ignore[arg-type]
+    app.add_middleware(BodyLimit)
     app.include_router(_health)
     if "api" in settings.roles:
         app.include_router(parts.api)

@@ -161,12 +161,27 @@ class Broker:
 
     async def start(self) -> None:
         """Connect; raises aiokafka's KafkaError when no broker answers, and may be tried again."""
+        await self._reach()
         try:
             await self._broker.start()
         except BaseException:
             await self._broker.stop()
             self._broker = self._new()
             raise
+
+    async def _reach(self) -> None:
+        """Raise OSError unless some broker listens: a producer that fails to start leaves its connections open."""
+        failure: OSError | None = None
+        for address in self._bootstrap_servers.split(","):
+            host, _, port = address.strip().rpartition(":")
+            try:
+                _, writer = await asyncio.open_connection(host, int(port))
+            except OSError as error:
+                failure = error
+            else:
+                writer.close()
+                return
+        raise failure or OSError("no broker is configured")
 
     async def stop(self) -> None:
         """Send what is on its way and disconnect."""

@@ -40,6 +40,13 @@ TRANSIENT: Final = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Json:
+    """A value for an element of a jsonb array; a bare list there would be taken for a second dimension."""
+
+    value: Any
+
+
 BACKOFF_SECONDS: Final = (0.05, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -214,8 +221,9 @@ class Database:
     `statements` counts the statements of transactions, so that a test can assert what a batch costs.
     """
 
-    def __init__(self, service: str, pool: Any, engine: AsyncEngine, clock: Clock) -> None:
+    def __init__(self, service: str, url: str, pool: Any, engine: AsyncEngine, clock: Clock) -> None:
         self.service = service
+        self.url = url
         self.clock = clock
         self.statements = 0
         self.pool = pool
@@ -236,7 +244,7 @@ class Database:
             command_timeout=60,
             server_settings={"application_name": service, "jit": "off"},
         )
-        return cls(service, pool, _read_engine(url, service), clock)
+        return cls(service, url, pool, _read_engine(url, service), clock)
 
     async def close(self) -> None:
         """Let go of all connections, waiting a moment for work in flight."""
@@ -316,6 +324,8 @@ def _read_engine(url: str, service: str) -> AsyncEngine:
 
 async def _prepare(connection: Any) -> None:
     """Have jsonb columns arrive as Python values, and go out from them."""
-    await connection.set_type_codec(
-        "jsonb", schema="pg_catalog", encoder=lambda value: to_json(value).decode(), decoder=from_json, format="text"
-    )
+    await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=_to_jsonb, decoder=from_json, format="text")
+
+
+def _to_jsonb(value: Any) -> str:
+    return to_json(value.value if isinstance(value, Json) else value).decode()

@@ -21,6 +21,12 @@ PROBLEM_JSON: Final = "application/problem+json"
 TYPE_PREFIX: Final = "urn:waybill:problem:"
 log = structlog.get_logger()
 
+_HTTP_PROBLEMS: Final = {
+    404: ("not-found", "Not found"),
+    405: ("method-not-allowed", "Method not allowed"),
+    413: ("too-large", "The body is too large"),
+}
+
 
 class InvalidRequestError(Refusal):
     """A request breaks a rule of its form; `errors` names the fields."""
@@ -80,8 +86,7 @@ def _field_error(error: Any) -> dict[str, str]:
 def _http(_: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
-    title = {404: "Not found", 405: "Method not allowed"}.get(error.status_code, "The request failed")
-    slug = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "http")
+    slug, title = _HTTP_PROBLEMS.get(error.status_code, ("http", "The request failed"))
     return problem(error.status_code, slug, title, str(error.detail), dict(error.headers or {}))
 
 

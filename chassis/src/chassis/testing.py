@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, Protocol
+from urllib.parse import urlsplit
 
 import asyncpg
 import httpx2
@@ -35,6 +36,9 @@ from contracts import Event, decode
 
 MORNING: Final = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
+
+FORGETFUL: Final = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "'1GB'", "min_wal_size": "'32MB'"}
+"""A server for tests loses nothing that anybody misses when the machine stops."""
 
 _sequence = itertools.count(1)
 
@@ -81,6 +85,10 @@ class PostgresServer(Protocol):
         """Make a database and its owner; answers its URL."""
         ...
 
+    def url(self) -> str:
+        """Answer the URL of the server's superuser."""
+        ...
+
 
 class KafkaServer(Protocol):
     """A Kafka broker that a test session owns."""
@@ -106,15 +114,18 @@ class _ContainerPostgres:
     def __init__(self, container: Any) -> None:
         self._container = container
 
-    async def create_service_database(self, name: str) -> str:
+    def url(self) -> str:
         host, port = self._container.get_container_host_ip(), self._container.get_exposed_port(5432)
-        owner = await asyncpg.connect(f"postgresql://test:test@{host}:{port}/test")
+        return f"postgresql://test:test@{host}:{port}/test"
+
+    async def create_service_database(self, name: str) -> str:
+        owner = await asyncpg.connect(self.url())
         try:
             await owner.execute(f"CREATE ROLE \"{name}\" LOGIN PASSWORD 'test'")
             await owner.execute(f'CREATE DATABASE "{name}" OWNER "{name}"')
         finally:
             await owner.close()
-        return f"postgresql://{name}:test@{host}:{port}/{name}"
+        return self.url().replace("test:test@", f"{name}:test@").removesuffix("/test") + f"/{name}"
 
 
 class _ContainerKafka:
@@ -134,7 +145,7 @@ async def postgres() -> AsyncIterator[PostgresServer]:
     from waybill.embedded import EmbeddedPostgres  # noqa: PLC0415 - the CLI's package is there for tests only
 
     with tempfile.TemporaryDirectory(prefix="wb-") as folder:
-        async with EmbeddedPostgres(Path(folder) / "pg") as server:
+        async with EmbeddedPostgres(Path(folder) / "pg", settings=FORGETFUL) as server:
             yield server
 
 
@@ -159,16 +170,42 @@ async def kafka() -> AsyncIterator[KafkaServer]:
             yield server
 
 
+_templates: dict[tuple[int, str], str] = {}
+
+
 @asynccontextmanager
 async def service_database(server: PostgresServer, package: ModuleType, clock: Clock = utc_now) -> AsyncIterator[Database]:
-    """Make a fresh database of a service, migrated to the newest version."""
-    url = await server.create_service_database(f"{package.__name__}_{new_id().hex[-10:]}")
-    await asyncio.to_thread(migrations.migrate, package, url)
+    """Make a fresh database of a service at the newest version: a copy of one that was migrated once for the session."""
+    place = (id(server), package.__name__)
+    if place not in _templates:
+        template = await server.create_service_database(f"{package.__name__}_template_{new_id().hex[-8:]}")
+        await asyncio.to_thread(migrations.migrate, package, template)
+        _templates[place] = template
+    url = await _copy(server, _templates[place])
     database = await Database.open(package.__name__, url, clock=clock)
     try:
         yield database
     finally:
         await database.close()
+
+
+async def _copy(server: PostgresServer, template_url: str) -> str:
+    """Copy a service's database, with an owner of its own; answers the URL of the copy."""
+    template = urlsplit(template_url).path.lstrip("/")
+    url = await server.create_service_database(f"copy_{new_id().hex[-12:]}")
+    name, owner = urlsplit(url).path.lstrip("/"), urlsplit(url).username
+    admin = await asyncpg.connect(server.url())
+    try:
+        await admin.execute(f'DROP DATABASE "{name}"')
+        await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" OWNER "{owner}"')
+    finally:
+        await admin.close()
+    inside = await asyncpg.connect(urlsplit(server.url())._replace(path=f"/{name}").geturl())
+    try:
+        await inside.execute(f'REASSIGN OWNED BY "{urlsplit(template_url).username}" TO "{owner}"')
+    finally:
+        await inside.close()
+    return url
 
 
 def cause(actor: str = "test", at: datetime = MORNING, **facts: Any) -> Cause:

@@ -15,6 +15,7 @@ from chassis.commands import Runs
 from chassis.domain import Cause
 from chassis.pages import Cursor, Limit
 from chassis.preconditions import ExpectedVersion, etag
+from chassis.problems import invalid
 from chassis.requests import Clean, RequestModel, Text
 from contracts.order import CancelReason, OrderCancelled, OrderContacts, OrderPlaced
 from contracts.types import Address, Contact, Money, PaymentInstrument
@@ -131,6 +132,8 @@ def place_order(
 ) -> Answer[OrderPlaced | OrderContacts]:
     """Place the order at the shop's prices; its stock and money are decided by the saga."""
     body = command.body
+    if body.expected_total is not None and body.expected_total.currency != command.currency:
+        raise invalid("expected_total.currency", f"this shop sells in {command.currency}")
     if body.items is None:
         lines = lines_of(carts.get(command.user_id))
     else:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Final
 from uuid import UUID
 
-from chassis.database import Transaction
+from chassis.database import Json, Transaction
 from chassis.domain import NotFoundError
 from order.model import HistoryEntry, Order, OrderItem, Shipment
 
@@ -105,7 +105,10 @@ _UPSERT_SHIPMENTS: Final = (
 
 
 def _columns(rows: Sequence[Any], columns: dict[str, str]) -> list[list[Any]]:
-    return [[getattr(row, name) for row in rows] for name in columns]
+    return [
+        [Json(getattr(row, name)) for row in rows] if kind == "jsonb" else [getattr(row, name) for row in rows]
+        for name, kind in columns.items()
+    ]
 
 
 class OrderStore:
