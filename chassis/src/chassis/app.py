@@ -19,7 +19,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic_core import to_json
 
-from chassis import dead_letter_api, facts_api, migrations, problems
+from chassis import dead_letter_api, facts_api, migrations, problems, tasks
 from chassis.auth import Verifier
 from chassis.batch import Batcher
 from chassis.broker import Broker, Tail
@@ -98,9 +98,7 @@ class Process:
 
     async def stop(self) -> None:
         """Stop in reverse: no new work, finish what is at hand, publish it, disconnect."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await tasks.cancel(self._tasks)
         if self.consumer is not None:
             await self.consumer.stop()
         if self.tail is not None:

@@ -18,6 +18,7 @@ from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
+from chassis import tasks
 from chassis.database import Outgoing
 
 SESSION_TIMEOUT_MS: Final = 6000
@@ -247,8 +248,7 @@ class Tail:
     async def stop(self) -> None:
         """Stop following."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await tasks.cancel([self._task])
             await self._source.close()
 
     @property

@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol, Self, TypeVar, get_type_hints
 
 import structlog
 
+from chassis import tasks
 from chassis.batch import Batcher, Function, Item
 from chassis.database import Database, Transaction
 from chassis.domain import Cause
@@ -117,10 +118,7 @@ class Workers:
             worker.wake.set()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=10)
-        self._listener.cancel()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(self._listener, *self._tasks, return_exceptions=True)
+        await tasks.cancel([self._listener, *self._tasks])
 
     async def _listen(self) -> None:
         """Be woken by processes of this service that have no workers of their own."""

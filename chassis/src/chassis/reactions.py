@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 import structlog
 from pydantic import ValidationError
 
-from chassis import batch, failpoints
+from chassis import batch, failpoints, tasks
 from chassis.batch import Function, Item
 from chassis.broker import Broker, Record
 from chassis.database import TRANSIENT, Database, backoff
@@ -156,8 +156,7 @@ class Consumer:
         if self._task is not None:
             self._source.closing = True
             await asyncio.wait({self._task}, timeout=POLL_SECONDS + 5)
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await tasks.cancel([self._task])
             await self._source.close()
 
     @property

@@ -18,6 +18,7 @@ from typing import Any, Final, Protocol
 
 import structlog
 
+from chassis import tasks
 from chassis.database import PUBLISH_GRACE_SECONDS, Database, Outgoing, Published
 from contracts import Envelope
 
@@ -90,9 +91,7 @@ class Relay:
         if self._waiting and self.failing_since is None:
             facts, self._waiting = self._waiting, []
             await self._send_rounds(facts)
-        for task in (*self._tasks, *self._blocked):
-            task.cancel()
-        await asyncio.gather(*self._tasks, *self._blocked, return_exceptions=True)
+        await tasks.cancel([*self._tasks, *self._blocked])
         await self._database.clear_published()
 
     def offer(self, facts: Sequence[Outgoing]) -> None:
