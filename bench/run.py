@@ -58,7 +58,7 @@ class Results:
 async def run(wanted: Wanted, tell: Callable[[str], None]) -> Results:
     """Start a system, warm it up, run the scenarios in turn as often as wanted; raises WaybillError."""
     if wanted.profile:
-        sampler()
+        sampler()  # a missing one is told before anything starts
     results = Results()
     with data_folder(wanted.data_dir, keep=wanted.keep) as folder:
         tell(f"starting a system on {folder}")

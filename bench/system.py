@@ -67,10 +67,13 @@ async def running(
     with data_dir_lock(data_dir):
         system = BenchSystem(options)
         ready = asyncio.Event()
+        told = ""
 
         def notify(state: State) -> None:
-            if state.activity:
+            nonlocal told
+            if state.activity and state.activity != told:
                 tell(state.activity)
+            told = state.activity
             if state.ready:
                 ready.set()
 

@@ -44,7 +44,7 @@ def bench(
     partitions: Annotated[int, typer.Option(min=1, help="Partitions of the topics.")] = DEFAULT_PARTITIONS,
 ) -> None:
     """Measure throughput, latency and CPU per order on a system that is started for it."""
-    run, scenarios, report = _modules("run", "scenarios", "report")
+    run, scenarios, report = modules("run", "scenarios", "report")
     names = [_one_of(name, list(scenarios.Name), "scenario") for name in scenario or scenarios.DEFAULT]
     wanted = run.Wanted(
         scenarios=[scenarios.Name(name) for name in names],
@@ -68,7 +68,7 @@ def bench(
     _fail_on_wrong(results.measured)
 
 
-def _modules(*names: str) -> list[ModuleType]:
+def modules(*names: str) -> list[ModuleType]:
     """Find the benchmark, which lies beside the packages in a checkout and is in none of them."""
     root = project_root()
     if not (root / "bench" / "run.py").exists():
