@@ -176,7 +176,7 @@ async def test_facts_a_template_cannot_write_fail_the_delivery_without_personal_
     mailer = Recording()
     await desk.round(mailer, mailer)
     failed = await row(desk)
-    assert (failed["status"], failed["last_error"]) == ("failed", "en/received cannot be written for email: TypeError")
+    assert (failed["status"], failed["last_error"]) == ("failed", "en/received cannot be written for email: UndefinedError")
     assert mailer.attempts == []
 
 
