@@ -19,7 +19,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic_core import to_json
 
-from chassis import dead_letter_api, facts_api, migrations, problems, tasks
+from chassis import commands, dead_letter_api, facts_api, migrations, problems, tasks
 from chassis.auth import Verifier
 from chassis.batch import Batcher
 from chassis.broker import Broker, Tail
@@ -236,13 +236,26 @@ def create_app(parts: Parts, settings: ServiceSettings, *, clock: Clock = utc_no
     tracing = {"tracing": provider is not None, "metrics": False, "logs": False, "operation_spans": False}
     app = FastAPI(title=parts.title, version="1.0.0", lifespan=lifespan, telemetry=tracing)  # type: ignore[arg-type]
     app.add_middleware(BodyLimit)
-    app.include_router(_health)
+    routers = [_health]
     if "api" in settings.roles:
-        app.include_router(parts.api)
-        app.include_router(dead_letter_api.router(parts.name, parts.reactions))
-        app.include_router(facts_api.router(parts.name))
+        # The service's own routes first, all in one flat list: a request is matched against one route after the other.
+        routers = [parts.api, _health, dead_letter_api.router(parts.name, parts.reactions), facts_api.router(parts.name)]
+    for router in routers:
+        app.router.routes.extend(router.routes)
     problems.install(app)
+    app.openapi = _documented(app)  # type: ignore[method-assign]
     return app
+
+
+def _documented(app: FastAPI) -> Callable[[], dict[str, Any]]:
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            commands.document(generate())
+        return generate()
+
+    return openapi
 
 
 async def _open(name: str, settings: ServiceSettings, clock: Clock) -> Database:

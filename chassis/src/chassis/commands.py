@@ -8,16 +8,18 @@ safe to repeat.
 from collections.abc import Callable
 from typing import Annotated, Any, Final
 
-from fastapi import Depends, Header, Request, Response
+from fastapi import Depends, Request, Response
 
 from chassis import idempotency
-from chassis.auth import Caller, caller
+from chassis.auth import caller
 from chassis.batch import Answer, Batcher, Function, Item
 from chassis.domain import Cause, Refusal
 from chassis.idempotency import InFlightError, Reply
 from chassis.telemetry import current_traceparent
 
 JSON: Final = "application/json"
+IDEMPOTENCY_KEY: Final = "Idempotency-Key"
+LONGEST_KEY: Final = 255
 
 
 class Commands:
@@ -53,20 +55,21 @@ def _reply(result: Answer[Any] | Reply) -> Reply:
 class Run:
     """What a route needs to run a command: `reply = await run(function, command)`."""
 
-    def __init__(self, http: Request, who: Caller, key: str | None) -> None:
+    def __init__(self, http: Request) -> None:
         self._http = http
-        self._caller = who
-        self._key = key
 
     async def __call__(self, function: Callable[..., Any], command: Any) -> Response:
         """Run `command` by `function` and answer its reply."""
-        commands: Commands = self._http.app.state.commands
-        clock = self._http.app.state.database.clock
+        http = self._http
+        who = await caller(http)
+        commands: Commands = http.app.state.commands
         request = None
-        if self._key is not None:
-            body = await self._http.body()
-            request = idempotency.Request.of(self._caller.user_id, self._key, self._http.method, self._http.url.path, body)
-        cause = Cause(actor=self._caller.actor, at=clock(), traceparent=current_traceparent())
+        key = http.headers.get(IDEMPOTENCY_KEY)
+        if key is not None:
+            if not 1 <= len(key) <= LONGEST_KEY:
+                raise KeyInvalidError(f"{IDEMPOTENCY_KEY} must have 1 to {LONGEST_KEY} characters.")
+            request = idempotency.Request.of(who.user_id, key, http.method, http.scope["path"], await http.body())
+        cause = Cause(actor=who.actor, at=http.app.state.database.clock(), traceparent=current_traceparent())
         reply = await commands.run(function, command, cause, request)
         headers = {"Content-Type": JSON, **reply.headers}
         if reply.replayed:
@@ -82,14 +85,24 @@ class KeyInvalidError(Refusal):
     status = 400
 
 
-async def _run(
-    http: Request,
-    who: Annotated[Caller, Depends(caller)],
-    idempotency_key: Annotated[str | None, Header(description="Makes a repeat of this request safe.")] = None,
-) -> Run:
-    if idempotency_key is not None and not 1 <= len(idempotency_key) <= 255:  # noqa: PLR2004 - the length most systems allow
-        raise KeyInvalidError("Idempotency-Key must have 1 to 255 characters.")
-    return Run(http, who, idempotency_key)
+async def _run(http: Request) -> Run:
+    return Run(http)
 
 
 Runs = Annotated[Run, Depends(_run)]
+"""What a mutating route takes to run its command. The headers it reads are added to the OpenAPI document by `document`."""
+
+
+def document(openapi: dict[str, Any]) -> None:
+    """Tell of the Idempotency-Key in the OpenAPI document: resolving it as a parameter would cost every request more."""
+    header = {
+        "name": IDEMPOTENCY_KEY,
+        "in": "header",
+        "required": False,
+        "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY},
+        "description": "Makes a repeat of this request safe: it gets the stored answer.",
+    }
+    for operations in openapi.get("paths", {}).values():
+        for method, operation in operations.items():
+            if method in {"post", "put", "patch", "delete"}:
+                operation.setdefault("parameters", []).append(header)

@@ -271,6 +271,12 @@ class Database:
             transaction.committed()
 
     @asynccontextmanager
+    async def single_statement(self) -> AsyncIterator[Transaction]:
+        """Give a unit of work of one statement that tells nothing: the statement is its own transaction."""
+        async with self.pool.acquire() as connection:
+            yield Transaction(self, connection)
+
+    @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
         """Open a read-only session for queries with filters."""
         async with AsyncSession(self._engine) as session:

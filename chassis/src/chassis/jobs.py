@@ -201,6 +201,7 @@ class _Worker:
         self._batcher = batcher
         self._arguments = arguments
         self._slots = CALLS_AT_ONCE
+        self._asked_at = float("-inf")
         self._running: set[asyncio.Task[None]] = set()
         self.wake = asyncio.Event()
         self.closing = False
@@ -209,8 +210,8 @@ class _Worker:
         while not self.closing:
             self.wake.clear()
             try:
-                claimed = await self._claim()
-                nap = 0.0 if claimed else await self._until_next()
+                more = await self._claim()
+                nap = 0.0 if more else await self._until_next()
             except Exception as error:  # noqa: BLE001 - the database is away: the rows stay due, the next round claims them
                 log.warning("claim_failed", job=self._job.name, error=type(error).__name__, detail=str(error)[:200])
                 nap = RETRY_SECONDS
@@ -219,26 +220,32 @@ class _Worker:
         if self._running:
             await asyncio.wait(self._running, timeout=8)
 
-    async def _claim(self) -> int:
+    async def _claim(self) -> bool:
+        """Claim due rows and begin with them; answers whether there may be more."""
         limit = min(self._slots, CLAIM_SIZE)
         if limit == 0:
             await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
-            return 1
-        async with self._database.transaction() as transaction:
+            return True
+        async with self._database.single_statement() as transaction:
             due = await self._job.due.claim(transaction, limit)
         for one in due:
             self._slots -= 1
             task = asyncio.create_task(self._do(one))
             self._running.add(task)
             task.add_done_callback(self._finished)
-        return len(due)
+        return len(due) == limit
 
     def _finished(self, task: "asyncio.Task[None]") -> None:
         self._running.discard(task)
         self._slots += 1
 
     async def _until_next(self) -> float:
-        async with self._database.transaction() as transaction:
+        """Tell how long to nap; rows are asked for their due times once a second at the most, being woken costs no look."""
+        now = asyncio.get_running_loop().time()
+        if now - self._asked_at < RETRY_SECONDS:
+            return RETRY_SECONDS
+        self._asked_at = now
+        async with self._database.single_statement() as transaction:
             at = await self._job.due.next_due(transaction)
         if at is None:
             return LONGEST_NAP_SECONDS

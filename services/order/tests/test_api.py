@@ -7,6 +7,7 @@ import pytest
 
 from chassis.testing import perform, told
 from contracts.order import OrderCancelled, OrderPlaced, ShipmentDispatched
+from order.api.views import OrderView
 from order.handlers import confirm_order, note_allocation
 from services.order.tests.conftest import Shop, order_body
 from services.order.tests.test_handlers import authorized, reserved
@@ -31,6 +32,12 @@ async def test_an_order_is_placed_at_the_shops_prices(shop: Shop) -> None:
     assert [item["subtotal"]["amount"] for item in order["items"]] == [2500, 597]
     assert order["billing_address"] == order["shipping_address"]
     assert "tok_ok" not in reply.text
+
+
+async def test_an_order_looks_as_documented(shop: Shop) -> None:
+    order = await confirmed(shop)
+    seen = (await shop.http.get(f"/api/orders/{order['order_id']}", headers=shop.of("ada"))).json()
+    assert OrderView.model_validate(seen).model_dump(mode="json") == seen
 
 
 async def test_an_order_is_placed_from_the_cart_and_empties_it(shop: Shop) -> None:

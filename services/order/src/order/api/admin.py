@@ -25,7 +25,7 @@ from contracts.order import (
     ShipmentDelivered,
     ShipmentDispatched,
 )
-from order.api.views import HistoryPage, OrderPage, OrderView, ShipmentView, history_view, order_body, order_view, shipment_view
+from order.api.views import HistoryPage, OrderPage, OrderView, ShipmentView, history_view, order_body, order_page, shipment_view
 from order.gateway import Facts
 from order.model import InvalidTransitionError, Order, OrderState, PaymentState, Status
 from order.store import OrderFilter, OrderQueries, OrderStore
@@ -68,8 +68,7 @@ async def list_all_orders(
     )
     async with database.reading() as session:
         orders, following = await OrderQueries(session).orders(narrowed, limit, cursor)
-    page = OrderPage(items=[order_view(order) for order in orders], next_cursor=following)
-    return Response(page.model_dump_json(), media_type="application/json")
+    return Response(order_page(orders, following), media_type="application/json")
 
 
 @router.get("/{order_id}", response_model=OrderView)

@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic_core import from_json
 
-from chassis.auth import Caller, Customer, caller
+from chassis.auth import Caller, Customer
 from chassis.broker import Tail
 from chassis.domain import Refusal
 from chassis.preconditions import etag
@@ -28,40 +28,34 @@ LOOK_AGAIN_SECONDS: Final = 15.0
 _WAIT: Final = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,4})")
 
 
-class Wait:
-    """Holds an answer back until an order is decided, for as long as the caller prefers."""
+async def until_decided(request: Request, who: Caller, reply: Response) -> Response:
+    """Hold the answer to a placed order back until it is decided, for as long as the caller prefers."""
+    seconds = preferred_wait(request)
+    tail: Tail | None = request.app.state.process.tail
+    if seconds <= 0 or reply.status_code != 201 or tail is None:  # noqa: PLR2004 - only a placed order is waited for
+        return reply
+    order_id = UUID(from_json(bytes(reply.body))["order_id"])
+    order = await _decided(request, tail, order_id, who.user_id, seconds)
+    headers = {name: value for name, value in reply.headers.items() if name not in {"content-length", "etag"}}
+    headers |= {"ETag": etag(order.version), "Preference-Applied": f"wait={int(seconds)}"}
+    return Response(order_body(order), reply.status_code, headers)
 
-    def __init__(self, request: Request, who: Caller, seconds: float) -> None:
-        self._request = request
-        self._user_id = who.user_id
-        self._seconds = seconds
 
-    async def until_decided(self, reply: Response) -> Response:
-        """Answer with the order's state after the saga, or the state so far when time is up."""
-        tail: Tail | None = self._request.app.state.process.tail
-        if self._seconds <= 0 or reply.status_code != 201 or tail is None:  # noqa: PLR2004 - only a placed order is waited for
-            return reply
-        order_id = UUID(from_json(bytes(reply.body))["order_id"])
-        order = await self._wait(order_id, tail)
-        headers = {name: value for name, value in reply.headers.items() if name not in {"content-length", "etag"}}
-        headers |= {"ETag": etag(order.version), "Preference-Applied": f"wait={int(self._seconds)}"}
-        return Response(order_body(order), reply.status_code, headers)
-
-    async def _wait(self, order_id: UUID, tail: Tail) -> Order:
-        loop = asyncio.get_running_loop()
-        until = loop.time() + self._seconds
-        async with tail.changes(str(order_id)) as changed:
-            while True:
-                changed.clear()
-                order = await _read(self._request, order_id, self._user_id)
-                left = until - loop.time()
-                if order.status != Status.PENDING or left <= 0:
-                    return order
-                try:
-                    async with asyncio.timeout(left):
-                        await changed.wait()
-                except TimeoutError:
-                    continue
+async def _decided(request: Request, tail: Tail, order_id: UUID, user_id: str, seconds: float) -> Order:
+    loop = asyncio.get_running_loop()
+    until = loop.time() + seconds
+    async with tail.changes(str(order_id)) as changed:
+        while True:
+            changed.clear()
+            order = await _read(request, order_id, user_id)
+            left = until - loop.time()
+            if order.status != Status.PENDING or left <= 0:
+                return order
+            try:
+                async with asyncio.timeout(left):
+                    await changed.wait()
+            except TimeoutError:
+                continue
 
 
 class NotLiveError(Refusal):
@@ -84,16 +78,10 @@ async def _read(request: Request, order_id: UUID, user_id: str) -> Order:
         return await OrderQueries(session).order(order_id, user_id)
 
 
-async def _wait_of(
-    request: Request,
-    who: Annotated[Caller, Depends(caller)],
-    prefer: Annotated[str | None, Header(description="`wait=SECONDS` answers once the order is decided.")] = None,
-) -> Wait:
-    found = _WAIT.search(prefer or "")
-    return Wait(request, who, min(float(found.group(1)), LONGEST_WAIT_SECONDS) if found is not None else 0.0)
-
-
-Waits = Annotated[Wait, Depends(_wait_of)]
+def preferred_wait(request: Request) -> float:
+    """Read how many seconds the caller prefers to wait (RFC 7240); 0 where they do not."""
+    found = _WAIT.search(request.headers.get("prefer", ""))
+    return min(float(found.group(1)), LONGEST_WAIT_SECONDS) if found is not None else 0.0
 
 
 @router.get("/{order_id}/events", response_class=EventSourceResponse)

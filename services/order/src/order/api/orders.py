@@ -20,7 +20,7 @@ from chassis.requests import Clean, RequestModel, Text
 from contracts.order import CancelReason, OrderCancelled, OrderContacts, OrderPlaced
 from contracts.types import Address, Contact, Money, PaymentInstrument
 from order.api.cart import CartItem
-from order.api.live import Waits
+from order.api.live import until_decided
 from order.api.views import (
     HistoryPage,
     OrderPage,
@@ -28,7 +28,7 @@ from order.api.views import (
     TrackingView,
     history_view,
     order_body,
-    order_view,
+    order_page,
     shipment_view,
 )
 from order.model import Order, Status
@@ -37,6 +37,12 @@ from order.store import CartStore, OrderFilter, OrderQueries, OrderStore, Produc
 
 router = APIRouter(prefix="/api/orders", tags=["orders"])
 
+PREFER: Final = {
+    "name": "Prefer",
+    "in": "header",
+    "schema": {"type": "string"},
+    "description": "`wait=SECONDS` answers once stock and payment are decided.",
+}
 EMAIL: Final = r"^[^@\s\"<>,;:\\]+@[^@\s\"<>,;:\\]+\.[A-Za-z]{2,}$"
 
 
@@ -168,13 +174,13 @@ def place_order(
     return Answer(order_body(order), events=[placed, contacts], status=201, headers=headers)
 
 
-@router.post("", status_code=201, response_model=OrderView)
-async def post_order(request: Request, run: Runs, who: Customer, body: OrderBody, waits: Waits) -> Response:
+@router.post("", status_code=201, response_model=OrderView, openapi_extra={"parameters": [PREFER]})
+async def post_order(request: Request, run: Runs, who: Customer, body: OrderBody) -> Response:
     """Place an order; `Prefer: wait=SECONDS` answers once stock and payment are decided."""
     settings = request.app.state.settings
     deadline = timedelta(seconds=settings.pending_deadline_seconds)
     reply = await run(place_order, PlaceOrder(who.user_id, body, settings.currency, deadline))
-    return await waits.until_decided(reply)
+    return await until_decided(request, who, reply)
 
 
 @router.get("", response_model=OrderPage)
@@ -185,8 +191,7 @@ async def list_orders(
     async with request.app.state.database.reading() as session:
         narrowed = OrderFilter(user_id=who.user_id, status=status)
         orders, following = await OrderQueries(session).orders(narrowed, limit, cursor)
-    page = OrderPage(items=[order_view(order) for order in orders], next_cursor=following)
-    return Response(page.model_dump_json(), media_type="application/json")
+    return Response(order_page(orders, following), media_type="application/json")
 
 
 @router.get("/{order_id}", response_model=OrderView)

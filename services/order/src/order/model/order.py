@@ -63,9 +63,9 @@ class OrderItem(Table, table=True):
 
     __tablename__ = "order_items"
 
-    item_id: UUID = Field(primary_key=True)
-    order_id: UUID
-    position: int
+    item_id: UUID
+    order_id: UUID = Field(primary_key=True)
+    position: int = Field(primary_key=True)
     product_id: str = Field(sa_type=Text)
     name: str = Field(sa_type=Text)
     quantity: int
@@ -79,7 +79,7 @@ class HistoryEntry(Table, table=True):
     __tablename__ = "order_status_history"
 
     history_id: UUID = Field(primary_key=True)
-    order_id: UUID
+    order_id: UUID = Field(primary_key=True)
     status: str = Field(sa_type=Text)
     timestamp: datetime = Field(sa_type=DateTime(timezone=True))
     notes: str = Field(sa_type=Text)
@@ -200,13 +200,14 @@ class Order(Table, table=True):
     @property
     def lines(self) -> list[OrderLine]:
         """List the items as events carry them."""
+        currency = self.currency
         return [
-            OrderLine(
+            OrderLine.model_construct(  # these are our own rows: what was checked when they were placed needs no second check
                 item_id=item.item_id,
                 product_id=item.product_id,
                 quantity=item.quantity,
-                price=Money(amount=item.price, currency=self.currency),
-                subtotal=Money(amount=item.subtotal, currency=self.currency),
+                price=Money.model_construct(amount=item.price, currency=currency),
+                subtotal=Money.model_construct(amount=item.subtotal, currency=currency),
             )
             for item in self.items
         ]

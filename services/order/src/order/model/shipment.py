@@ -45,7 +45,7 @@ class Shipment(Table, table=True):
     __tablename__ = "shipments"
 
     shipment_id: UUID = Field(primary_key=True)
-    order_id: UUID
+    order_id: UUID = Field(primary_key=True)
     warehouse_id: str = Field(sa_type=Text)
     state: str = Field(sa_type=Text)
     lines: list[dict[str, Any]] = Field(sa_column=Column(JSONB, nullable=False))
