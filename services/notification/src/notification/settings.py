@@ -22,17 +22,21 @@ class Settings(ServiceSettings):
     """`stub` takes every message at once in this process and sends nothing; for the benchmark."""
 
     smtp_host: str = "127.0.0.1"
+    """The mail server."""
     smtp_port: int = Field(default=25, ge=1, le=65535)
     smtp_security: Literal["none", "starttls", "tls"] = "none"
     smtp_username: str = ""
+    """The login at the mail server; empty: none."""
     smtp_password: SecretStr = SecretStr("")
     smtp_sender: str = "Waybill <orders@waybill.example>"
     """Name and address that e-mails come from; the domain of the address ends the Message-IDs too."""
     smtp_connections: int = Field(default=4, ge=1, le=50)
+    """How many connections to the mail server stay open."""
 
     sms_url: str = ""
     """The SMS provider, to which `/v1/messages` is added; empty: SMS are given up as not deliverable."""
     sms_api_key: SecretStr = SecretStr("")
+    """The bearer key of the SMS provider; empty: none is sent."""
 
     send_timeout_seconds: float = Field(default=30.0, gt=0, le=60)
     """After so long without an answer an attempt counts as failed for now; shorter than the lease of an attempt."""
