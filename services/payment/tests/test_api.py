@@ -271,7 +271,7 @@ async def test_running_service_authorizes_by_itself(postgres: PostgresServer) ->
             return shown["status"] == "authorized" and shown
 
         shown = await eventually(authorized, "the workers have the total held")
-        assert shown["psp_reference"] == f"stub_{order_id}"
+        assert shown["psp_reference"] in desk.psp.books
 
 
 async def prepared(desk: Desk) -> UUID:

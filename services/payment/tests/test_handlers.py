@@ -100,6 +100,12 @@ class Shop:
             query = f"SELECT {columns} FROM {table} WHERE order_id = $1"
             return tuple(tuple(row) if len(row) > 1 else row[0] for row in await transaction.fetch(query, self.order_id))
 
+    @property
+    def reference(self) -> str:
+        """Name the one payment that the PSP holds for the order."""
+        [reference] = [name for name, one in self.psp.books.items() if one.order_id == self.order_id]
+        return reference
+
     def books(self) -> tuple[int, int, int]:
         """Sum up what the PSP has open, captured and refunded for the order."""
         mine = [one for one in self.psp.books.values() if one.order_id == self.order_id]
@@ -377,7 +383,7 @@ async def test_cancellation_waits_for_a_capture_with_unknown_outcome(shop: Shop)
 
 async def test_capture_the_psp_refuses_is_told_for_a_person(shop: Shop) -> None:
     await shop.holds()
-    await shop.psp.void(shop.order_id, f"stub_{shop.order_id}")
+    await shop.psp.void(shop.order_id, shop.reference)
     await shop.hears(shop.dispatched(3000))
     await shop.works()
     fact = (await shop.facts())[-1]
@@ -409,7 +415,7 @@ async def test_void_with_unknown_outcome_is_told_once(shop: Shop, fault: str) ->
 
 async def test_void_the_psp_refuses_stays_due_and_says_why(shop: Shop) -> None:
     await shop.holds()
-    captured_elsewhere = shop.psp.books[f"stub_{shop.order_id}"]
+    captured_elsewhere = shop.psp.books[shop.reference]
     captured_elsewhere.open, captured_elsewhere.captured = 0, 3000
     await shop.hears(shop.cancelled())
     await shop.works()
@@ -441,8 +447,8 @@ async def test_notice_makes_us_ask_and_a_standing_hold_stands(shop: Shop) -> Non
 
 async def test_hold_that_the_psp_let_go_lapses_and_cancels_cleanly(shop: Shop) -> None:
     await shop.holds()
-    shop.psp.books[f"stub_{shop.order_id}"].canceled = True
-    shop.psp.books[f"stub_{shop.order_id}"].open = 0
+    shop.psp.books[shop.reference].canceled = True
+    shop.psp.books[shop.reference].open = 0
     await perform(shop.database, handlers.hear_webhook, notice(shop.order_id))
     shop.clock.forward(seconds=3)
     await shop.works()

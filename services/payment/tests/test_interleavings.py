@@ -39,6 +39,16 @@ STEPS = [
     "answer", "answer", "answer again", "lose answer", "crash authorize", "crash capture",
     "fault timeout_done", "fault timeout_lost", "fault error", "webhook", "second", "lease",
 ]  # fmt: skip
+HELD = ["contacts", "reserved", "call authorize", "answer"]
+BEGINNINGS = [
+    [],
+    ["contacts", "reserved", "call authorize"],
+    HELD,
+    [*HELD, "parcel 0", "parcel 1"],
+    [*HELD, "parcel 0", "fault timeout_done", "call capture", "answer"],
+    [*HELD, "parcel 0", "call capture"],
+    [*HELD, "cancelled"],
+]
 
 
 class Schedule:
@@ -134,13 +144,22 @@ async def database(postgres: PostgresServer) -> AsyncIterator[Database]:
         yield database
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
-@given(steps=st.lists(st.sampled_from(STEPS), max_size=30), token=st.sampled_from(TOKENS))
-async def test_money_ends_right(database: Database, steps: list[str], token: str) -> None:
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@given(
+    beginning=st.sampled_from(BEGINNINGS),
+    steps=st.lists(st.sampled_from(STEPS), max_size=25),
+    cancelled_after=st.one_of(st.none(), st.integers(min_value=0, max_value=6)),
+    token=st.one_of(st.just("tok_ok"), st.sampled_from(TOKENS)),
+)
+async def test_money_ends_right(
+    database: Database, beginning: list[str], steps: list[str], cancelled_after: int | None, token: str
+) -> None:
     clock = database.clock
     assert isinstance(clock, SettableClock)
     schedule = Schedule(database, clock, token)
-    for step in steps:
+    if cancelled_after is not None:
+        steps = [*steps[:cancelled_after], "cancelled", *steps[cancelled_after:]]
+    for step in [*beginning, *steps]:
         await schedule.take(step)
     await schedule.finish()
     await check(schedule)
@@ -180,6 +199,8 @@ async def check(schedule: Schedule) -> None:
         ["contacts", "reserved", "crash authorize", "cancelled", "lease", "call authorize", "answer"],
         ["contacts", "reserved", "call authorize", "answer", "parcel 0", "call capture", "cancelled", "answer", "call void"],
         ["parcel 0", "cancelled", "reserved", "contacts"],
+        [*HELD, "parcel 0", "fault timeout_done", "call capture", "answer", "cancelled"],
+        [*HELD, "parcel 0", "fault timeout_lost", "call capture", "answer", "cancelled", "call void"],
         [
             "contacts",
             "reserved",

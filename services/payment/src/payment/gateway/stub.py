@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+from chassis.domain import new_id
 from contracts.types import Money
 from payment.gateway.port import (
     Absent,
@@ -56,6 +57,7 @@ class StubPsp:
         self.books: dict[str, StubPayment] = {}
         self.calls = 0
         self._answers: dict[str, Answer] = {}
+        self._references: dict[UUID, str] = {}
         self._heard: set[str] = set()
         self._faults: list[Fault] = []
 
@@ -96,10 +98,9 @@ class StubPsp:
         if self._faults:
             self._faults.pop(0)
             return Unknown("server_error")
-        reference = f"stub_{order_id}"
-        payment = self.books.get(reference)
-        if payment is not None:
-            return Canceled(reference) if payment.canceled else Authorized(reference)
+        reference = reference or self._references.get(order_id)
+        if reference is not None and reference in self.books:
+            return Canceled(reference) if self.books[reference].canceled else Authorized(reference)
         answer = self._answers.get(idempotency_key("authorize", order_id))
         return answer if isinstance(answer, Declined) else Absent()
 
@@ -129,7 +130,8 @@ class StubPsp:
             return Refused("resource_missing")
         if amount.amount <= 0:
             return Refused("amount_too_small")
-        reference = f"stub_{order_id}"
+        reference = f"stub_{new_id().hex}"
+        self._references[order_id] = reference
         self.books[reference] = StubPayment(order_id, amount.amount, amount.amount)
         return Authorized(reference)
 
