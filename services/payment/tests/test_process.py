@@ -1,4 +1,4 @@
-"""The service as a process of its own, against the PSP simulator: killed between the PSP's yes and the database, started again."""
+"""The service as a process against the PSP simulator: killed between the PSP's yes and the database, and started again."""
 
 import asyncio
 import os

@@ -1,6 +1,7 @@
 """Rows as columns: set-based statements take one array per column, whatever the number of rows."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from sqlmodel import SQLModel
@@ -11,6 +12,7 @@ class Columns:
 
     def __init__(self, table: str, key: Sequence[str], types: Mapping[str, str]) -> None:
         self.names = tuple(types)
+        self._pick = itemgetter(*self.names)
         names = ", ".join(self.names)
         arrays = ", ".join(f"${place}::{kind}[]" for place, kind in enumerate(types.values(), 1))
         same = " AND ".join(f"t.{name} = n.{name}" for name in key)
@@ -20,8 +22,8 @@ class Columns:
 
     def snapshot(self, row: SQLModel) -> tuple[Any, ...]:
         """Take a row's values, to see later whether they changed."""
-        values = row.__dict__
-        return tuple(values[name] for name in self.names)
+        values: tuple[Any, ...] = self._pick(row.__dict__)
+        return values
 
     def arrays(self, rows: Iterable[SQLModel]) -> list[list[Any]]:
         """Turn rows into one array per column."""
