@@ -18,6 +18,7 @@ from pydantic_core import from_json, to_json
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from chassis import failpoints
 from chassis.domain import Cause, Clock, new_id, utc_now
 from contracts import Envelope, Event
 
@@ -265,9 +266,11 @@ class Database:
                     self.statements += 2
                     yield transaction
                     await transaction.flush()
+                    failpoints.reach("before_commit")
             except BaseException:
                 transaction.rolled_back()
                 raise
+            failpoints.reach("after_commit")
             transaction.committed()
 
     @asynccontextmanager

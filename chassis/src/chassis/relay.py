@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol
 
 import structlog
 
-from chassis import tasks
+from chassis import failpoints, tasks
 from chassis.database import PUBLISH_GRACE_SECONDS, Database, Outgoing, Published
 from contracts import Envelope
 
@@ -192,6 +192,8 @@ class Relay:
             done.keys.append(fact.key)
             done.sequences.append(fact.envelope.sequence)
             self._remember((fact.topic, fact.key), fact.envelope.sequence)
+        if done.keys:
+            failpoints.reach("after_publish")
         self.published += len(done)
         self._database.return_published(done)
         self._to_clear.set()
