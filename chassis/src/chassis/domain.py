@@ -75,30 +75,31 @@ class NotFoundError(Refusal):
 class _PlainConstruction(SQLModelMetaclass):
     """Builds an aggregate by filling its dictionary: declared defaults, then the values as given."""
 
-    @property
-    def defaults(cls) -> Mapping[str, Any]:  # noqa: N805 - of a metaclass
-        """The declared default of each field that has one; made once, when the class is first used."""
-        found: Mapping[str, Any] | None = cls.__dict__.get("_defaults")
-        if found is None:
-            configure_mappers()  # reading a mapped attribute needs it, and only the ORM's constructor would do it
-            found = {name: field.default for name, field in cls.model_fields.items() if not field.is_required()}
-            type.__setattr__(cls, "_defaults", found)
-        return found
-
     def __call__(cls, **values: Any) -> Any:  # noqa: N805 - of a metaclass
         new: Any = object.__new__(cast("type[Any]", cls))
-        fill = new.__dict__
-        fill.update(cls.defaults)
-        fill.update(values)
-        set_slot = object.__setattr__  # pydantic's own bookkeeping, which printing and dumping look at
-        set_slot(new, "__pydantic_fields_set__", set())
-        set_slot(new, "__pydantic_extra__", None)
-        set_slot(new, "__pydantic_private__", None)
+        new.__dict__.update(_defaults.get(cls) or _learn_defaults(cls))
+        new.__dict__.update(values)
         return new
+
+
+_defaults: dict[type, Mapping[str, Any]] = {}
+
+
+def _learn_defaults(cls: Any) -> Mapping[str, Any]:
+    """Note the declared default of each field that has one, when the class is first used."""
+    configure_mappers()  # reading a mapped attribute needs it, and only the ORM's constructor would do it
+    found = {name: field.default for name, field in cls.model_fields.items() if not field.is_required()}
+    _defaults[cls] = found
+    return found
 
 
 class Aggregate(SQLModel, metaclass=_PlainConstruction):
     """A row with behaviour. Each service derives its own base with its own `registry()`."""
+
+    # What printing and dumping look at, and pydantic keeps for each object: the same for all of these.
+    __pydantic_fields_set__ = set()
+    __pydantic_extra__ = None
+    __pydantic_private__ = None
 
     def __setattr__(self, name: str, value: Any) -> None:
         self.__dict__[name] = value

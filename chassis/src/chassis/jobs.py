@@ -117,7 +117,9 @@ class Workers:
             worker.closing = True
             worker.wake.set()
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=10)
+            _, late = await asyncio.wait(self._tasks, timeout=10)
+            for task in late:
+                log.warning("job_cut_short", at=[f"{frame.f_code.co_qualname}:{frame.f_lineno}" for frame in task.get_stack()])
         await tasks.cancel([self._listener, *self._tasks])
 
     async def _listen(self) -> None:

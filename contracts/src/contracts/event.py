@@ -97,32 +97,38 @@ class Envelope:
     @classmethod
     def read(cls, headers: Iterable[tuple[str, bytes | None]]) -> "Envelope":
         """Read the attributes from Kafka headers; raises EnvelopeError that names the attribute at fault."""
-        found = dict(headers)
-
-        def text(name: str) -> str:
-            value = found.get(name)
-            if value is None:
-                raise EnvelopeError(f"header {name} is missing")
-            try:
-                return value.decode()
-            except UnicodeDecodeError:
-                raise EnvelopeError(f"header {name} is not UTF-8") from None
-
-        causation = found.get("ce_causationid")
+        raw = dict(headers)
+        causation, traceparent = raw.get("ce_causationid"), raw.get("traceparent")
         try:
+            found = {name: (raw[name] or b"").decode() for name in _REQUIRED}
             return cls(
-                event_id=UUID(text("ce_id")),
-                type=text("ce_type"),
-                source=text("ce_source"),
-                time=datetime.fromisoformat(text("ce_time")),
-                subject=text("ce_subject"),
-                sequence=int(text("ce_sequence")),
-                correlation_id=text("ce_correlationid"),
-                causation_id=UUID(causation.decode()) if causation is not None else None,
-                traceparent=text("traceparent") if found.get("traceparent") is not None else None,
+                event_id=UUID(found["ce_id"]),
+                type=found["ce_type"],
+                source=found["ce_source"],
+                time=datetime.fromisoformat(found["ce_time"]),
+                subject=found["ce_subject"],
+                sequence=int(found["ce_sequence"]),
+                correlation_id=found["ce_correlationid"],
+                causation_id=None if causation is None else UUID(causation.decode()),
+                traceparent=None if traceparent is None else traceparent.decode(),
             )
+        except KeyError as error:
+            raise EnvelopeError(f"header {error.args[0]} is missing") from None
+        except UnicodeDecodeError:
+            name = next((name for name in (*_REQUIRED, "ce_causationid", "traceparent") if not _is_text(raw.get(name))), "")
+            raise EnvelopeError(f"header {name} is not UTF-8") from None
         except ValueError as error:
             raise EnvelopeError(f"a CloudEvents attribute cannot be read: {error}") from None
+
+
+_REQUIRED: Final = ("ce_id", "ce_type", "ce_source", "ce_time", "ce_subject", "ce_sequence", "ce_correlationid")
+
+
+def _is_text(value: bytes | None) -> bool:
+    try:
+        return value is not None and bool(value.decode())
+    except UnicodeDecodeError:
+        return False
 
 
 def decode(event_type: str, value: bytes) -> Event:

@@ -41,11 +41,15 @@ CREATE TABLE orders (
 ) WITH (fillfactor = 80);
 CREATE INDEX orders_by_user ON orders (user_id, order_id DESC);
 CREATE INDEX orders_by_status ON orders (status, order_id DESC);
-CREATE INDEX orders_by_order_state ON orders (order_state, order_id DESC);
-CREATE INDEX orders_by_payment_state ON orders (payment_state, order_id DESC);
-CREATE INDEX orders_by_fulfilment_state ON orders (fulfilment_state, order_id DESC);
+-- The axes are indexed where a public status does not tell them apart already: an order on its way to confirmation is found by
+-- its status, and its row is rewritten in place meanwhile.
+CREATE INDEX orders_by_payment_state ON orders (payment_state, order_id DESC)
+    WHERE payment_state NOT IN ('pending', 'authorized');
+CREATE INDEX orders_by_fulfilment_state ON orders (fulfilment_state, order_id DESC)
+    WHERE fulfilment_state NOT IN ('unplanned', 'planned');
+CREATE INDEX orders_by_return_state ON orders (return_state, order_id DESC) WHERE return_state <> 'none';
 CREATE INDEX orders_by_date ON orders USING brin (order_date);
-CREATE INDEX orders_cancelling ON orders (updated_at)
+CREATE INDEX orders_cancelling ON orders (order_id)
     WHERE order_state = 'cancelled' AND (released_at IS NULL OR voided_at IS NULL);
 CREATE INDEX orders_by_deadline ON orders (deadline_at) WHERE deadline_at IS NOT NULL;
 

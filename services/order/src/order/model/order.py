@@ -229,7 +229,6 @@ class Order(Table, table=True):
         if self.order_state != OrderState.PENDING or self.allocation is not None:
             return None
         self.allocation = [one.model_dump(mode="json") for one in allocations]
-        self.fulfilment_state = FulfilmentState.ALLOCATED
         self._record(cause, "Stock reserved")
         return self._confirm_when_ready(cause)
 

@@ -49,7 +49,6 @@ class FulfilmentState(StrEnum):
     """The parcels' axis."""
 
     UNPLANNED = "unplanned"
-    ALLOCATED = "allocated"
     PLANNED = "planned"
     PARTIALLY_SHIPPED = "partially_shipped"
     SHIPPED = "shipped"

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from chassis.database import Json, Transaction
 from chassis.domain import NotFoundError
-from order.model import HistoryEntry, Order, OrderItem, Shipment
+from order.model import FulfilmentState, HistoryEntry, Order, OrderItem, Shipment
 
 _LOCK: Final = "SELECT * FROM orders WHERE order_id = ANY($1::uuid[]) ORDER BY order_id FOR UPDATE"
 _ITEMS: Final = "SELECT * FROM order_items WHERE order_id = ANY($1::uuid[]) ORDER BY order_id, position"
@@ -132,7 +132,7 @@ class OrderStore:
             order.items, order.shipments, order.new_history = [], [], []
         for row in await self._transaction.fetch(_ITEMS, ids):
             self._orders[row["order_id"]].items.append(OrderItem.stored(row))
-        if any(order.fulfilment_state not in {"unplanned", "allocated"} for order in self._orders.values()):
+        if any(order.fulfilment_state != FulfilmentState.UNPLANNED for order in self._orders.values()):
             for row in await self._transaction.fetch(_SHIPMENTS, ids):
                 self._orders[row["order_id"]].shipments.append(Shipment.stored(row))
 
