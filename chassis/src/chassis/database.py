@@ -25,6 +25,9 @@ from contracts import Envelope, Event
 PUBLISH_GRACE_SECONDS: Final = 5.0
 """How long the committing process has to publish its facts before others take them for lost."""
 
+CLOSE_SECONDS: Final = 1.0
+"""How long closing waits for connections; asyncpg may never get one back whose making was interrupted."""
+
 # What the database says when the same work may well succeed a moment later.
 TRANSIENT: Final = (
     OSError,
@@ -250,7 +253,7 @@ class Database:
     async def close(self) -> None:
         """Let go of all connections, waiting a moment for work in flight."""
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(CLOSE_SECONDS):
                 await self.pool.close()
         except TimeoutError:
             self.pool.terminate()
