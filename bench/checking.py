@@ -35,7 +35,8 @@ SELECT coalesce(sum((line ->> 'quantity')::bigint), 0)::bigint
 FROM reservation, jsonb_array_elements(lines) AS line WHERE status = 'held'
 """
 _TOLD: Final = """
-SELECT template, count(DISTINCT order_id) AS n, count(*) AS all FROM delivery WHERE order_id = ANY($1::uuid[]) GROUP BY template
+SELECT template, count(DISTINCT order_id) AS n, count(*) AS all FROM delivery
+WHERE order_id = ANY($1::uuid[]) AND channel = 'email' GROUP BY template
 """
 
 

@@ -42,7 +42,7 @@ class Wanted:
     data_dir: Path | None = None
     port_base: int | None = None
     keep: bool = False
-    tier: Tier = Tier.FULL
+    tier: Tier = Tier.QUICK
     partitions: int = 4
 
 
@@ -86,8 +86,9 @@ async def run(wanted: Wanted, tell: Callable[[str], None]) -> Results:
 
 async def _profile(wanted: Wanted, system: Running, measuring: Measuring, folder: Path) -> list[Profile]:
     processes = {service: system.processes[service][0] for service in wanted.profile}
+    scenario = SCENARIOS[wanted.scenarios[0]].limited(wanted.orders, wanted.seconds)
     async with profiled(processes, folder) as files:
-        await measuring.warm_up(SCENARIOS[Name.MAX].limited(wanted.orders, wanted.seconds), wanted.seed + wanted.repeat + 1)
+        await measuring.warm_up(scenario, wanted.seed + wanted.repeat + 1)
     return [Profile.read(service, file.read_text().splitlines()) for service, file in files.items()]
 
 

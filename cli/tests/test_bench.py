@@ -183,7 +183,8 @@ async def test_an_answer_in_pieces_is_put_together_and_one_without_length_breaks
 
 def test_the_account_has_the_children_of_a_part_and_not_who_is_left_out() -> None:
     spin = "import time\nend = time.process_time() + {}\nwhile time.process_time() < end: pass"
-    wait = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {spin.format(0.3)!r}])\nprint(flush=True)\nsys.stdin.read()"
+    child = f"subprocess.run([sys.executable, '-c', {spin.format(0.3)!r}])"
+    wait = f"import subprocess, sys\n{child}\nprint(flush=True)\nsys.stdin.read()"
     with subprocess.Popen([sys.executable, "-c", wait], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
         parent.stdout.readline()  # the child has ended: what it used is booked to its parent

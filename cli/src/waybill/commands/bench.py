@@ -35,12 +35,13 @@ def bench(
     clients: Annotated[int, typer.Option(min=1, max=512, help="Customers at the same time in a closed loop.")] = 64,
     repeat: Annotated[int, typer.Option(min=1, help="Runs of each scenario, in turn; medians are told.")] = 1,
     profile: Annotated[
-        list[str] | None, typer.Option(metavar="SERVICE", help="Sample a service under full load (py-spy); repeatable.")
+        list[str] | None,
+        typer.Option(metavar="SERVICE", help="Sample a service under the first scenario's load (py-spy); repeatable."),
     ] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Where to keep data (default: a temporary directory).")] = None,
     port_base: Annotated[int | None, typer.Option(help="Port of the gateway (default: a free one).")] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the temporary directory with data and logs.")] = False,  # noqa: FBT002
-    jvm_tier: Annotated[Tier, typer.Option(help="How far the broker's code is compiled.")] = Tier.FULL,
+    jvm_tier: Annotated[Tier, typer.Option(help="How far the broker's code is compiled.")] = Tier.QUICK,
     partitions: Annotated[int, typer.Option(min=1, help="Partitions of the topics.")] = DEFAULT_PARTITIONS,
 ) -> None:
     """Measure throughput, latency and CPU per order on a system that is started for it."""
