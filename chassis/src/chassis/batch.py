@@ -143,7 +143,14 @@ async def _let_through_once(transaction: Transaction, items: Sequence[Item]) -> 
         return items
     rows = await transaction.fetch(_REMEMBER, list(events), list(events.values()))
     new = {row["event_id"] for row in rows}
-    return [item for item in items if item.event_id is None or item.event_id in new]
+    fresh = []
+    for item in items:
+        if item.event_id is None:
+            fresh.append(item)
+        elif item.event_id in new:
+            new.discard(item.event_id)  # the same event may stand twice in one batch
+            fresh.append(item)
+    return fresh
 
 
 async def _handle(transaction: Transaction, items: Sequence[Item]) -> None:

@@ -104,6 +104,15 @@ class Source:
         except KafkaError as error:
             log.warning("offsets_not_committed", error=type(error).__name__)
 
+    async def to_the_end(self) -> None:
+        """Pass over everything that is there, for the whole group."""
+        while not self._consumer.assignment():
+            await self._consumer.getmany(timeout_ms=50, max_records=1)
+        await self._consumer.seek_to_end()
+        for partition in self._consumer.assignment():
+            await self._consumer.position(partition)
+        await self._consumer.commit()
+
     @property
     def sees_every_partition(self) -> bool:
         """Whether all partitions of the topics are assigned to this consumer."""

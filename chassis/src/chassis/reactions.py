@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, TypeVar
@@ -31,6 +31,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 POLL_SECONDS: Final = 5.0
 STALLED_AFTER_SECONDS: Final = 60.0
+DRAIN_SECONDS: Final = 10.0
 
 log = structlog.get_logger()
 
@@ -135,7 +136,7 @@ class Consumer:
         batch_size: int = 500,
         dead_letter_limit: int = 50,
     ) -> None:
-        self._reactions = reactions
+        self.reactions = reactions
         self._database = database
         self._broker = broker
         self._dead_letters = dead_letters
@@ -149,14 +150,16 @@ class Consumer:
 
     async def start(self) -> None:
         """Join the service's consumer group and begin."""
-        self._source = await self._broker.subscribe(self._reactions.topics, group=self._reactions.service)
+        self._source = await self._broker.subscribe(self.reactions.topics, group=self.reactions.service)
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
         """Finish the batch at hand and leave the group."""
         if self._task is not None:
             self._source.closing = True
-            await asyncio.wait({self._task}, timeout=POLL_SECONDS + 5)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(DRAIN_SECONDS), self._source.handling:
+                    await tasks.cancel([self._task])  # between batches: it only waits for records
             await tasks.cancel([self._task])
             await self._source.close()
 
@@ -191,7 +194,7 @@ class Consumer:
         items: list[tuple[Record, Item]] = []
         for record in records:
             try:
-                item = read(record, self._reactions, self._database.clock())
+                item = read(record, self.reactions, self._database.clock())
             except UnreadableError as error:
                 await self._put_aside(record, error.reason, str(error))
                 continue

@@ -1,0 +1,278 @@
+"""Events in: once in effect, in order, with bad ones put aside and passing troubles waited out."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, ClassVar
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+
+from chassis.broker import Broker
+from chassis.database import Database, Transaction
+from chassis.deadletters import DeadLetters
+from chassis.domain import Cause, Refusal, new_id
+from chassis.reactions import Consumer, Reactions
+from chassis.telemetry import Metrics
+from chassis.testing import KafkaServer, eventually
+from contracts import Envelope, Event
+from contracts.inventory import StockReleased
+from contracts.order import OrderDelivered, OrderShipped
+from contracts.payment import PaymentVoided
+from contracts.types import Money
+
+pytestmark = [pytest.mark.database, pytest.mark.kafka]
+
+
+class Wall:
+    """What the reactions of these tests leave behind: a line per event, in a table."""
+
+    lock_rank: ClassVar[int] = 1
+    troubles: ClassVar[list[Exception]] = []
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+        self._lines: list[str] = []
+
+    async def fetch(self, _: Sequence[Any]) -> None:
+        if self.troubles:
+            raise self.troubles.pop()
+        await self._transaction.fetch("CREATE TABLE IF NOT EXISTS wall (id bigserial, line text)")
+
+    def write(self, line: str) -> None:
+        self._lines.append(line)
+
+    async def flush(self) -> None:
+        await self._transaction.fetch("INSERT INTO wall (line) SELECT unnest($1::text[])", self._lines)
+
+
+class NotToday(Refusal):
+    slug = "not-today"
+    title = "Not today"
+
+
+def reactions_of(group: str) -> Reactions:
+    react = Reactions("order")
+
+    @react.on(StockReleased)
+    def note_released(event: StockReleased, wall: Wall) -> OrderShipped | None:
+        """Write the user on the wall."""
+        if event.user_id == "bug":
+            raise ZeroDivisionError
+        if event.user_id == "refused":
+            raise NotToday("no")
+        wall.write(event.user_id)
+        return OrderShipped(order_id=event.order_id, user_id=event.user_id) if event.user_id == "tell" else None
+
+    react.service = group
+    return react
+
+
+class Rig:
+    """A consumer of its own group on the real broker, over a database of its own."""
+
+    def __init__(self, database: Database, broker: Broker, consumer: Consumer, letters: DeadLetters) -> None:
+        self.database = database
+        self.broker = broker
+        self.consumer = consumer
+        self.letters = letters
+        self.key = uuid4()
+
+    async def send(self, user: str, key: UUID | None = None, event_id: UUID | None = None, **broken: Any) -> UUID:
+        order_id = key or self.key
+        event = StockReleased(order_id=order_id, user_id=user, lines=[])
+        envelope = Envelope(
+            event_id=event_id or new_id(),
+            type=event.type,
+            source="inventory",
+            time=self.database.clock(),
+            subject=event.key,
+            sequence=1,
+            correlation_id=event.key,
+        )
+        headers = {name: value.decode() for name, value in envelope.headers()} | broken.get("headers", {})
+        value = broken.get("value", event.model_dump_json().encode())
+        record_key = broken.get("record_key", event.key.encode())
+        await self.broker.put("inventory.events", record_key, value, {k: v for k, v in headers.items() if v is not None})
+        return envelope.event_id
+
+    async def wall(self) -> list[str]:
+        async with self.database.transaction() as transaction:
+            try:
+                rows = await transaction.fetch("SELECT line FROM wall ORDER BY id")
+            except asyncpg.UndefinedTableError:
+                return []
+        return [row["line"] for row in rows]
+
+    async def wall_shows(self, *lines: str) -> None:
+        async def shown() -> bool:
+            return await self.wall() == list(lines)
+
+        await eventually(shown, f"the wall shows {lines}", within=15)
+
+    async def letters_show(self, count: int) -> list[Any]:
+        async def shown() -> list[Any] | None:
+            letters = await self.letters.list("open", 50)
+            return letters if len(letters) == count else None
+
+        found: list[Any] = await eventually(shown, f"{count} dead letters", within=15)
+        return found
+
+
+@pytest.fixture
+async def rig(database: Database, kafka: KafkaServer) -> AsyncIterator[Rig]:
+    async with rigged(database, kafka) as rig:
+        yield rig
+
+
+@asynccontextmanager
+async def rigged(database: Database, kafka: KafkaServer, limit: int = 50) -> AsyncIterator[Rig]:
+    group = f"order-{uuid4().hex[:8]}"
+    broker = Broker(kafka.bootstrap_servers, group)
+    await broker.start()
+    letters = DeadLetters(database, broker)
+    consumer = Consumer(reactions_of(group), database, broker, letters, Metrics(), dead_letter_limit=limit)
+    await skip_what_is_there(broker, group)
+    await consumer.start()
+    try:
+        yield Rig(database, broker, consumer, letters)
+    finally:
+        await consumer.stop()
+        await broker.stop()
+
+
+async def skip_what_is_there(broker: Broker, group: str) -> None:
+    """Commit the end of the topic for a new group, so that it does not hear what other tests have told."""
+    source = await broker.subscribe(["inventory.events"], group=group)
+    await source.to_the_end()
+    await source.close()
+
+
+async def test_an_event_is_handled_and_what_it_leads_to_names_it_as_cause(rig: Rig) -> None:
+    event_id = await rig.send("tell")
+    await rig.wall_shows("tell")
+    async with rig.database.transaction() as transaction:
+        (row,) = await transaction.fetch("SELECT causation_id, correlation_id FROM outbox")
+    assert (row["causation_id"], row["correlation_id"]) == (event_id, str(rig.key))
+
+
+async def test_an_event_that_comes_three_times_is_handled_once(rig: Rig) -> None:
+    event_id = new_id()
+    for _ in range(3):
+        await rig.send("once", event_id=event_id)
+    await rig.send("then")
+    await rig.wall_shows("once", "then")
+
+
+async def test_events_of_a_key_keep_their_order(rig: Rig) -> None:
+    names = [f"n{number}" for number in range(30)]
+    for name in names:
+        await rig.send(name)
+    await rig.wall_shows(*names)
+
+
+@pytest.mark.parametrize(
+    ("broken", "reason"),
+    [
+        ({"value": b"{not json"}, "bad-value"),
+        ({"value": b'{"order_id": "\xff"}'}, "bad-value"),
+        ({"value": b"{}"}, "bad-value"),
+        ({"value": None}, "bad-value"),
+        ({"record_key": None}, "bad-key"),
+        ({"record_key": b"another"}, "bad-key"),
+        ({"headers": {"ce_type": "inventory.stock_released.v9"}}, "unknown-type"),
+        ({"headers": {"ce_id": "not-an-id"}}, "bad-header"),
+        ({"headers": {"ce_type": None}}, "bad-header"),
+        ({"value": b'{"order_id": "' + b"x" * 900_000 + b'"}'}, "bad-value"),
+    ],
+    ids=["no-json", "no-utf8", "no-fields", "no-value", "no-key", "wrong-key", "future", "no-id", "no-type", "huge"],
+)
+async def test_poison_is_put_aside_with_its_reason_and_the_others_go_on(rig: Rig, broken: dict[str, Any], reason: str) -> None:
+    await rig.send("before")
+    await rig.send("poison", **broken)
+    await rig.send("after")
+    await rig.wall_shows("before", "after")
+    (letter,) = await rig.letters_show(1)
+    assert letter["reason"] == reason
+    assert "poison" not in letter["error"]
+
+
+@pytest.mark.parametrize("user", ["bug", "refused"])
+async def test_a_reaction_that_fails_takes_no_other_with_it(rig: Rig, user: str) -> None:
+    for name in ("a", "b", user, "c", "d"):
+        await rig.send(name)
+    await rig.wall_shows("a", "b", "c", "d")
+    (letter,) = await rig.letters_show(1)
+    assert letter["reason"] == "failed"
+    async with rig.database.transaction() as transaction:
+        (row,) = await transaction.fetch("SELECT count(*) AS n FROM inbox")
+    assert row["n"] == 4, "a failed event is not remembered as handled"
+
+
+async def test_passing_trouble_is_waited_out_and_nothing_is_skipped(rig: Rig) -> None:
+    Wall.troubles[:] = [asyncpg.DeadlockDetectedError("deadlock"), OSError("away"), TimeoutError()]
+    for name in ("a", "b"):
+        await rig.send(name)
+    await rig.wall_shows("a", "b")
+    assert Wall.troubles == []
+    assert await rig.letters.list(None, 10) == []
+
+
+async def test_a_run_of_dead_letters_stops_the_consumer_and_nothing_more_is_put_aside(
+    database: Database, kafka: KafkaServer
+) -> None:
+    async with rigged(database, kafka, limit=3) as rig:
+        for _ in range(6):
+            await rig.send("bug")
+        await eventually(lambda: _value(rig.consumer.stopped_because), "the consumer stops", within=15)
+        assert not rig.consumer.alive
+        assert len(await rig.letters.list("open", 50)) == 3
+
+
+async def _value(value: Any) -> Any:
+    await asyncio.sleep(0)
+    return value
+
+
+async def test_a_restarted_consumer_goes_on_where_it_was(database: Database, kafka: KafkaServer) -> None:
+    async with rigged(database, kafka) as rig:
+        await rig.send("first")
+        await rig.wall_shows("first")
+        await rig.consumer.stop()
+        await rig.send("second")
+        again = Consumer(rig.consumer.reactions, database, rig.broker, rig.letters, Metrics())
+        await again.start()
+        await rig.wall_shows("first", "second")
+        await again.stop()
+
+
+def test_a_signature_is_checked_when_it_is_declared() -> None:
+    react = Reactions("order")
+    with pytest.raises(TypeError, match="hears OrderDelivered"):
+
+        @react.on(OrderShipped)
+        def wrong_event(event: OrderDelivered) -> None:
+            """Hear another event than declared."""
+
+    with pytest.raises(TypeError, match="payment's to tell"):
+
+        @react.on(OrderShipped)
+        def anothers_fact(event: OrderShipped) -> PaymentVoided:
+            """Tell another's fact."""
+            return PaymentVoided(order_id=event.order_id, user_id="", amount=Money(amount=0, currency="EUR"))
+
+    with pytest.raises(TypeError, match="must be a store or Cause"):
+
+        @react.on(OrderShipped)
+        def odd_parameter(event: OrderShipped, number: int) -> None:
+            """Ask for something that cannot be given."""
+
+    @react.on(OrderShipped)
+    def fine(event: OrderShipped, wall: Wall, cause: Cause) -> list[OrderDelivered] | None:
+        """Be as it should."""
+
+    assert react.functions[OrderShipped].tells == (OrderDelivered,)
+    assert issubclass(OrderDelivered, Event)
+    with pytest.raises(TypeError, match="is heard by fine"):
+        react.on(OrderShipped)(fine)
