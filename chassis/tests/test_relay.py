@@ -192,7 +192,6 @@ async def test_four_replicas_with_a_flaky_broker(database: Database, monkeypatch
     replicas = [database, *[await another_replica(database) for _ in range(3)]]
     relays = [Relay(one, topic) for one in replicas]
     for relay in relays:
-        relay.alone = False
         await relay.start()
     for turn in range(40):
         topic.away = turn % 10 in {3, 4}

@@ -128,6 +128,7 @@ class Process:
                 self.metrics,
                 batch_size=self.settings.batch_size,
                 dead_letter_limit=self.settings.dead_letter_limit,
+                on_assignment=self.relay.note_alone,
             )
             await self.consumer.start()
         if "api" in self.settings.roles and self.parts.tail is not None:

@@ -11,8 +11,10 @@ import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from types import NoneType, UnionType
-from typing import Any, ClassVar, Generic, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
+
+import asyncpg
 
 from chassis.database import TRANSIENT, Database, Transaction
 from chassis.domain import Cause, Refusal
@@ -21,6 +23,9 @@ from chassis.problems import PROBLEM_JSON, refusal_body
 from contracts import Event
 
 E_co = TypeVar("E_co", bound=Event, covariant=True)
+
+
+CONFLICT_ATTEMPTS: Final = 3
 
 
 class Store(Protocol):
@@ -253,7 +258,7 @@ class Batcher:
     async def _settle(self, batch: list[Item]) -> None:
         self.batches += 1
         try:
-            await run(self._database, batch)
+            await self._run(batch)
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to a caller, who gets it
             if len(batch) > 1 and not isinstance(error, TRANSIENT):
                 for item in batch:
@@ -265,6 +270,18 @@ class Batcher:
             return
         for item in batch:
             _answer(item, item.refusal)
+
+    async def _run(self, batch: list[Item]) -> None:
+        """Run a batch, again where it only met another transaction in its way."""
+        for _ in range(CONFLICT_ATTEMPTS):
+            try:
+                await run(self._database, batch)
+            except asyncpg.TransactionRollbackError:
+                for item in batch:
+                    item.result = item.refusal = None
+            else:
+                return
+        await run(self._database, batch)
 
 
 def _answer(item: Item, error: BaseException | None) -> None:

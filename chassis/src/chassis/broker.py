@@ -70,6 +70,7 @@ class Source:
 
     def __init__(self) -> None:
         self.handling = asyncio.Lock()
+        self.on_assignment: Callable[[bool], None] = lambda _: None
         self.closing = False
         self._consumer: Any = None
         self._subscriber: Any = None
@@ -79,6 +80,8 @@ class Source:
         self._subscriber = subscriber
         await subscriber.start()
         self._consumer = subscriber.consumer
+        if self._consumer.assignment():
+            self.on_assignment(self.sees_every_partition)
 
     async def close(self) -> None:
         """Leave the group."""
@@ -116,7 +119,7 @@ class Source:
     @property
     def sees_every_partition(self) -> bool:
         """Whether all partitions of the topics are assigned to this consumer."""
-        assigned = self._consumer.assignment()
+        assigned = self._consumer.assignment() if self._consumer is not None else ()
         return bool(assigned) and all(
             len(self._consumer.partitions_for_topic(topic) or ()) == sum(1 for one in assigned if one.topic == topic)
             for topic in {one.topic for one in assigned}
@@ -145,6 +148,7 @@ class _Drain(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_assigned(self, assigned: Any) -> None:
         log.info("partitions_assigned", count=len(assigned))
+        self._source.on_assignment(self._source.sees_every_partition)
 
 
 def _partition(key: bytes, partitions: Sequence[int], available: Sequence[int]) -> int:
@@ -234,9 +238,21 @@ class Broker:
             value if value is not None or key is not None else b"", topic=topic, key=key, headers=headers
         )
 
-    async def subscribe(self, topics: Sequence[str], *, group: str | None, latest: bool = False) -> Source:
-        """Consume `topics` as one of `group`, or all of them alone when None."""
+    async def subscribe(
+        self,
+        topics: Sequence[str],
+        *,
+        group: str | None,
+        latest: bool = False,
+        on_assignment: Callable[[bool], None] | None = None,
+    ) -> Source:
+        """Consume `topics` as one of `group`, or all of them alone when None.
+
+        `on_assignment` is told after each rebalance whether this consumer has all partitions.
+        """
         source = Source()
+        if on_assignment is not None:
+            source.on_assignment = on_assignment
         subscriber = self._broker.subscriber(
             *topics,
             group_id=group,

@@ -18,7 +18,7 @@ import structlog
 
 from chassis import tasks
 from chassis.batch import Batcher, Function, Item
-from chassis.database import Database, Transaction
+from chassis.database import TRANSIENT, Database, Transaction, backoff
 from chassis.domain import Cause
 from chassis.telemetry import continued
 
@@ -26,6 +26,7 @@ CLAIM_SIZE: Final = 200
 CALLS_AT_ONCE: Final = 100
 LONGEST_NAP_SECONDS: Final = 5.0
 RETRY_SECONDS: Final = 1.0
+WRITE_ATTEMPTS: Final = 8
 DUE_CHANNEL: Final = "waybill_due"
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -261,6 +262,18 @@ class _Worker:
         except TimeoutError:
             return
 
+    async def _write(self, item: Item) -> None:
+        """Write an outcome; what is known is worth waiting for, as long as the database is away only for a moment."""
+        for attempt in range(WRITE_ATTEMPTS):
+            try:
+                await self._batcher.submit(item)
+            except TRANSIENT as error:
+                log.warning("outcome_waits", job=self._job.name, error=type(error).__name__)
+                await asyncio.sleep(backoff(attempt))
+            else:
+                return
+        await self._batcher.submit(item)
+
     async def _do(self, due: Due) -> None:
         try:
             with continued(self._job.name, due.cause.traceparent, order_id=due.cause.correlation_id or "") as traceparent:
@@ -268,7 +281,7 @@ class _Worker:
                 was = due.cause
                 cause = Cause(was.actor, self._database.clock(), was.event_id, was.correlation_id, traceparent)
                 function = self._job.heard_by or self._outcomes[type(outcome)]
-                await self._batcher.submit(Item(outcome, function, cause))
+                await self._write(Item(outcome, function, cause))
         except Exception as error:  # noqa: BLE001 - the row stays due: it is tried again after its lease
             order, kind, detail = due.cause.correlation_id, type(error).__name__, str(error)[:200]
             log.warning("job_failed", job=self._job.name, order_id=order, error=kind, detail=detail)

@@ -135,6 +135,7 @@ class Consumer:
         *,
         batch_size: int = 500,
         dead_letter_limit: int = 50,
+        on_assignment: Callable[[bool], None] | None = None,
     ) -> None:
         self.reactions = reactions
         self._database = database
@@ -143,6 +144,7 @@ class Consumer:
         self._metrics = metrics
         self._batch_size = batch_size
         self._limit = dead_letter_limit
+        self._on_assignment = on_assignment
         self._task: asyncio.Task[None] | None = None
         self._in_a_row = 0
         self.stopped_because: str | None = None
@@ -150,7 +152,9 @@ class Consumer:
 
     async def start(self) -> None:
         """Join the service's consumer group and begin."""
-        self._source = await self._broker.subscribe(self.reactions.topics, group=self.reactions.service)
+        self._source = await self._broker.subscribe(
+            self.reactions.topics, group=self.reactions.service, on_assignment=self._on_assignment
+        )
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
@@ -172,11 +176,6 @@ class Consumer:
     async def lag(self) -> dict[tuple[str, int], int]:
         """Count the records not yet handled, by topic and partition."""
         return await self._source.lag()
-
-    @property
-    def sees_every_partition(self) -> bool:
-        """Whether this process alone consumes for the service."""
-        return self._source.sees_every_partition
 
     async def _run(self) -> None:
         while self.stopped_because is None and not self._source.closing:

@@ -76,8 +76,7 @@ class Relay:
         self._acknowledged: OrderedDict[Place, int] = OrderedDict()
         self._tasks: list[asyncio.Task[None]] = []
         self._blocked: set[asyncio.Task[None]] = set()
-        self.alone = True
-        """Whether this is the only replica; others ask the database what was published, so it must know sooner."""
+        self._alone = False
         self.published = 0
         self.failing_since: float | None = None
 
@@ -99,6 +98,10 @@ class Relay:
         if len(self._waiting) < WAITING_LIMIT:
             self._waiting.extend(facts)
             self._something.set()
+
+    def note_alone(self, alone: bool) -> None:  # noqa: FBT001 - a yes or no is what there is to note
+        """Note whether this is the only replica; others ask the database what was published, so it is told sooner."""
+        self._alone = alone
 
     def connected(self) -> None:
         """Note that the broker can be reached, so that what waits goes out now."""
@@ -213,7 +216,7 @@ class Relay:
         while True:
             await self._to_clear.wait()
             self._to_clear.clear()
-            await asyncio.sleep(CLEAR_AFTER_SECONDS if self.alone else BLOCKED_RETRY_SECONDS)
+            await asyncio.sleep(CLEAR_AFTER_SECONDS if self._alone else BLOCKED_RETRY_SECONDS)
             try:
                 await self._database.clear_published()
             except Exception as error:  # noqa: BLE001 - the database is away: what was published stays noted and is cleared later

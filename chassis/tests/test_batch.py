@@ -1,0 +1,151 @@
+"""Commands share transactions; what one of them does wrong, the others do not feel."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from chassis.batch import Answer, Batcher, BusyError, Function, Item
+from chassis.commands import Commands
+from chassis.database import Database, Transaction
+from chassis.domain import Refusal
+from chassis.idempotency import InFlightError, KeyReusedError, Request
+from chassis.testing import cause, told
+from contracts.order import OrderShipped
+
+pytestmark = pytest.mark.database
+
+
+@dataclass(frozen=True)
+class Ship:
+    """Tell that an order left; `mood` says what happens on the way."""
+
+    mood: str = "fine"
+
+
+class TooLateError(Refusal):
+    slug = "too-late"
+    title = "Too late"
+
+
+class Ledger:
+    """A store that counts how often it was asked, and fails on request."""
+
+    lock_rank: ClassVar[int] = 1
+    fetches: ClassVar[int] = 0
+    conflicts: ClassVar[int] = 0
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    async def fetch(self, messages: Sequence[Any]) -> None:
+        Ledger.fetches += 1
+        if Ledger.conflicts:
+            Ledger.conflicts -= 1
+            raise asyncpg.SerializationError("met another")
+        assert all(isinstance(message, Ship) for message in messages)
+
+    async def flush(self) -> None:
+        await self._transaction.fetch("SELECT 1")
+
+
+def ship(command: Ship, ledger: Ledger) -> Answer[OrderShipped]:
+    """Tell it, refuse it, or break."""
+    assert isinstance(ledger, Ledger)
+    if command.mood == "late":
+        raise TooLateError("It is too late.")
+    if command.mood == "bug":
+        raise ZeroDivisionError
+    return Answer(b'{"ok": true}', events=[OrderShipped(order_id=uuid4(), user_id=command.mood)], status=201)
+
+
+def item(mood: str = "fine", key: str | None = None) -> Item:
+    request = Request.of("ada", key, "POST", "/", mood.encode()) if key is not None else None
+    return Item(Ship(mood), Function.of(ship), cause(), request=request)
+
+
+async def outcome(batcher: Batcher, one: Item) -> Any:
+    try:
+        return (await batcher.submit(one)).status
+    except Exception as error:  # noqa: BLE001 - the outcome is what is asked for
+        return type(error).__name__
+
+
+async def test_callers_at_once_share_transactions_and_each_gets_its_own_outcome(database: Database) -> None:
+    batcher = Batcher(database, lanes=1)
+    moods = ["fine", "late", "fine", "bug", "fine"]
+    outcomes = await asyncio.gather(*(outcome(batcher, item(mood)) for mood in moods))
+    assert outcomes == [201, "TooLateError", 201, "ZeroDivisionError", 201]
+    assert len(await told(database)) == 3
+
+
+async def test_a_hundred_callers_cost_few_batches(database: Database) -> None:
+    batcher = Batcher(database)
+    await asyncio.gather(*(batcher.submit(item()) for _ in range(100)))
+    assert batcher.batches <= 3
+    assert len(await told(database)) == 100
+
+
+async def test_a_transaction_that_meets_another_is_tried_again(database: Database) -> None:
+    Ledger.conflicts = 2
+    assert await outcome(Batcher(database), item()) == 201
+    assert len(await told(database)) == 1
+
+
+async def test_past_the_limit_callers_are_told_to_come_back(database: Database) -> None:
+    batcher = Batcher(database, limit=5, lanes=1)
+    outcomes = await asyncio.gather(*(outcome(batcher, item()) for _ in range(20)))
+    assert outcomes.count(201) + outcomes.count(BusyError.__name__) == 20
+    assert outcomes.count(BusyError.__name__) > 0
+    assert len(await told(database)) == outcomes.count(201)
+
+
+async def test_a_stored_reply_is_found_by_another_process(database: Database) -> None:
+    first = await Batcher(database).submit(item(key="k"))
+    second = await Batcher(database).submit(item(key="k"))
+    assert (first.status, second.status, second.replayed) == (201, 201, True)
+    assert second.body == first.body
+    assert len(await told(database)) == 1
+
+
+async def test_the_same_key_twice_in_one_batch_is_one(database: Database) -> None:
+    batcher = Batcher(database, lanes=1)
+    replies = await asyncio.gather(*(batcher.submit(item(key="k")) for _ in range(3)))
+    assert [reply.status for reply in replies] == [201, 201, 201]
+    assert len(await told(database)) == 1
+
+
+async def test_a_key_of_another_request_is_refused(database: Database) -> None:
+    batcher = Batcher(database)
+    await batcher.submit(item(key="k"))
+    with pytest.raises(KeyReusedError):
+        await batcher.submit(item("late", key="k"))
+
+
+async def test_two_processes_with_the_same_key_at_once_do_it_once(database: Database) -> None:
+    outcomes = await asyncio.gather(*(outcome(Batcher(database), item(key="k")) for _ in range(5)))
+    assert 201 in outcomes
+    assert len(await told(database)) == 1
+
+
+async def test_a_repeat_while_the_first_is_at_work_is_told_to_wait(database: Database) -> None:
+    commands = Commands(Batcher(database))
+    request = Request.of("ada", "k", "POST", "/", b"")
+    first = asyncio.create_task(commands.run(ship, Ship(), cause(), request))
+    await asyncio.sleep(0)
+    with pytest.raises(InFlightError):
+        await commands.run(ship, Ship(), cause(), request)
+    assert (await first).status == 201
+
+
+async def test_a_caller_that_goes_away_does_not_undo_what_was_committed(database: Database) -> None:
+    batcher = Batcher(database)
+    caller = asyncio.create_task(batcher.submit(item()))
+    await asyncio.sleep(0)
+    caller.cancel()
+    await batcher.submit(item())
+    assert len(await told(database)) == 2
