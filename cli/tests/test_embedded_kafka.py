@@ -8,9 +8,10 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import UnknownTopicOrPartitionError
 
+from chassis.topics import CONSUMERS, plan
 from contracts import TOPICS
 from waybill.embedded import EmbeddedKafka
-from waybill.embedded.kafka import CONSUMERS, DEFAULT_PARTITIONS, topic_plans
+from waybill.embedded.kafka import DEFAULT_PARTITIONS
 
 pytestmark = pytest.mark.kafka
 
@@ -32,7 +33,7 @@ async def admin(broker: EmbeddedKafka) -> AsyncIterator[AIOKafkaAdminClient]:
 
 
 def test_every_topic_and_every_dead_letter_topic_is_planned() -> None:
-    names = {plan.name for plan in topic_plans()}
+    names = {topic.name for topic in plan(DEFAULT_PARTITIONS, 1)}
     expected = {topic.dead_letters(consumer) for topic in TOPICS.values() for consumer in CONSUMERS} | set(TOPICS)
     assert names == expected
 

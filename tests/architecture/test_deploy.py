@@ -7,7 +7,6 @@ known-bad one.
 import copy
 import fnmatch
 import importlib
-import importlib.util
 import json
 import os
 import re
@@ -17,7 +16,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import jsonschema
@@ -25,8 +23,8 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from chassis import topics
 from chassis.settings import ServiceSettings
-from waybill.embedded.kafka import topic_plans
 from waybill.simulators.__main__ import parse
 
 ROOT = Path(__file__).parents[2]
@@ -436,22 +434,7 @@ def test_a_new_service_would_be_installed_too(image: list[Stage]) -> None:
 # ---------------------------------------------------------------------------------------------------------------- the topics
 
 
-def topics_job() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("waybill_topics", ROOT / "deploy/kafka/topics.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_the_topics_are_the_same_with_and_without_docker() -> None:
-    here = {topic.name: (topic.num_partitions, topic.topic_configs) for topic in topics_job().plan(6, 1)}
-    embedded = {plan.name: (plan.partitions, plan.settings) for plan in topic_plans(6)}
-    assert here == embedded
-
-
 def test_the_topics_job_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.delenv("KAFKA_BOOTSTRAP_SERVERS", raising=False)
-    assert topics_job().main() == 2
+    assert topics.main() == 2
     assert "KAFKA_BOOTSTRAP_SERVERS" in capsys.readouterr().err

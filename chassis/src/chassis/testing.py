@@ -26,7 +26,7 @@ from fastapi import FastAPI
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from chassis import batch, migrations
+from chassis import batch, migrations, topics
 from chassis.auth import Verifier
 from chassis.batch import Function, Item
 from chassis.database import Database
@@ -155,11 +155,9 @@ async def kafka() -> AsyncIterator[KafkaServer]:
     if docker_answers():
         from testcontainers.community.kafka import KafkaContainer  # noqa: PLC0415 - only where Docker is
 
-        from waybill.embedded.kafka import create_topics  # noqa: PLC0415
-
         with KafkaContainer().with_kraft() as container:
             servers = container.get_bootstrap_server()
-            await create_topics(servers)
+            await topics.create(servers, topics.plan(4, 1))
             yield _ContainerKafka(servers)
         return
     from waybill.embedded import EmbeddedKafka  # noqa: PLC0415

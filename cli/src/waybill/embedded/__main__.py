@@ -11,7 +11,7 @@ import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from waybill.embedded.kafka import CONSUMERS, EmbeddedKafka
+from chassis.topics import CONSUMERS, EmbeddedKafka
 from waybill.embedded.postgres import EmbeddedPostgres
 from waybill.errors import WaybillError
 

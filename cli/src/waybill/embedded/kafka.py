@@ -8,25 +8,21 @@ import asyncio
 import contextlib
 import uuid
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaError
 
-from contracts import TOPICS, Topic
+from chassis import topics
 from waybill.embedded.jars import class_path
 from waybill.embedded.jvm import JavaServer, Tier, java
 from waybill.embedded.places import cache_dir, free_ports
 from waybill.embedded.server import Command, NotReadyError, StartError, last_words
 
-CONSUMERS: Final = ("order", "payment", "inventory", "notification")
 DEFAULT_PARTITIONS: Final = 4
 HEAP_MEGABYTES: Final = 384
 REQUEST_TIMEOUT_MS: Final = 20_000
-UNLIMITED: Final = "-1"
 
 LOGGING: Final = """\
 rootLogger.level = WARN
@@ -38,27 +34,6 @@ appender.out.layout.pattern = %d{yyyy-MM-dd'T'HH:mm:ss.SSS} %p %m (%c{1})%n
 logger.server.name = kafka.server.KafkaRaftServer
 logger.server.level = INFO
 """
-
-
-@dataclass(frozen=True, slots=True)
-class TopicPlan:
-    """A topic as it is to be made: its number of partitions and Kafka's settings for it."""
-
-    name: str
-    partitions: int
-    settings: dict[str, str] = field(default_factory=dict)
-
-
-def topic_plans(partitions: int = DEFAULT_PARTITIONS, topics: Iterable[Topic] = tuple(TOPICS.values())) -> list[TopicPlan]:
-    """Plan every topic of the contracts and the dead letters of each consumer."""
-    plans = []
-    for topic in topics:
-        kept = UNLIMITED if topic.retention_seconds is None else str(topic.retention_seconds * 1000)
-        policy = "compact" if topic.compacted else "delete"
-        plans.append(TopicPlan(topic.name, partitions, {"cleanup.policy": policy, "retention.ms": kept}))
-        # Dead letters wait for a person: no time limit, and no need for more than one partition.
-        plans.extend(TopicPlan(topic.dead_letters(name), 1, {"retention.ms": UNLIMITED}) for name in CONSUMERS)
-    return plans
 
 
 class EmbeddedKafka(JavaServer):
@@ -191,17 +166,9 @@ class EmbeddedKafka(JavaServer):
         finally:
             await admin.close()
 
-    async def create_topics(self, plans: Iterable[TopicPlan] | None = None, partitions: int = DEFAULT_PARTITIONS) -> None:
+    async def create_topics(self, planned: list[NewTopic] | None = None, partitions: int = DEFAULT_PARTITIONS) -> None:
         """Make the topics that do not exist yet (default: all of the contracts, with dead letters); raises StartError."""
-        wanted = list(plans) if plans is not None else topic_plans(partitions)
-        async with self._admin() as admin:
-            present = set(await admin.list_topics())
-            missing = [plan for plan in wanted if plan.name not in present]
-            if not missing:
-                return
-            request = [NewTopic(plan.name, plan.partitions, 1, topic_configs=plan.settings) for plan in missing]
-            answer = await admin.create_topics(request)
-        for name, code, *message in answer.topic_errors:
-            error = for_code(code)
-            if code and error is not TopicAlreadyExistsError:
-                raise StartError(f"Kafka refused to make the topic {name}: {error.__name__} {' '.join(filter(None, message))}")
+        try:
+            await topics.create(self.bootstrap_servers, topics.plan(partitions, 1) if planned is None else planned)
+        except KafkaError as error:
+            raise StartError(f"Kafka refused to make the topics: {type(error).__name__}: {error}") from error

@@ -13,11 +13,12 @@ from typing import Final
 
 import psutil
 
+from chassis import topics
 from waybill.embedded import migrations
 from waybill.embedded.gateway import Gateway
 from waybill.embedded.identity import AUDIENCE, IdentityProvider
 from waybill.embedded.jvm import Tier
-from waybill.embedded.kafka import DEFAULT_PARTITIONS, EmbeddedKafka, topic_plans
+from waybill.embedded.kafka import DEFAULT_PARTITIONS, EmbeddedKafka
 from waybill.embedded.places import project_root
 from waybill.embedded.postgres import EmbeddedPostgres
 from waybill.embedded.server import Command, Server
@@ -192,7 +193,7 @@ class System:
         return self.kafka.directory / "topics"
 
     def _topics_wanted(self) -> str:
-        return "\n".join(sorted(plan.name for plan in topic_plans()))
+        return "\n".join(sorted(plan.name for plan in topics.plan(DEFAULT_PARTITIONS, 1)))
 
     def has_topics(self) -> bool:
         """Tell whether all topics were made by an earlier start: then services need not wait for the broker to be ready."""

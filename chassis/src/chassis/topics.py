@@ -1,10 +1,9 @@
-"""Make Waybill's topics where they do not exist yet: ``python -m waybill_topics``, a job that runs once and may run again.
+"""Make Waybill's topics where they do not exist yet: `python -m chassis.topics`, a job that runs once and may run again.
 
 The contracts say which topics there are and how long they keep; the environment says where and how wide:
-``KAFKA_BOOTSTRAP_SERVERS``, ``TOPIC_PARTITIONS`` (4), ``TOPIC_REPLICATION_FACTOR`` (1). A topic that exists is left as it is:
+`KAFKA_BOOTSTRAP_SERVERS`, `TOPIC_PARTITIONS` (4), `TOPIC_REPLICATION_FACTOR` (1). A topic that exists is left as it is:
 more partitions would send a key to another place, and order per key would be lost.
 """
-# ruff: noqa: INP001 - a program of its own, copied into the image under the name waybill_topics
 
 import asyncio
 import os
