@@ -11,7 +11,8 @@ import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from chassis.topics import CONSUMERS, EmbeddedKafka
+from chassis.topics import CONSUMERS
+from waybill.embedded.kafka import EmbeddedKafka
 from waybill.embedded.postgres import EmbeddedPostgres
 from waybill.errors import WaybillError
 
