@@ -20,7 +20,8 @@ from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-SAMPLED: Final = "-01"
+# The lowest bit of the flags that end a traceparent says that the trace is recorded; others may be set beside it.
+SAMPLED: Final = frozenset("13579bdf")
 # Without the values of local variables, which structlog would add: they hold contacts and addresses.
 _tracebacks: Final = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
 _propagator = TraceContextTextMapPropagator()
@@ -90,7 +91,7 @@ def current_traceparent() -> str | None:
 @contextmanager
 def continued(name: str, traceparent: str | None, **attributes: str) -> Iterator[str | None]:
     """Continue a trace with a span of our own; gives the traceparent for what follows. Not sampled: passes it through."""
-    if traceparent is None or not traceparent.endswith(SAMPLED):
+    if traceparent is None or traceparent[-1:] not in SAMPLED:
         yield traceparent
         return
     context = _propagator.extract({"traceparent": traceparent})
