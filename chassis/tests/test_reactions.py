@@ -8,12 +8,18 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from fastapi import APIRouter
+from pydantic import SecretStr
 
+from chassis import app as app_module
+from chassis.app import Parts, Process
 from chassis.broker import Broker
 from chassis.database import Database, Transaction
 from chassis.deadletters import DeadLetters
 from chassis.domain import Cause, Refusal, new_id
+from chassis.jobs import Jobs
 from chassis.reactions import Consumer, Reactions
+from chassis.settings import ServiceSettings
 from chassis.telemetry import Metrics
 from chassis.testing import KafkaServer, eventually
 from contracts import Envelope, Event
@@ -233,6 +239,47 @@ async def test_a_run_of_dead_letters_stops_the_consumer_and_nothing_more_is_put_
 async def _value(value: Any) -> Any:
     await asyncio.sleep(0)
     return value
+
+
+async def test_a_process_starts_a_consumer_that_died_anew(
+    database: Database, kafka: KafkaServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault in the consumer itself, outside any reaction, ends it; the watchdog sees that and starts another."""
+    monkeypatch.setattr(app_module, "WATCH_SECONDS", 0.1)
+    faults = [RuntimeError("a fault of ours")]
+
+    async def faulty(self: Consumer, records: Sequence[Any]) -> None:
+        if faults:
+            raise faults.pop()
+        await handle_all(self, records)
+
+    handle_all = Consumer._handle_all  # noqa: SLF001 - the fault is planted inside
+    monkeypatch.setattr(Consumer, "_handle_all", faulty)
+    group = f"order-{uuid4().hex[:8]}"
+    settings = ServiceSettings(
+        database_url=SecretStr(database.url),
+        kafka_bootstrap_servers=kafka.bootstrap_servers,
+        auth_issuer="none",
+        auth_jwks_url="none",
+    )
+    parts = Parts(name=group, title="Test", api=APIRouter(), reactions=reactions_of(group), jobs=Jobs(group))
+    broker = Broker(kafka.bootstrap_servers, group)
+    await broker.start()
+    await skip_what_is_there(broker, group)
+    process = Process(parts, settings, database)
+    await process.start({})
+    try:
+        await eventually(lambda: _value(process.consumer is not None and process.consumer.alive), "the consumer runs")
+        first = process.consumer
+        assert first is not None
+        rig = Rig(database, broker, first, process.dead_letters)
+        await rig.send("hello")
+        await rig.wall_shows("hello")
+        assert process.consumer is not first
+        assert first.died_of == "RuntimeError('a fault of ours')"
+    finally:
+        await process.stop()
+        await broker.stop()
 
 
 async def test_a_restarted_consumer_goes_on_where_it_was(database: Database, kafka: KafkaServer) -> None:

@@ -40,6 +40,7 @@ from contracts import Topic
 READINESS_SECONDS: Final = 2.0
 MAINTENANCE_SECONDS: Final = 3600.0
 CONNECT_RETRY_SECONDS: Final = 1.0
+WATCH_SECONDS: Final = 2.0
 START_SECONDS: Final = 60.0
 
 Gateways = Callable[[], AbstractAsyncContextManager[Mapping[type, Any]]]
@@ -120,21 +121,35 @@ class Process:
         self._connected = True
         self.relay.connected()
         if "reactions" in self.settings.roles and self.parts.reactions.functions:
-            self.consumer = Consumer(
-                self.parts.reactions,
-                self.database,
-                self.broker,
-                self.dead_letters,
-                self.metrics,
-                batch_size=self.settings.batch_size,
-                dead_letter_limit=self.settings.dead_letter_limit,
-                on_assignment=self.relay.note_alone,
-            )
-            await self.consumer.start()
+            await self._consume()
         if "api" in self.settings.roles and self.parts.tail is not None:
             self.tail = Tail(self.broker, self.parts.tail.name)
             await self.tail.start()
         log.info("connected")
+        await self._watch()
+
+    async def _consume(self) -> None:
+        self.consumer = Consumer(
+            self.parts.reactions,
+            self.database,
+            self.broker,
+            self.dead_letters,
+            self.metrics,
+            batch_size=self.settings.batch_size,
+            dead_letter_limit=self.settings.dead_letter_limit,
+            on_assignment=self.relay.note_alone,
+        )
+        await self.consumer.start()
+
+    async def _watch(self) -> None:
+        """Start a consumer that died or stopped polling anew; one that stopped itself waits for a person."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            consumer = self.consumer
+            if consumer is not None and not consumer.alive and consumer.stopped_because is None:
+                log.error("consumer_restarted", died=consumer.died_of)
+                await consumer.stop()
+                await self._consume()
 
     async def _maintain(self) -> None:
         while True:

@@ -174,6 +174,13 @@ class Consumer:
         running = self._task is not None and not self._task.done() and self.stopped_because is None
         return running and time.monotonic() - self.polled_at < STALLED_AFTER_SECONDS
 
+    @property
+    def died_of(self) -> str | None:
+        """Name the error that ended the consumer, if one did."""
+        if self._task is None or not self._task.done() or self._task.cancelled():
+            return None
+        return repr(self._task.exception())
+
     async def lag(self) -> dict[tuple[str, int], int]:
         """Count the records not yet handled, by topic and partition."""
         return await self._source.lag()
