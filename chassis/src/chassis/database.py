@@ -44,13 +44,6 @@ TRANSIENT: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Json:
-    """A value for an element of a jsonb array; a bare list there would be taken for a second dimension."""
-
-    value: Any
-
-
 BACKOFF_SECONDS: Final = (0.05, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -340,4 +333,4 @@ async def _prepare(connection: Any) -> None:
 
 
 def _to_jsonb(value: Any) -> str:
-    return to_json(value.value if isinstance(value, Json) else value).decode()
+    return to_json(value).decode()

@@ -77,7 +77,8 @@ class _PlainConstruction(SQLModelMetaclass):
 
     def __call__(cls, **values: Any) -> Any:  # noqa: N805 - of a metaclass
         new: Any = object.__new__(cast("type[Any]", cls))
-        new.__dict__.update(_defaults.get(cls) or _learn_defaults(cls))
+        defaults = _defaults.get(cls)
+        new.__dict__.update(_learn_defaults(cls) if defaults is None else defaults)
         new.__dict__.update(values)
         return new
 

@@ -165,9 +165,9 @@ def place_order(
     contacts = OrderContacts(
         order_id=order.order_id,
         user_id=order.user_id,
-        contact=Contact.model_construct(**contact),
-        shipping_address=Address.model_construct(**shipping),
-        billing_address=Address.model_construct(**billing),
+        contact=Contact(**contact),
+        shipping_address=Address(**shipping),
+        billing_address=Address(**billing),
         payment=PaymentInstrument(method=body.payment.method, token=body.payment.token),
     )
     headers = {"Location": f"/api/orders/{order.order_id}", "ETag": etag(order.version)}

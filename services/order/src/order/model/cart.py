@@ -9,7 +9,6 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
 from chassis.domain import Refusal
-from contracts.types import Money
 from order.model.table import Table
 
 MOST_LINES: Final = 100
@@ -66,14 +65,9 @@ class PricedLine:
         self.quantity = quantity
 
     @property
-    def price(self) -> Money:
-        """Give the price of one unit."""
-        return Money(amount=self.product.price, currency=self.product.currency)
-
-    @property
-    def subtotal(self) -> Money:
-        """Give the price of the line."""
-        return Money(amount=self.product.price * self.quantity, currency=self.product.currency)
+    def subtotal(self) -> int:
+        """Give the price of the line (minor units)."""
+        return self.product.price * self.quantity
 
 
 def price_lines(lines: Iterable[tuple[str, int]], products: Mapping[str, Product], currency: str) -> list[PricedLine]:

@@ -140,7 +140,7 @@ class Order(Table, table=True):
         cause: Cause,
     ) -> tuple[Self, OrderPlaced]:
         """Place an order at the shop's prices; raises PriceChangedError where the customer saw another total."""
-        total = Money(amount=sum(line.subtotal.amount for line in lines), currency=lines[0].product.currency)
+        total = Money(amount=sum(line.subtotal for line in lines), currency=lines[0].product.currency)
         if expected_total is not None and expected_total != total:
             raise PriceChangedError(
                 f"The total is {total.amount} {total.currency} (minor units) now.",
@@ -175,7 +175,7 @@ class Order(Table, table=True):
                     name=line.product.name,
                     quantity=line.quantity,
                     price=line.product.price,
-                    subtotal=line.subtotal.amount,
+                    subtotal=line.subtotal,
                 )
                 for position, line in enumerate(lines)
             ],
@@ -202,12 +202,12 @@ class Order(Table, table=True):
         """List the items as events carry them."""
         currency = self.currency
         return [
-            OrderLine.model_construct(  # these are our own rows: what was checked when they were placed needs no second check
+            OrderLine(
                 item_id=item.item_id,
                 product_id=item.product_id,
                 quantity=item.quantity,
-                price=Money.model_construct(amount=item.price, currency=currency),
-                subtotal=Money.model_construct(amount=item.subtotal, currency=currency),
+                price=Money(amount=item.price, currency=currency),
+                subtotal=Money(amount=item.subtotal, currency=currency),
             )
             for item in self.items
         ]
