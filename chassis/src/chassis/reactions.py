@@ -98,9 +98,12 @@ def read(record: Record, reactions: Reactions, now: datetime) -> Item | None:
         erase = reactions.erasures.get(record.topic)
         return None if erase is None else _erasure(record.topic, record.key, erase, now)
     try:
-        known = REGISTRY.get(dict(record.headers)["ce_type"].decode())
-        if known is not None and known not in reactions.functions:
-            return None  # the most frequent case costs no more than this
+        for name, text in record.headers:  # the most frequent case, a type that is not heard here, costs no more than this
+            if name == "ce_type":
+                known = REGISTRY.get(text.decode())
+                if known is not None and known not in reactions.functions:
+                    return None
+                break
         envelope = Envelope.read(record.headers)
         event = decode(envelope.type, record.value or b"")
     except (KeyError, AttributeError, UnicodeDecodeError, EnvelopeError) as error:
