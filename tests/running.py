@@ -26,7 +26,7 @@ from waybill.tokens import token
 PORT_BASES: Final = range(20_000, 32_000, LAST_PORT + 1)  # below the ports that systems hand out by themselves
 START_SECONDS: Final = 120
 READY_SECONDS: Final = 60.0
-RECONCILED_SECONDS: Final = 40.0
+RECONCILED_SECONDS: Final = 60.0
 
 
 class Waybill:
@@ -117,19 +117,22 @@ class Waybill:
         part.replace(file)
         return lambda: not file.exists()
 
-    async def reconciled(self) -> None:
-        """Wait until `waybill reconcile` finds every invariant to hold; fails with the violations it still names."""
+    async def reconciled(self, *, messages_may_wait: bool = False) -> None:
+        """Wait until `waybill reconcile` finds every invariant to hold; fails with the violations it still names.
+
+        `messages_may_wait`: what is not at rest yet is left out, since a message whose sender died waits for its lease.
+        """
+        left_out = {"at-rest"} if messages_may_wait else set()
         found: list[str] = []
 
         async def probe() -> bool:
             done = await self.command("reconcile", "--json")
             assert done.stdout, done.stderr
             document = json.loads(done.stdout)
-            found[:] = [
-                f"{check['name']}: {one['subject']} {one['says']}" for check in document["checks"] for one in check["named"]
-            ]
             assert (done.returncode == 0) is document["clean"]
-            return bool(document["clean"])
+            checks = [check for check in document["checks"] if check["name"] not in left_out]
+            found[:] = [f"{check['name']}: {one['subject']} {one['says']}" for check in checks for one in check["named"]]
+            return not any(check["violations"] for check in checks)
 
         await eventually(probe, "reconciliation is clean", within=RECONCILED_SECONDS, every=1.0, seen=lambda: found[:20])
 
