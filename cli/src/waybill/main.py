@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "test": ("test", "run_checks"),
     "demo": ("demo", "demo"),
     "saga": ("saga", "saga"),
+    "reconcile": ("reconcile", "reconcile"),
     "dead-letters": ("dead_letters", "dead_letters"),
 }
 

@@ -45,7 +45,7 @@ def dead_letters(
     letters: Annotated[list[UUID] | None, typer.Argument(metavar="[ID…]", help="Which (not for list).")] = None,
     service: Annotated[str | None, typer.Option(help=f"Only those of one service: {', '.join(SERVICES)}.")] = None,
     status: Annotated[LetterStatus | None, typer.Option(help="With list: only those (default: open).")] = None,
-    everything: Annotated[
+    everything: Annotated[  # noqa: FBT002 - an option
         bool, typer.Option("--all", help="With list: whatever became of them; else: the open ones, 200 at a time.")
     ] = False,
     reason: Annotated[str | None, typer.Option(help="With discard: why.")] = None,

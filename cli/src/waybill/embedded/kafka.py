@@ -120,7 +120,14 @@ class EmbeddedKafka(JavaServer):
     async def _format(self) -> None:
         # The id is written only when the format succeeded, so an interrupted first start is simply done again.
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        format_ = ["kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(self._properties), "--ignore-formatted"]
+        format_ = [
+            "kafka.tools.StorageTool",
+            "format",
+            f"--cluster-id={cluster}",
+            "-c",
+            str(self._properties),
+            "--ignore-formatted",
+        ]
         process = await asyncio.create_subprocess_exec(
             *self._java(),
             f"-Dlog4j2.configurationFile={self._logging}",

@@ -1,0 +1,218 @@
+"""Invariants of one database each, as one statement each: its rows are the violations (`subject`, `says`)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from order.model import TRANSITIONS
+from payment.model.ledger import SIDES
+from waybill.reconciliation.findings import Findings, Invariant
+from waybill.reconciliation.sources import Connection, Snapshot
+
+FACTS_ARE_KEPT_FOR: Final = "6 days"
+"""A database whose oldest fact is younger has dropped none yet, so every key's facts must be there from the first on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A statement whose rows are violations of an invariant; `count` counts what it looks at."""
+
+    invariant: Invariant
+    count: str
+    violations: str
+    values: tuple[Any, ...] = ()
+
+
+LEGAL: Final = [f"{one} > {other}" for one, others in TRANSITIONS.items() for other in others]
+
+ORDER: Final = (
+    Check(
+        Invariant.ORDER_ONCE,
+        "SELECT count(*) FROM orders",
+        """
+        WITH placed AS (
+            SELECT principal, key, split_part(headers ->> 'Location', '/', 4)::uuid AS order_id FROM idempotency
+            WHERE status = 201 AND headers ->> 'Location' ~ '^/api/orders/[0-9a-f-]{36}$'
+        )
+        SELECT p.order_id AS subject, format('acknowledged to %s (key %s), and there is no such order of theirs',
+            p.principal, p.key) AS says
+        FROM placed p LEFT JOIN orders o ON o.order_id = p.order_id AND o.user_id = p.principal WHERE o.order_id IS NULL
+        UNION ALL
+        SELECT order_id, format('answered to %s different keys', count(*)) FROM placed GROUP BY order_id HAVING count(*) > 1
+        UNION ALL
+        SELECT o.order_id, format('told as placed %s times', count(f.id))
+        FROM orders o LEFT JOIN outbox f ON f.aggregateid = o.order_id::text AND f.type = 'order.placed.v1'
+        WHERE o.order_date > (SELECT min(occurred_at) FROM outbox) GROUP BY o.order_id HAVING count(f.id) <> 1
+        UNION ALL
+        SELECT f.aggregateid::uuid, 'told as placed, and there is no such order'
+        FROM outbox f LEFT JOIN orders o ON o.order_id = f.aggregateid::uuid
+        WHERE f.type = 'order.placed.v1' AND o.order_id IS NULL
+        """,
+    ),
+    Check(
+        Invariant.HISTORY,
+        "SELECT count(*) FROM order_status_history",
+        """
+        SELECT h.order_id AS subject, CASE
+            WHEN before IS NULL THEN format('begins as %s', h.status)
+            WHEN h.actor = '' THEN format('became %s by nobody', h.status)
+            ELSE format('went from %s to %s', before, h.status) END AS says
+        FROM (
+            SELECT order_id, status, actor, lag(status) OVER (PARTITION BY order_id ORDER BY history_id) AS before
+            FROM order_status_history
+        ) h
+        WHERE (before IS NULL AND h.status <> 'Pending') OR h.actor = ''
+            OR (before <> h.status AND format('%s > %s', before, h.status) <> ALL ($1::text[]))
+        UNION ALL
+        SELECT o.order_id, CASE WHEN e.entries IS DISTINCT FROM o.version
+            THEN format('version %s with %s entries of history', o.version, coalesce(e.entries, 0))
+            ELSE format('is %s, and its history ends with %s', o.status, e.last) END
+        FROM orders o LEFT JOIN (
+            SELECT order_id, count(*) AS entries, (array_agg(status ORDER BY history_id DESC))[1] AS last
+            FROM order_status_history GROUP BY order_id
+        ) e ON e.order_id = o.order_id
+        WHERE e.entries IS DISTINCT FROM o.version OR e.last <> o.status
+        """,
+        (LEGAL,),
+    ),
+)
+
+PAYMENT: Final = (
+    Check(
+        Invariant.DOUBLE_ENTRY,
+        "SELECT count(*) FROM ledger_entry",
+        """
+        SELECT e.order_id AS subject, format('%s debits %s and credits %s', e.entry, e.debit, e.credit) AS says
+        FROM ledger_entry e LEFT JOIN unnest($1::text[], $2::text[], $3::text[]) AS s(entry, debit, credit)
+            ON s.entry = e.entry AND s.debit = e.debit AND s.credit = e.credit
+        WHERE s.entry IS NULL
+        UNION ALL
+        SELECT order_id, format(
+            'ledger: held %s, captured %s (%s off the hold), let go %s, refunded %s; payment: %s, %s, %s, %s',
+            held, captured, off_hold, released, refunded,
+            authorized_amount, captured_amount, released_amount, refunded_amount)
+        FROM (
+            SELECT order_id, coalesce(held, 0) AS held, coalesce(captured, 0) AS captured, coalesce(off_hold, 0) AS off_hold,
+                coalesce(released, 0) AS released, coalesce(refunded, 0) AS refunded,
+                coalesce(authorized_amount, 0) AS authorized_amount, coalesce(captured_amount, 0) AS captured_amount,
+                coalesce(released_amount, 0) AS released_amount, coalesce(refunded_amount, 0) AS refunded_amount
+            FROM (
+                SELECT order_id, sum(amount) FILTER (WHERE entry = 'hold') AS held,
+                    sum(amount) FILTER (WHERE entry = 'capture') AS captured,
+                    sum(amount) FILTER (WHERE entry = 'capture_release') AS off_hold,
+                    sum(amount) FILTER (WHERE entry = 'release') AS released,
+                    sum(amount) FILTER (WHERE entry = 'refund') AS refunded
+                FROM ledger_entry GROUP BY order_id
+            ) l FULL JOIN payment p USING (order_id)
+        ) both_sides
+        WHERE (held, captured, off_hold, released, refunded) IS DISTINCT FROM
+            (authorized_amount, captured_amount, captured_amount, released_amount, refunded_amount)
+        UNION ALL
+        SELECT NULL, format('%s: debits and credits differ by %s', account, sum(amount))
+        FROM (
+            SELECT CASE WHEN debit LIKE 'authorized%' THEN 'holds' ELSE 'money' END AS account, amount FROM ledger_entry
+            UNION ALL
+            SELECT CASE WHEN credit LIKE 'authorized%' THEN 'holds' ELSE 'money' END, -amount FROM ledger_entry
+        ) sides GROUP BY account HAVING sum(amount) <> 0
+        """,
+        ([str(entry) for entry in SIDES], [str(debit) for debit, _ in SIDES.values()], [str(c) for _, c in SIDES.values()]),
+    ),
+)
+
+INVENTORY: Final = (
+    Check(
+        Invariant.STOCK_LEDGER,
+        "SELECT count(*) FROM stock",
+        """
+        SELECT format('%s in %s', sku, warehouse_id) AS subject,
+            format('counters say %s on hand, %s reserved; movements say %s and %s', coalesce(s.on_hand, 0),
+                coalesce(s.reserved, 0), coalesce(m.on_hand, 0), coalesce(m.reserved, 0)) AS says
+        FROM stock s FULL JOIN (
+            SELECT sku, warehouse_id, sum(on_hand_delta) AS on_hand, sum(reserved_delta) AS reserved
+            FROM stock_movement GROUP BY sku, warehouse_id
+        ) m USING (sku, warehouse_id)
+        WHERE (coalesce(s.on_hand, 0), coalesce(s.reserved, 0)) <> (coalesce(m.on_hand, 0), coalesce(m.reserved, 0))
+        """,
+    ),
+    Check(
+        Invariant.STOCK_NEGATIVE,
+        "SELECT count(*) FROM stock",
+        """
+        SELECT format('%s in %s', sku, warehouse_id) AS subject, format('%s on hand, %s reserved', on_hand, reserved) AS says
+        FROM stock WHERE reserved < 0 OR on_hand < reserved
+        """,
+    ),
+    Check(
+        Invariant.STOCK_RESERVED,
+        "SELECT count(*) FROM stock",
+        """
+        SELECT format('%s in %s', sku, warehouse_id) AS subject,
+            format('%s reserved, and live reservations hold %s', coalesce(s.reserved, 0), coalesce(r.held, 0)) AS says
+        FROM stock s FULL JOIN (
+            SELECT line ->> 'product_id' AS sku, line ->> 'warehouse_id' AS warehouse_id,
+                sum((line ->> 'quantity')::bigint - (line ->> 'shipped')::bigint) AS held
+            FROM reservation, jsonb_array_elements(lines) AS line
+            WHERE status IN ('held', 'partly_shipped') GROUP BY 1, 2
+        ) r USING (sku, warehouse_id)
+        WHERE coalesce(s.reserved, 0) <> coalesce(r.held, 0)
+        """,
+    ),
+)
+
+EVERY: Final = (
+    Check(
+        Invariant.SEQUENCE,
+        "SELECT count(*) FROM outbox_sequence",
+        f"""
+        SELECT format('%s %s', topic, key) AS subject, CASE
+            WHEN f.key IS NULL THEN format('%s facts counted, none kept', s.last)
+            ELSE format('%s facts numbered %s to %s; counted up to %s', facts, first, f.last, coalesce(s.last, 0)) END AS says
+        FROM outbox_sequence s FULL JOIN (
+            SELECT aggregatetype AS topic, aggregateid AS key, count(*) AS facts, count(DISTINCT sequence) AS numbers,
+                min(sequence) AS first, max(sequence) AS last
+            FROM outbox GROUP BY aggregatetype, aggregateid
+        ) f USING (topic, key)
+        WHERE f.last <> coalesce(s.last, 0) OR f.facts <> f.numbers OR f.last - f.first + 1 <> f.numbers
+            OR ((f.key IS NULL OR f.first <> 1)
+                AND (SELECT min(occurred_at) FROM outbox) > now() - interval '{FACTS_ARE_KEPT_FOR}')
+        """,
+    ),
+    Check(
+        Invariant.DEAD_LETTERS,
+        "SELECT count(*) FROM dead_letter",
+        """
+        SELECT id AS subject, format('%s of %s: %s: %s', coalesce(type, 'a record'), topic, reason, left(error, 120)) AS says
+        FROM dead_letter WHERE status = 'open'
+        """,
+    ),
+)
+
+PUBLISHED: Final = Check(
+    Invariant.OUTBOX_EMPTY,
+    "SELECT count(*) FROM outbox",
+    """
+    SELECT format('%s %s', topic, key) AS subject, format('fact %s waits since %s', sequence, created_at) AS says
+    FROM outbox_unpublished WHERE created_at < $1
+    """,
+)
+
+CHECKS: Final[dict[str, Sequence[Check]]] = {
+    "order": (*ORDER, *EVERY),
+    "payment": (*PAYMENT, *EVERY),
+    "inventory": (*INVENTORY, *EVERY),
+    "notification": EVERY,
+}
+
+
+async def check_tables(service: str, snapshot: Snapshot, findings: Findings) -> None:
+    """Check what can be checked within the database of one service."""
+    connection = snapshot.databases[service]
+    for check in CHECKS[service]:
+        await _run(service, check, connection, findings, check.values)
+    await _run(service, PUBLISHED, connection, findings, (snapshot.settled_before,))
+
+
+async def _run(service: str, check: Check, connection: Connection, findings: Findings, values: tuple[Any, ...]) -> None:
+    findings.checked(check.invariant, await connection.fetchval(check.count))
+    for row in await connection.fetch(check.violations, *values):
+        findings.violated(check.invariant, row["subject"] or "all", f"{service}: {row['says']}")
