@@ -128,6 +128,7 @@ Waybill is ready: {gateway}
                 "postal_code": "10117", "country": "DE"}},
               "contact": {{"email": "alice@example.com", "phone": "+4930123456"}},
               "payment": {{"method": "card", "token": "tok_ok"}}}}'
+  demo      ./waybill demo{data_dir_option}
   mails     {gateway}/sim/mail/
   stop      ./waybill down{data_dir_option}
 """

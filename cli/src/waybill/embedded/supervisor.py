@@ -214,7 +214,7 @@ class Supervisor:
             self._tell("")
 
     async def _stop(self, part: Part) -> None:
-        self._enter(part, Phase.STOPPING)
+        self._enter(part, Phase.STOPPING, part.server.stop_note)
         if self._forced:
             await part.server.kill()
         else:
