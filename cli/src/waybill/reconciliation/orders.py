@@ -13,6 +13,8 @@ from waybill.reconciliation.sources import Snapshot
 
 GONE: Final = frozenset({"dispatched", "delivered"})
 LIVE: Final = frozenset({"held", "partly_shipped"})
+SKIPPED: Final = "skipped"
+"""A message that was kept for a contact who turned out to have no phone."""
 UNDER_WAY: Final = frozenset({"waiting_for_contact", "queued", "sending"})
 TOLD_BY: Final[Mapping[str, Template]] = {
     "order.placed.v1": Template.RECEIVED,
@@ -144,7 +146,11 @@ def customer_told(picture: Picture) -> Complaints:
         return
     told = set[tuple[object, str]]()
     if known is not None and known["events"] is not None:
-        told = set(zip(known["events"], known["channels"], strict=True))
+        told = {
+            (event_id, channel)
+            for event_id, channel, state in zip(known["events"], known["channels"], known["states"], strict=True)
+            if state != SKIPPED
+        }
     wanted = set[tuple[object, str]]()
     for event_id, event_type in zip(order["fact_ids"], order["fact_types"], strict=True):
         template = TOLD_BY.get(event_type)
