@@ -52,7 +52,7 @@ class Shop:
         async with asyncio.TaskGroup() as orders:
             for number in itertools.count():
                 due = began + number / rate
-                if due - began >= seconds or await _set_within(stop, due - time.monotonic()):
+                if number / rate >= seconds or await _set_within(stop, due - time.monotonic()):
                     break
                 orders.create_task(self._order())
 
