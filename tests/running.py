@@ -13,13 +13,17 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import psutil
+
 from chassis.testing import eventually
 from waybill.embedded.state import PartState, Phase, State
+from waybill.embedded.supervisor import QUICK_DEATH_SECONDS
 from waybill.embedded.system import LAST_PORT, SERVICES
 from waybill.tokens import token
 
@@ -108,6 +112,18 @@ class Waybill:
     def restarts(self, *names: str) -> dict[str, int]:
         """Count how often parts were started again."""
         return {name: self.part(name).restarts for name in names}
+
+    async def settled(self, *names: str) -> None:
+        """Wait until parts have run for so long that their next death is not one of several quick ones in a row."""
+
+        async def probe() -> bool:
+            return all(time.time() - self.started_at(name) > QUICK_DEATH_SECONDS for name in names)
+
+        await eventually(probe, f"{', '.join(names)} ran for a while", within=QUICK_DEATH_SECONDS + 10, every=0.5)
+
+    def started_at(self, name: str) -> float:
+        """Tell when the process of a part was started (seconds since the epoch)."""
+        return psutil.Process(self.pid(name)).create_time()
 
     def arm(self, service: str, failpoint: str, count: int) -> Callable[[], bool]:
         """Have one process of a service die when it reaches a failpoint for the `count`th time; answers who tells whether."""

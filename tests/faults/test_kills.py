@@ -18,6 +18,7 @@ async def test_a_service_is_killed_while_orders_are_placed(
     shop: Shop, waybill: Waybill, trading: Trading, service: str
 ) -> None:
     victims = waybill.replicas(service)
+    await waybill.settled(*victims)
     before = waybill.restarts(*victims)
     async with trading(RATE):
         waybill.kill(*victims)
@@ -29,6 +30,7 @@ async def test_a_service_is_killed_while_orders_are_placed(
 
 
 async def test_the_replica_that_publishes_most_is_killed(shop: Shop, waybill: Waybill, trading: Trading) -> None:
+    await waybill.settled(*waybill.replicas("order"))
     counts = {name: await _published(waybill, name) for name in waybill.replicas("order")}
     async with trading(RATE):
         grown = {name: await _published(waybill, name) - count for name, count in counts.items()}
