@@ -63,7 +63,7 @@ async def look(sources: Sources, grace: timedelta, *, topics: bool) -> Findings:
                 "no PSP ledger was named", Invariant.PSP_LEDGER, Invariant.OPEN_AUTHORISATION, Invariant.CAPTURE_ONCE
             )
         else:
-            intents = await psp_intents(sources.psp_ledger)
+            intents = await psp_intents(sources.psp_ledger, findings)
         await check_orders(taken, intents, findings)
         for service in taken.databases:
             await check_tables(service, taken, findings)

@@ -1,0 +1,412 @@
+"""Reconciliation over money, stock, messages and topics: a paid and shipped order is clean, each planted fault is named."""
+
+import importlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from chassis.database import Database
+from chassis.domain import new_id
+from chassis.testing import KafkaServer, PostgresServer, service_database
+from contracts.event import Envelope
+from waybill.commands.reconcile import look
+from waybill.embedded.system import SERVICES
+from waybill.reconciliation.findings import Findings, Invariant
+from waybill.reconciliation.sources import Sources, snapshot
+from waybill.reconciliation.topics import check_lag, check_topics
+
+from .answering import Answering, answering
+
+pytestmark = pytest.mark.database
+
+ORDER, SHIPMENT, PAYMENT, EVENT, DELIVERY = (UUID(int=number) for number in range(1, 6))
+EARLIER = datetime.now(UTC) - timedelta(hours=1)
+LINES = [{"product_id": "MUG", "quantity": 1}]
+
+
+@dataclass
+class World:
+    """Four databases, the PSP's ledger and the two mailboxes; each statement goes to the database it names."""
+
+    databases: dict[str, Database]
+    gateway: Answering
+    psp: list[dict[str, Any]] = field(default_factory=list)
+    mails: list[dict[str, Any]] = field(default_factory=list)
+
+    async def run(self, service: str, statement: str, *values: object) -> None:
+        async with self.databases[service].transaction() as transaction:
+            await transaction.fetch(statement, *values)
+
+    @property
+    def urls(self) -> dict[str, str]:
+        return {name: database.url for name, database in self.databases.items()}
+
+    async def look(self) -> Findings:
+        self.gateway.answers["GET /psp"] = {"items": self.psp, "next_cursor": None}
+        self.gateway.answers["GET /mail"] = {"items": self.mails}
+        sinks = {"email": f"{self.gateway.url}/mail"}
+        sources = Sources(self.urls, psp_ledger=f"{self.gateway.url}/psp", sinks=sinks)
+        return await look(sources, timedelta(seconds=1), topics=False)
+
+
+@pytest.fixture
+async def world(postgres: PostgresServer) -> AsyncIterator[World]:
+    """Write an order of one mug for 10.00 EUR: shipped, paid, and its customer told; all of it an hour ago."""
+    async with AsyncExitStack() as stack:
+        databases = {}
+        for name in SERVICES:
+            package = importlib.import_module(name)
+            databases[name] = await stack.enter_async_context(service_database(postgres, package))
+        world = World(databases, stack.enter_context(answering()))
+        await ship(world)
+        await pay(world)
+        await take_from_stock(world)
+        await tell(world)
+        yield world
+
+
+async def ship(world: World) -> None:
+    await world.run(
+        "order",
+        """INSERT INTO orders (order_id, user_id, order_date, status, order_state, payment_state, fulfilment_state,
+        return_state, total_amount, currency, captured_amount, refunded_amount, units, shipped_units, delivered_units,
+        shipping_address, billing_address, contact, payment_method, version, updated_at)
+        VALUES ($1, 'ada', $2, 'Shipped', 'confirmed', 'captured', 'shipped', 'none', 1000, 'EUR', 1000, 0, 1, 1, 0,
+        '{}', '{}', '{}', 'card', 3, $2)""",
+        ORDER,
+        EARLIER,
+    )
+    await world.run("order", "INSERT INTO order_items VALUES ($1, $2, 0, 'MUG', 'Mug', 1, 1000, 1000)", new_id(), ORDER)
+    for status in ("Pending", "Processing", "Shipped"):
+        values = (new_id(), ORDER, status, EARLIER)
+        await world.run("order", "INSERT INTO order_status_history VALUES ($1, $2, $3, $4, '', 'test', NULL)", *values)
+    await world.run(
+        "order",
+        """INSERT INTO shipments (shipment_id, order_id, warehouse_id, state, lines, amount, dispatched_at)
+        VALUES ($1, $2, 'berlin', 'dispatched', $3, 1000, $4)""",
+        SHIPMENT,
+        ORDER,
+        LINES,
+        EARLIER,
+    )
+    await fact(world, "order", "order.events", str(ORDER), 1, EVENT, "order.placed.v1")
+
+
+async def fact(world: World, service: str, topic: str, key: str, sequence: int, event_id: UUID, kind: str) -> None:
+    await world.run(
+        service,
+        """INSERT INTO outbox (id, aggregatetype, aggregateid, sequence, type, payload, occurred_at, correlation_id)
+        VALUES ($1, $2, $3, $4, $5, '{}', $6, $3)""",
+        event_id,
+        topic,
+        key,
+        sequence,
+        kind,
+        EARLIER,
+    )
+    await world.run(
+        service,
+        """INSERT INTO outbox_sequence VALUES ($1, $2, $3)
+        ON CONFLICT (topic, key) DO UPDATE SET last = excluded.last""",
+        topic,
+        key,
+        sequence,
+    )
+
+
+async def pay(world: World) -> None:
+    await world.run(
+        "payment",
+        """INSERT INTO payment (order_id, payment_id, user_id, amount, currency, status, authorized_amount, captured_amount,
+        released_amount, refunded_amount, psp_reference, attempts, actor, created_at, updated_at)
+        VALUES ($1, $2, 'ada', 1000, 'EUR', 'captured', 1000, 1000, 0, 0, 'pi_1', 1, 'test', $3, $3)""",
+        ORDER,
+        PAYMENT,
+        EARLIER,
+    )
+    await world.run(
+        "payment",
+        """INSERT INTO capture (order_id, shipment_id, capture_id, amount, currency, status, attempts, sent_at, actor,
+        created_at) VALUES ($1, $2, $3, 1000, 'EUR', 'captured', 1, $4, 'test', $4)""",
+        ORDER,
+        SHIPMENT,
+        new_id(),
+        EARLIER,
+    )
+    await post(world, "hold", PAYMENT, "authorized", "authorized_contra", 1000)
+    await post(world, "capture_release", SHIPMENT, "authorized_contra", "authorized", 1000)
+    await post(world, "capture", SHIPMENT, "psp_receivable", "customer_receivable", 1000)
+    world.psp.append(
+        {
+            "payment_intent": "pi_1",
+            "order_id": str(ORDER),
+            "currency": "EUR",
+            "authorised": 1000,
+            "open": 0,
+            "captured": 1000,
+            "refunded": 0,
+            "captures": [{"id": "c1", "amount": 1000, "idempotency_key": f"waybill:capture:{ORDER}:{SHIPMENT}"}],
+        }
+    )
+
+
+async def post(world: World, entry: str, reference: UUID, debit: str, credit: str, amount: int) -> None:
+    await world.run(
+        "payment",
+        "INSERT INTO ledger_entry VALUES ($1, $2, $3, $4, $5, $6, 'EUR', $7)",
+        ORDER,
+        entry,
+        reference,
+        debit,
+        credit,
+        amount,
+        EARLIER,
+    )
+
+
+async def take_from_stock(world: World) -> None:
+    run = world.run
+    await run("inventory", "INSERT INTO product VALUES ('MUG', 'Mug', '', 1000, 'EUR', true, 1, $1, $1)", EARLIER)
+    await run("inventory", "INSERT INTO warehouse VALUES ('berlin', 'Berlin', 'DE', NULL, $1)", EARLIER)
+    await run("inventory", "INSERT INTO stock VALUES ('MUG', 'berlin', 9, 0)")
+    for kind, on_hand, reserved in (("received", 10, 0), ("reserved", 0, 1), ("shipped", -1, -1)):
+        await move(world, kind, on_hand, reserved)
+    lines = [{"product_id": "MUG", "warehouse_id": "berlin", "quantity": 1, "shipped": 1}]
+    statement = "INSERT INTO reservation VALUES ($1, 'ada', 'shipped', $2, $3, 2, $4, $4)"
+    await run("inventory", statement, ORDER, lines, [str(SHIPMENT)], EARLIER)
+
+
+async def move(world: World, kind: str, on_hand: int, reserved: int) -> None:
+    received = kind == "received"
+    await world.run(
+        "inventory",
+        """INSERT INTO stock_movement (movement_id, sku, warehouse_id, kind, on_hand_delta, reserved_delta, reason, order_id,
+        shipment_id, actor, at) VALUES ($1, 'MUG', 'berlin', $2, $3, $4, $5, $6, $7, 'test', $8)""",
+        new_id(),
+        kind,
+        on_hand,
+        reserved,
+        "opening stock" if received else None,
+        None if received else ORDER,
+        SHIPMENT if kind == "shipped" else None,
+        EARLIER,
+    )
+
+
+async def tell(world: World) -> None:
+    statement = (
+        "INSERT INTO contact (order_id, state, email, locale, name) VALUES ($1, 'known', 'ada@example.com', 'en', 'Ada')"
+    )
+    await world.run("notification", statement, ORDER)
+    await world.run(
+        "notification",
+        """INSERT INTO delivery (delivery_id, order_id, template, event_id, channel, status, facts, created_at, attempts,
+        sent_at) VALUES ($1, $2, 'received', $3, 'email', 'sent', '{}', $4, 1, $4)""",
+        DELIVERY,
+        ORDER,
+        EVENT,
+        EARLIER,
+    )
+    world.mails.append(mail(DELIVERY))
+
+
+def mail(delivery: UUID) -> dict[str, Any]:
+    message_id = f"<{delivery}@waybill.example>"
+    return {"message_id": message_id, "count": 1, "order_id": str(ORDER), "received_at": EARLIER.isoformat()}
+
+
+def named(findings: Findings) -> list[str]:
+    return [f"{one.invariant} {each.subject}: {each.says}" for one in findings.of.values() for each in one.violations]
+
+
+async def test_an_order_shipped_paid_and_told_is_clean(world: World) -> None:
+    findings = await world.look()
+    assert named(findings) == []
+    looked_at = {invariant for invariant, finding in findings.of.items() if finding.checked}
+    assert looked_at == set(Invariant) - {Invariant.CONSUMER_LAG, Invariant.TOPICS, Invariant.DEAD_LETTERS}
+    assert findings.document()["clean"] is True
+
+
+def psp(**changes: Any) -> Callable[[World], None]:
+    return lambda world: world.psp[0].update(changes)
+
+
+def captured_twice(world: World) -> None:
+    world.psp[0]["captures"] *= 2
+
+
+def held_for_nobody(world: World) -> None:
+    stray = {"payment_intent": "pi_2", "order_id": str(UUID(int=9)), "open": 50, "captured": 0, "captures": []}
+    world.psp.append({**world.psp[0], **stray})
+
+
+def held_for_no_order(world: World) -> None:
+    world.psp.append({**world.psp[0], "payment_intent": "pi_3", "order_id": None})
+
+
+def strange_mail(world: World) -> None:
+    world.mails.append(mail(UUID(int=9)))
+
+
+def mail_of_others(world: World) -> None:
+    world.mails.append({**mail(DELIVERY), "message_id": "<hello@elsewhere.example>"})
+
+
+OUTSIDE: list[tuple[Callable[[World], None], Invariant, str]] = [
+    (psp(captured=900), Invariant.PSP_LEDGER, "1000/0/1000/0 in payments, 1000/0/900/0 at the PSP"),
+    (psp(payment_intent="pi_other"), Invariant.PSP_LEDGER, "is paid by pi_1, which the PSP does not know"),
+    (psp(currency="USD"), Invariant.PSP_LEDGER, "is paid in EUR, at the PSP in USD"),
+    (psp(refunded=100), Invariant.MONEY_KEPT, "shipped 1000, and the PSP has taken only 900"),
+    (psp(captured=2000), Invariant.MONEY_KEPT, "shipped 1000, and the PSP has taken 2000"),
+    (held_for_nobody, Invariant.OPEN_AUTHORISATION, "is no order, and the PSP holds 50 for it"),
+    (held_for_no_order, Invariant.PSP_LEDGER, "is for no order"),
+    (captured_twice, Invariant.CAPTURE_ONCE, f"captured 2 times for shipment {SHIPMENT}"),
+    (strange_mail, Invariant.MESSAGE_ONCE, "was sent by email and is no delivery's"),
+    (mail_of_others, Invariant.MESSAGE_ONCE, "was sent by email and is no delivery's"),
+]
+
+
+@pytest.mark.parametrize(
+    ("plant", "invariant", "says"), OUTSIDE, ids=[f"{invariant}-{number}" for number, (_, invariant, _) in enumerate(OUTSIDE)]
+)
+async def test_a_fault_in_the_books_of_others_is_named(
+    world: World, plant: Callable[[World], None], invariant: Invariant, says: str
+) -> None:
+    plant(world)
+    found = (await world.look()).of[invariant]
+    assert [each.says for each in found.violations if says in each.says] != [], found
+
+
+INSIDE: list[tuple[str, str, Invariant, str]] = [
+    ("order", "UPDATE orders SET captured_amount = 900", Invariant.ORDER_MONEY, "says captured 900, and its payment says 1000"),
+    (
+        "order",
+        "UPDATE orders SET order_state = 'cancelled'",
+        Invariant.ORDER_MONEY,
+        "is cancelled, and its payment is captured",
+    ),
+    (
+        "payment",
+        (
+            "INSERT INTO ledger_entry SELECT order_id, 'refund', reference, credit, debit, 10, currency, at FROM ledger_entry"
+            " WHERE entry = 'capture'"
+        ),
+        Invariant.DOUBLE_ENTRY,
+        "refunded 10",
+    ),
+    (
+        "payment",
+        (
+            "INSERT INTO ledger_entry SELECT order_id, 'hold', order_id, credit, debit, 10, currency, at FROM ledger_entry"
+            " WHERE entry = 'hold'"
+        ),
+        Invariant.DOUBLE_ENTRY,
+        "hold debits authorized_contra and credits authorized",
+    ),
+    ("payment", "DELETE FROM payment", Invariant.ORDER_MONEY, "is Shipped and has no payment"),
+    ("order", "DELETE FROM shipments", Invariant.CAPTURE_ONCE, "which is no dispatched shipment of it"),
+    ("order", "UPDATE shipments SET amount = 999", Invariant.CAPTURE_ONCE, "whose amount is 999"),
+    ("inventory", "UPDATE stock SET on_hand = 8", Invariant.STOCK_LEDGER, "8 on hand, 0 reserved; movements say 9 and 0"),
+    ("inventory", "UPDATE stock SET reserved = 1", Invariant.STOCK_RESERVED, "1 reserved, and live reservations hold 0"),
+    ("inventory", "UPDATE reservation SET status = 'held'", Invariant.RESERVATION, "its reservation is held"),
+    ("inventory", "UPDATE reservation SET shipments = '[]'", Invariant.RESERVATION, "stock was taken for 0"),
+    ("inventory", "DELETE FROM reservation", Invariant.RESERVATION, "stock moved for it, and it has no reservation"),
+    ("notification", "DELETE FROM delivery", Invariant.CUSTOMER_TOLD, "is not told by email of order.placed.v1"),
+    ("notification", "UPDATE delivery SET event_id = order_id", Invariant.CUSTOMER_TOLD, "which was never told as a fact"),
+    (
+        "notification",
+        "UPDATE delivery SET status = 'queued', due_at = created_at, sent_at = NULL",
+        Invariant.AT_REST,
+        "its message received by email is queued",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("service", "statement", "invariant", "says"),
+    INSIDE,
+    ids=[f"{each[2]}-{number}" for number, each in enumerate(INSIDE)],
+)
+async def test_a_fault_in_a_database_is_named(
+    world: World, service: str, statement: str, invariant: Invariant, says: str
+) -> None:
+    await world.run(service, statement)
+    found = (await world.look()).of[invariant]
+    assert [each.says for each in found.violations if says in each.says] != [], found
+
+
+async def test_negative_stock_is_named_even_where_the_database_lets_it_pass(world: World) -> None:
+    await world.run("inventory", "ALTER TABLE stock DROP CONSTRAINT stock_never_negative")
+    await world.run("inventory", "UPDATE stock SET on_hand = -1")
+    found = (await world.look()).of[Invariant.STOCK_NEGATIVE]
+    assert [(each.subject, each.says) for each in found.violations] == [("MUG in berlin", "inventory: -1 on hand, 0 reserved")]
+
+
+@pytest.fixture
+async def producer(kafka: KafkaServer) -> AsyncIterator[AIOKafkaProducer]:
+    producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap_servers)
+    await producer.start()
+    yield producer
+    await producer.stop()
+
+
+async def publish(producer: AIOKafkaProducer, key: str, sequence: int, at: datetime = EARLIER) -> None:
+    envelope = Envelope(new_id(), "order.placed.v1", "order", EARLIER, key, sequence, key)
+    moment = int(at.timestamp() * 1000)
+    await producer.send_and_wait("order.events", b"{}", key.encode(), headers=envelope.headers(), timestamp_ms=moment)
+
+
+@pytest.mark.kafka
+async def test_topics_are_compared_with_what_was_committed(
+    world: World, kafka: KafkaServer, producer: AIOKafkaProducer
+) -> None:
+    well, missing, turned, stray, new = (str(new_id()) for _ in range(5))
+    for key, committed in ((well, 2), (missing, 2), (turned, 3)):
+        for sequence in range(1, committed + 1):
+            await fact(world, "order", "order.events", key, sequence, new_id(), "order.confirmed.v1")
+    for key, sequence in ((well, 1), (well, 2), (well, 1), (missing, 1), (turned, 2), (turned, 1), (turned, 3), (stray, 1)):
+        await publish(producer, key, sequence)
+    await publish(producer, new, 1, datetime.now(UTC) + timedelta(minutes=1))  # told after the snapshot was taken
+
+    findings = Findings()
+    async with snapshot(Sources(world.urls), timedelta(seconds=1)) as taken:
+        await check_topics(kafka.bootstrap_servers, taken, findings)
+
+    # Other tests publish on the same broker: only our keys count here.
+    ours = {f"order.events {key}" for key in (well, missing, turned, stray, new)}
+    found = {each.subject.split()[1]: each.says for each in findings.of[Invariant.TOPICS].violations if each.subject in ours}
+    assert found == {
+        missing: "facts [2] are missing",
+        turned: "lies there in the order [2, 1, 3]",
+        stray: "facts [1] were never committed",
+    }
+
+
+@pytest.mark.kafka
+async def test_a_service_that_has_not_heard_all_is_named(kafka: KafkaServer, producer: AIOKafkaProducer) -> None:
+    group = f"group-{new_id()}"
+    record = await producer.send_and_wait("order.events", b"{}", b"key")
+    partition = TopicPartition("order.events", record.partition)
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka.bootstrap_servers, group_id=group)
+    consumer.assign([partition])
+    await consumer.start()
+    try:
+        await consumer.commit({partition: record.offset})
+        behind = Findings()
+        await check_lag(kafka.bootstrap_servers, {group: None}, behind)
+        end = (await consumer.end_offsets([partition]))[partition]
+        await consumer.commit({partition: end})
+        level = Findings()
+        await check_lag(kafka.bootstrap_servers, {group: None}, level)
+    finally:
+        await consumer.stop()
+    violations = [(each.subject, each.says) for each in behind.of[Invariant.CONSUMER_LAG].violations]
+    assert violations == [(group, f"has {end - record.offset} records of order.events-{partition.partition} to hear")]
+    assert level.of[Invariant.CONSUMER_LAG].count == 0
+    assert level.of[Invariant.CONSUMER_LAG].checked >= 1
