@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import pairwise
 from typing import Any
@@ -28,7 +28,10 @@ class Topic:
         self.silent = False
         self.waiting: list[tuple[Outgoing, asyncio.Future[Any]]] = []
 
-    async def send(self, fact: Outgoing) -> "asyncio.Future[Any]":
+    async def send(self, facts: Sequence[Outgoing]) -> "list[asyncio.Future[Any]]":
+        return [self._take(fact) for fact in facts]
+
+    def _take(self, fact: Outgoing) -> "asyncio.Future[Any]":
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         if self.away:
             raise ConnectionError("no broker")

@@ -14,7 +14,7 @@ import pytest
 
 from waybill.embedded.places import project_root
 
-TOOLS = ("awk", "cat", "cksum", "cut", "dirname", "grep", "head", "mkdir", "mv", "readlink", "rm", "sh", "tail")
+TOOLS = ("awk", "cat", "cksum", "cut", "dirname", "grep", "head", "mkdir", "mv", "readlink", "rm", "sh", "tail", "tr")
 
 # Pretends to be Python: answers the script's questions by its name, and runs what needs a real one with a real one.
 INTERPRETER = """#!/bin/sh
@@ -24,6 +24,7 @@ case "$*" in
 *ensurepip,\\ venv*) [ "${0##*/}" != bare ] ;;
 "-m venv"*) sleep 0.3; for last; do :; done; mkdir -p "$last/bin"; cp "$0" "$last/bin/python" ;;
 *fcntl*) exec REAL "$@" ;;
+*perf_counter*) [ ! -f "$0.pace" ] || cat "$0.pace" ;;
 *"uv pip sync"*) [ -z "${SYNC_FAILS:-}" ] || { echo "$SYNC_FAILS"; exit 1; } ;;
 "-m waybill"*) echo "ran $*" ;;
 esac
@@ -52,6 +53,10 @@ class Project:
         path = self.tools / name
         path.write_text(INTERPRETER.replace("REAL", self.real_python))
         path.chmod(0o755)
+
+    def takes(self, name: str, microseconds: int) -> None:
+        """Have an interpreter take so long for the script's small task."""
+        (self.tools / f"{name}.pace").write_text(str(microseconds))
 
     def start(self, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
         """Run the script."""
@@ -118,6 +123,23 @@ def test_it_takes_the_first_interpreter_that_will_do(project: Project) -> None:
     project.interpreter("python3.12")
     assert project.start().returncode == 0
     assert project.calls("-m venv")[0].startswith("python3.12 ")
+
+
+@pytest.mark.parametrize(("other", "chosen"), [(8_000, "python3.11"), (9_500, "python3"), (20_000, "python3")])
+def test_a_clearly_faster_interpreter_is_taken_instead(project: Project, other: int, chosen: str) -> None:
+    for name, microseconds in (("python3", 10_000), ("python3.11", other)):
+        project.interpreter(name)
+        project.takes(name, microseconds)
+    assert project.start().returncode == 0
+    assert project.calls("-m venv")[0].split()[0] == chosen
+
+
+def test_the_named_interpreter_is_taken_whatever_others_are_there(project: Project) -> None:
+    for name, microseconds in (("python3", 1_000), ("mine", 10_000)):
+        project.interpreter(name)
+        project.takes(name, microseconds)
+    assert project.start(WAYBILL_PYTHON="mine").returncode == 0
+    assert project.calls("-m venv")[0].split()[0] == "mine"
 
 
 def without_any(_: Project) -> None:

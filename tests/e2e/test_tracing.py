@@ -10,6 +10,7 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(60)]
 
 EXPORT_SECONDS = 20.0
 STEPS = {
+    ("order", "POST /api/orders"),
     ("inventory", "reserve_stock"),
     ("payment", "authorize_payment"),
     ("payment", "authorize"),

@@ -6,6 +6,7 @@ waits in the outbox. `/livez` tells that the process answers, `/readyz` whether 
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ MAINTENANCE_SECONDS: Final = 3600.0
 CONNECT_RETRY_SECONDS: Final = 1.0
 WATCH_SECONDS: Final = 2.0
 START_SECONDS: Final = 60.0
+COLLECTOR_THRESHOLDS: Final = (20_000, 20, 20)
 
 Gateways = Callable[[], AbstractAsyncContextManager[Mapping[type, Any]]]
 log = structlog.get_logger()
@@ -204,6 +206,17 @@ class Process:
         return generate_latest(self.metrics.registry)
 
 
+def spare_the_collector() -> None:
+    """Have Python look for reference cycles seldom, and never among what lives as long as the process.
+
+    A batch holds some ten thousand objects, all freed by their reference counts; at Python's default the collector walked
+    through them every 700 allocations, which took a quarter of a busy service's processor time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECTOR_THRESHOLDS)
+
+
 async def maintain(database: Database, retention_days: int) -> None:
     """Make the coming partitions, drop those past retention, forget old idempotent replies."""
     async with database.pool.acquire() as connection:
@@ -245,6 +258,7 @@ def create_app(parts: Parts, settings: ServiceSettings, *, clock: Clock = utc_no
             app.state.gateways = gateways
             await process.start(gateways)
             stack.push_async_callback(process.stop)
+            spare_the_collector()
             yield
         if provider is not None:
             provider.shutdown()

@@ -3,7 +3,8 @@
 One FastStream broker per process. `acks=all` without aiokafka's idempotent producer, which never recovers from an outage longer
 than its request time-out (aio-libs/aiokafka#1017); order holds because the relay waits for each predecessor. Records are taken
 raw from the subscriber's consumer: FastStream's parser drops a record with a null or non-UTF-8 header without a word, and its
-batch subscriber sleeps after an empty poll.
+batch subscriber sleeps after an empty poll. Facts go out through a producer of our own, in one batch per partition: record by
+record through FastStream a fact costs 25 us, and its `publish_batch` sends all keys to one partition.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Final, Protocol
 
 import structlog
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import KafkaError
 from faststream import AckPolicy
@@ -198,6 +199,17 @@ def _partition(key: bytes, partitions: Sequence[int], available: Sequence[int]) 
     return partitions[zlib.crc32(key) % len(partitions)]
 
 
+def _fill(builder: Any, facts: Sequence[Outgoing], positions: Sequence[int]) -> int:
+    """Put facts into a batch, in this order, until it is full; answers how many went in: one at least."""
+    for taken, position in enumerate(positions):
+        fact = facts[position]
+        added = builder.append(timestamp=None, key=fact.key.encode(), value=fact.value, headers=fact.envelope.headers())
+        if added is None:
+            return taken
+    builder.close()  # it is complete: nothing else may join it
+    return len(positions)
+
+
 class Broker:
     """The connection to Kafka of one process."""
 
@@ -205,6 +217,7 @@ class Broker:
         self._bootstrap_servers = bootstrap_servers
         self._client_id = client_id
         self._broker = self._new()
+        self._producer: Any = None
 
     def _new(self) -> KafkaBroker:
         return KafkaBroker(
@@ -214,7 +227,6 @@ class Broker:
             enable_idempotence=False,
             linger_ms=0,
             request_timeout_ms=10_000,
-            max_batch_size=256 * 1024,
             partitioner=_partition,
             allow_auto_create_topics=False,
             ack_policy=AckPolicy.MANUAL,
@@ -225,12 +237,24 @@ class Broker:
     async def start(self) -> None:
         """Connect; raises aiokafka's KafkaError when no broker answers, and may be tried again."""
         await self._reach()
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self._bootstrap_servers,
+            client_id=self._client_id,
+            acks="all",
+            enable_idempotence=False,
+            linger_ms=0,
+            request_timeout_ms=10_000,
+            max_batch_size=256 * 1024,
+        )
         try:
             await self._broker.start()
+            await producer.start()
         except BaseException:
+            await producer.stop()
             await self._broker.stop()
             self._broker = self._new()
             raise
+        self._producer = producer
 
     async def _reach(self) -> None:
         """Raise OSError unless some broker listens: a producer that fails to start leaves its connections open."""
@@ -248,26 +272,33 @@ class Broker:
 
     async def stop(self) -> None:
         """Send what is on its way and disconnect."""
+        if self._producer is not None:
+            await self._producer.stop()
         await self._broker.stop()
 
     async def ping(self, seconds: float) -> bool:
         """Tell whether the broker answers."""
         return bool(await self._broker.ping(seconds))
 
-    async def send(self, fact: Outgoing) -> "asyncio.Future[Any]":
-        """Put a fact on its way; the future is done when all in-sync replicas have it."""
-        headers = {name: value.decode() for name, value in fact.envelope.headers()}
-        future = await self._broker.publish(
-            fact.value,
-            topic=fact.topic,
-            key=fact.key.encode(),
-            headers=headers,
-            correlation_id=fact.envelope.correlation_id,
-            no_confirm=True,
-        )
-        if not isinstance(future, asyncio.Future):
-            raise TypeError("the broker answered before the acknowledgement")
-        return future
+    async def send(self, facts: Sequence[Outgoing]) -> "list[asyncio.Future[Any]]":
+        """Put facts on their way, one batch per partition; each one's future is done when all in-sync replicas have it."""
+        if self._producer is None:
+            raise ConnectionError("the broker was not reached yet")
+        partitions = {topic: sorted(await self._producer.partitions_for(topic)) for topic in {fact.topic for fact in facts}}
+        batches: dict[tuple[str, int], list[int]] = {}
+        for position, fact in enumerate(facts):
+            there = partitions[fact.topic]
+            batches.setdefault((fact.topic, _partition(fact.key.encode(), there, there)), []).append(position)
+        futures: dict[int, asyncio.Future[Any]] = {}
+        for (topic, partition), positions in batches.items():
+            left = positions
+            while left:
+                builder = self._producer.create_batch()
+                taken = _fill(builder, facts, left)
+                future = await self._producer.send_batch(builder, topic, partition=partition)
+                futures.update((position, future) for position in left[:taken])
+                left = left[taken:]
+        return [futures[position] for position in range(len(facts))]
 
     async def put(self, topic: str, key: bytes | None, value: bytes | None, headers: dict[str, str]) -> None:
         """Write a record and wait until it is safe; a record has a key or a value."""

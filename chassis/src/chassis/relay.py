@@ -39,8 +39,8 @@ Place = tuple[str, str]
 class Sender(Protocol):
     """The broker, as far as the relay needs it."""
 
-    async def send(self, fact: Outgoing) -> "asyncio.Future[Any]":
-        """Put a fact on its way; the future is done when the broker has acknowledged it."""
+    async def send(self, facts: Sequence[Outgoing]) -> "Sequence[asyncio.Future[Any]]":
+        """Put facts on their way; each one's future is done when the broker has acknowledged it."""
         ...
 
 
@@ -180,8 +180,7 @@ class Relay:
         """Send facts of distinct keys at once; answers whether the broker acknowledged all."""
         try:
             async with asyncio.timeout(SEND_TIMEOUT_SECONDS):
-                futures = [await self._sender.send(fact) for fact in facts]
-                outcomes = await asyncio.gather(*futures, return_exceptions=True)
+                outcomes = await asyncio.gather(*await self._sender.send(facts), return_exceptions=True)
         except Exception as error:  # noqa: BLE001 - whatever keeps us from sending, the facts are safe in the outbox
             self._failed(error)
             return False
