@@ -38,6 +38,8 @@ class Ledger:
     lock_rank: ClassVar[int] = 1
     fetches: ClassVar[int] = 0
     conflicts: ClassVar[int] = 0
+    hold: ClassVar[asyncio.Event | None] = None
+    held: ClassVar[asyncio.Event] = asyncio.Event()
 
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
@@ -48,6 +50,10 @@ class Ledger:
             Ledger.conflicts -= 1
             raise asyncpg.SerializationError("met another")
         assert all(isinstance(message, Ship) for message in messages)
+        hold, Ledger.hold = Ledger.hold, None
+        if hold is not None:
+            Ledger.held.set()
+            await hold.wait()
 
     async def flush(self) -> None:
         await self._transaction.fetch("SELECT 1")
@@ -88,6 +94,17 @@ async def test_a_hundred_callers_cost_few_batches(database: Database) -> None:
     await asyncio.gather(*(batcher.submit(item()) for _ in range(100)))
     assert batcher.batches <= 3
     assert len(await told(database)) == 100
+
+
+async def test_a_batch_that_is_held_up_does_not_hold_up_those_who_come_later(database: Database) -> None:
+    batcher = Batcher(database)
+    Ledger.hold, Ledger.held = hold, held = asyncio.Event(), asyncio.Event()
+    first = asyncio.create_task(batcher.submit(item()))
+    await asyncio.wait_for(held.wait(), 5)
+    later = await asyncio.wait_for(batcher.submit(item()), 5)
+    assert (later.status, first.done()) == (201, False)
+    hold.set()
+    assert (await first).status == 201
 
 
 async def test_a_transaction_that_meets_another_is_tried_again(database: Database) -> None:

@@ -199,13 +199,39 @@ async def test_a_known_outcome_waits_for_the_database(parcels: Database) -> None
 
 async def test_a_process_without_workers_wakes_those_of_another(parcels: Database) -> None:
     api = await Database.open("order", parcels.url, clock=parcels.clock)
-    api.on_due = Waker(api)
+    api.workforce = Waker(api)
     carrier = Carrier(parcels)
     async with working(parcels, carrier):
         await eventually(lambda: _listening(parcels), "the workers listen", within=3)
         await due(api)
         await eventually(lambda: shipped(parcels, 1), "it is shipped long before the regular look", within=2)
     await api.close()
+
+
+async def test_rows_written_as_claimed_are_done_without_being_claimed_again(parcels: Database) -> None:
+    carrier = Carrier(parcels)
+    async with working(parcels, carrier):
+        async with parcels.transaction() as transaction:
+            assert transaction.room("hand_over") > 2
+            handed = [Parcel(uuid4(), transaction.now, 1) for _ in range(2)]
+            ids = [parcel.parcel_id for parcel in handed]
+            await transaction.fetch("INSERT INTO parcel SELECT unnest($1::uuid[]), $2, 1", ids, transaction.now + LEASE)
+            transaction.begin("hand_over", handed)
+            assert carrier.calls == [], "nothing is begun before the commit"
+        await eventually(lambda: shipped(parcels, 2), "both are shipped", within=5)
+    assert [parcel.attempts for parcel in carrier.calls] == [1, 1]
+
+
+async def test_a_transaction_that_fails_hands_nothing_over(parcels: Database) -> None:
+    carrier = Carrier(parcels)
+    async with working(parcels, carrier):
+        with pytest.raises(ZeroDivisionError):
+            async with parcels.transaction() as transaction:
+                transaction.begin("hand_over", [Parcel(uuid4(), transaction.now, 1)])
+                raise ZeroDivisionError
+        await due(parcels)
+        await eventually(lambda: shipped(parcels, 1), "the next one is shipped", within=5)
+    assert len(carrier.calls) == 1
 
 
 async def _listening(database: Database) -> bool:

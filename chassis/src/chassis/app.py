@@ -96,7 +96,7 @@ class Process:
             self.workers = Workers(self.parts.jobs, self.database, Batcher(self.database), gateways)
             await self.workers.start()
         else:
-            self.database.on_due = Waker(self.database)
+            self.database.workforce = Waker(self.database)
         self._tasks = [asyncio.create_task(self._connect()), asyncio.create_task(self._maintain())]
 
     async def stop(self) -> None:

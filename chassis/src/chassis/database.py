@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import asyncpg
 from pydantic_core import from_json, to_json
@@ -112,6 +112,22 @@ RETURNING id, sequence
 """
 
 
+class Workforce(Protocol):
+    """The workers of this process, as far as a transaction needs them; see `chassis.jobs`."""
+
+    def wake(self, job: str) -> None:
+        """Look at the due rows of a job."""
+        ...
+
+    def room(self, job: str) -> int:
+        """Tell how many rows of a job can be begun at once."""
+        ...
+
+    def begin(self, job: str, due: Sequence[Any]) -> None:
+        """Work on rows that were written as claimed."""
+        ...
+
+
 class Transaction:
     """A unit of work: SQL by `fetch`, facts by `emit`. Nobody commits: leaving it does."""
 
@@ -122,6 +138,7 @@ class Transaction:
         self._emitted: list[_Emitted] = []
         self._outgoing: list[Outgoing] = []
         self._wake: set[str] = set()
+        self._claimed: dict[str, Sequence[Any]] = {}
         self._taken: Published | None = None
 
     def emit(self, event: Event, cause: Cause) -> None:
@@ -135,6 +152,14 @@ class Transaction:
     def wake(self, job: str) -> None:
         """Have the workers look at the due rows of `job` right after the commit."""
         self._wake.add(job)
+
+    def room(self, job: str) -> int:
+        """Tell how many due rows of `job` this transaction may write as claimed already, and hand to `begin`."""
+        return self._database.workforce.room(job)
+
+    def begin(self, job: str, due: Sequence[Any]) -> None:
+        """Have this process's workers do these rows of `job` right after the commit: written as claimed, they are not read again."""
+        self._claimed[job] = due
 
     async def fetch(self, query: str, *values: Any) -> list[Any]:
         """Run one statement, and count it."""
@@ -203,8 +228,10 @@ class Transaction:
         """Hand the facts to the relay and wake the workers; called once the commit is known."""
         if self._outgoing:
             self._database.on_told(self._outgoing)
+        for job, due in self._claimed.items():
+            self._database.workforce.begin(job, due)
         for job in self._wake:
-            self._database.on_due(job)
+            self._database.workforce.wake(job)
 
     def rolled_back(self) -> None:
         """Give back what this transaction had taken along."""
@@ -225,7 +252,7 @@ class Database:
         self.statements = 0
         self.pool = pool
         self.on_told: Callable[[Sequence[Outgoing]], None] = _nobody_listens
-        self.on_due: Callable[[str], None] = _nobody_listens
+        self.workforce: Workforce = _Nobody()
         self._engine = engine
         self._published = Published([], [], [])
 
@@ -312,7 +339,18 @@ class Database:
 
 
 def _nobody_listens(_: Any) -> None:
-    """Stand in until the relay and the workers of this process run; the sweeper and due rows are the safety net."""
+    """Stand in until the relay of this process runs; the sweeper is the safety net."""
+
+
+class _Nobody:
+    """Stands in until the workers of this process run; due rows are the safety net."""
+
+    def wake(self, job: str) -> None: ...
+
+    def room(self, _: str) -> int:
+        return 0
+
+    def begin(self, job: str, due: Sequence[Any]) -> None: ...
 
 
 async def _keep(_: Any) -> None:

@@ -3,13 +3,14 @@
 A job is declared like a reaction. An `async` function calls the outside with what is due and answers an outcome; the function
 that hears this outcome, with stores, writes it and tells its facts in one transaction. A plain function hears what is due
 directly: a deadline. What is due is a class whose `claim` takes due rows (`FOR UPDATE SKIP LOCKED`) by moving their due time
-past the lease, so a process that dies leaves them due again, and whose outcome sets or clears the next due time. No call to
-the outside is ever made inside a transaction; an outcome that is not known leaves the row due, and the next attempt asks.
+past the lease, so a process that dies leaves them due again, and whose outcome sets or clears the next due time. A transaction
+that makes a row due at once may write it as claimed, as far as this process's workers have room, and hand it to them. No call
+to the outside is ever made inside a transaction; an outcome that is not known leaves the row due, and the next attempt asks.
 """
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Protocol, Self, TypeVar, get_type_hints
@@ -108,7 +109,7 @@ class Workers:
 
     async def start(self) -> None:
         """Begin to work; transactions of this process wake the jobs they name."""
-        self._database.on_due = self.wake
+        self._database.workforce = self
         self._listener = asyncio.create_task(self._listen())
         self._tasks = [asyncio.create_task(worker.run()) for worker in self._workers.values()]
 
@@ -149,6 +150,14 @@ class Workers:
         if job in self._workers:
             self._workers[job].wake.set()
 
+    def room(self, job: str) -> int:
+        """Tell how many rows of a job can be begun at once."""
+        return self._workers[job].room
+
+    def begin(self, job: str, due: Sequence[Any]) -> None:
+        """Work on rows that were written as claimed."""
+        self._workers[job].begin(due)
+
     @property
     def alive(self) -> bool:
         """Whether every job is being worked on."""
@@ -178,7 +187,15 @@ class Waker:
         self._database = database
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
-    def __call__(self, job: str) -> None:
+    def room(self, _: str) -> int:
+        """Tell that nothing can be done here."""
+        return 0
+
+    def begin(self, job: str, _: Sequence[Any]) -> None:
+        """Refuse: where there is no room nothing is begun."""
+        raise RuntimeError(f"{job} was begun in a process without workers")
+
+    def wake(self, job: str) -> None:
         """Have `job` looked at; wishes that come while one is on its way join it."""
         if job not in self._tasks:
             task = self._tasks[job] = asyncio.create_task(self._notify(job))
@@ -223,19 +240,28 @@ class _Worker:
         if self._running:
             await asyncio.wait(self._running, timeout=8)
 
-    async def _claim(self) -> bool:
-        """Claim due rows and begin with them; answers whether there may be more."""
-        limit = min(self._slots, CLAIM_SIZE)
-        if limit == 0:
-            await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
-            return True
-        async with self._database.single_statement() as transaction:
-            due = await self._job.due.claim(transaction, limit)
+    @property
+    def room(self) -> int:
+        """How many rows can be begun at once."""
+        return 0 if self.closing else max(0, self._slots)
+
+    def begin(self, due: Iterable[Due]) -> None:
+        """Work on claimed rows; transactions that end together may hand over a few more than there is room for."""
         for one in due:
             self._slots -= 1
             task = asyncio.create_task(self._do(one))
             self._running.add(task)
             task.add_done_callback(self._finished)
+
+    async def _claim(self) -> bool:
+        """Claim due rows and begin with them; answers whether there may be more."""
+        limit = min(self._slots, CLAIM_SIZE)
+        if limit <= 0:
+            await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+            return True
+        async with self._database.single_statement() as transaction:
+            due = await self._job.due.claim(transaction, limit)
+        self.begin(due)
         return len(due) == limit
 
     def _finished(self, task: "asyncio.Task[None]") -> None:

@@ -58,6 +58,27 @@ class SettableClock:
         self.now += timedelta(**duration)
 
 
+class Hands:
+    """Stands for the workers of a process: notes what it is woken for and handed, and does nothing."""
+
+    def __init__(self, room: int = 0) -> None:
+        self.free = room
+        self.woken: list[str] = []
+        self.begun: dict[str, list[Any]] = {}
+
+    def wake(self, job: str) -> None:
+        """Note the wish."""
+        self.woken.append(job)
+
+    def room(self, _: str) -> int:
+        """Tell how many rows may be handed over."""
+        return self.free
+
+    def begin(self, job: str, due: Sequence[Any]) -> None:
+        """Note what was handed over."""
+        self.begun.setdefault(job, []).extend(due)
+
+
 async def eventually(
     probe: Callable[[], Awaitable[Any]],
     what: str,

@@ -14,7 +14,7 @@ from chassis import batch, migrations
 from chassis.batch import Function, Item
 from chassis.database import Database
 from chassis.domain import Cause, new_id
-from chassis.testing import PostgresServer, SettableClock, perform
+from chassis.testing import Hands, PostgresServer, SettableClock, perform
 from contracts import Event
 from contracts.order import (
     CancelReason,
@@ -169,7 +169,7 @@ async def clean(migrated: tuple[str, Database]) -> tuple[str, Database]:
     url, database = migrated
     async with database.transaction() as transaction:
         await transaction.fetch(f"TRUNCATE {TABLES}")
-    database.on_due = lambda _: None
+    database.workforce = Hands()
     return url, database
 
 

@@ -9,7 +9,7 @@ from chassis import batch
 from chassis.batch import Function, Item
 from chassis.domain import new_id
 from chassis.reactions import Erased
-from chassis.testing import cause, hear_again, perform, told
+from chassis.testing import Hands, cause, hear_again, perform, told
 from contracts.notification import NotificationFailed
 from notification.gateway import StubProvider
 from notification.handlers import (
@@ -69,12 +69,36 @@ async def test_messages_wait_for_a_contact_that_comes_later(desk: Any, story: An
     await perform(desk.database, notify_confirmed, story.confirmed)
     assert set((await desk.statuses(story.order_id)).values()) == {"waiting_for_contact"}
     assert await desk.round(stub, stub) == 0
-    woken: list[str] = []
-    desk.database.on_due = woken.append
+    desk.database.workforce = hands = Hands()
     await desk.know(story)
-    assert woken == ["deliver"]
+    assert hands.woken == ["deliver"]
     assert await desk.round(stub, stub) == 2
     assert set((await desk.statuses(story.order_id)).values()) == {"sent"}
+
+
+async def test_what_is_ready_is_handed_to_the_workers_as_far_as_they_have_room(desk: Any, stories: Any) -> None:
+    first, second = stories(), stories()
+    desk.database.workforce = hands = Hands(room=3)
+    await desk.hear((note_contact, first.contacts), (notify_confirmed, first.confirmed), (notify_confirmed, second.confirmed))
+    await desk.know(second)
+    handed = [(due.order_id, due.channel, due.attempt, due.recipient.email) for due in hands.begun["deliver"]]
+    assert handed == [(one.order_id, channel, 1, one.email) for one in (first, second) for channel in ("email", "sms")]
+    assert {status for one in (first, second) for status in (await desk.statuses(one.order_id)).values()} == {"sending"}
+    desk.database.workforce = hands = Hands(room=1)
+    await perform(desk.database, notify_shipped, first.dispatched)
+    assert (len(hands.begun["deliver"]), hands.woken) == (1, ["deliver"])
+    assert await desk.round(StubProvider(), StubProvider()) == 1  # the other one; what was handed over is under its lease
+
+
+async def test_a_delivery_that_is_there_already_is_not_handed_over_again(desk: Any, story: Any) -> None:
+    await desk.know(story)
+    await perform(desk.database, notify_received, story.placed)
+    desk.database.workforce = hands = Hands(room=9)
+    told_of = (await desk.rows(story.order_id))[0]["event_id"]
+    again = Item(story.placed, Function.of(notify_received), cause(event_id=told_of), event_id=new_id())  # past the inbox
+    await batch.run(desk.database, [again])
+    assert hands.begun == {}
+    assert len(await desk.rows(story.order_id)) == 1
 
 
 async def test_event_and_contact_in_either_order_within_one_batch(desk: Any, stories: Any) -> None:

@@ -58,5 +58,5 @@ def test_settings_that_make_no_sense_are_refused(settings_from: Any, name: str, 
 
 
 def test_the_lease_is_longer_than_any_attempt_may_take(settings_from: Any) -> None:
-    longest = settings_from(NOTIFICATION_SEND_TIMEOUT_SECONDS="60").send_timeout_seconds
+    longest = settings_from(NOTIFICATION_SEND_TIMEOUT_SECONDS="30").send_timeout_seconds
     assert timedelta(seconds=longest) < LEASE

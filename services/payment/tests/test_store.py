@@ -10,7 +10,7 @@ import pytest
 import payment
 from chassis.database import TRANSIENT, Database
 from chassis.domain import new_id
-from chassis.testing import MORNING, PostgresServer, SettableClock, cause, perform, service_database, told
+from chassis.testing import MORNING, Hands, PostgresServer, SettableClock, cause, perform, service_database, told
 from contracts.inventory import StockReserved
 from contracts.order import CancelReason, OrderCancelled, OrderContacts, ShipmentDispatched
 from contracts.payment import PaymentAuthorized
@@ -174,6 +174,23 @@ async def test_movement_is_posted_once(database: Database) -> None:
     query = "INSERT INTO ledger_entry SELECT * FROM ledger_entry WHERE order_id = $1"
     with pytest.raises(asyncpg.UniqueViolationError):
         await database.pool.execute(query, order_id)
+
+
+async def test_a_payment_whose_instrument_is_known_is_handed_to_the_workers(database: Database) -> None:
+    ready, early = [new_id(), new_id(), new_id()], new_id()
+    await perform(database, handlers.note_instrument, *map(contacts, ready))
+    database.workforce = hands = Hands(room=3)
+    await perform(database, handlers.authorize_payment, *map(reserved, [ready[0], early, ready[1], ready[2]]))
+    handed = [(due.order_id, due.amount, due.token) for due in hands.begun["authorize"]]
+    assert sorted(handed) == sorted((order, TOTAL, "tok_ok") for order in ready[:2])
+    assert hands.woken == ["authorize"]
+    await perform(database, handlers.note_instrument, contacts(early))
+    async with database.transaction() as transaction:
+        claimed = await AuthorizationDue.claim(transaction, MANY)
+    assert {due.order_id for due in claimed} == {ready[2], early}, "what was handed over is under its lease"
+    outcomes = [handlers.AuthorizationOutcome(due.order_id, Authorized("pi")) for due in (*hands.begun["authorize"], *claimed)]
+    await perform(database, handlers.note_authorization, *outcomes)
+    assert {event.order_id for event in await told(database) if isinstance(event, PaymentAuthorized)} == {*ready, early}
 
 
 async def test_two_processes_meet_at_the_same_new_order(database: Database) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 from uuid import UUID
 
 from sqlalchemy import Column, DateTime, Text
@@ -170,13 +170,17 @@ class Delivery(Table, table=True):
     last_error: str | None = None
     traceparent: str | None = None
 
+    if TYPE_CHECKING:
+        contact: Contact | None
+        """The contact that made it ready to go in this transaction, if one did; set beside the columns."""
+
     @classmethod
     def queue(cls, contact: Contact, template: Template, channel: Channel, facts: dict[str, Any], cause: Cause) -> Self:
         """Leave a message to be sent at once, or as soon as the contact is known; the cause must be an event."""
         if cause.event_id is None:
             raise ValueError("a notification tells of an event")
         awaited = contact.state == ContactState.AWAITED
-        return cls(
+        delivery = cls(
             delivery_id=new_id(),
             order_id=contact.order_id,
             template=template,
@@ -188,15 +192,21 @@ class Delivery(Table, table=True):
             due_at=None if awaited else cause.at,
             traceparent=cause.traceparent,
         )
+        delivery.contact = None if awaited else contact
+        return delivery
 
     def contact_settled(self, contact: Contact, at: datetime) -> None:
         """Stop waiting: the contact came, or was erased; a message the customer cannot take is skipped."""
         if self.status != Status.WAITING_FOR_CONTACT or contact.state == ContactState.AWAITED:
             return
         if contact.may_take(self.channel):
-            self.status, self.due_at = Status.QUEUED, at
+            self.status, self.due_at, self.contact = Status.QUEUED, at, contact
         else:
             self.status = Status.SKIPPED
+
+    def begin(self, until: datetime) -> None:
+        """Claim it for an attempt that ends before `until`."""
+        self.status, self.due_at, self.attempts = Status.SENDING, until, self.attempts + 1
 
     def conclude(self, outcome: DeliveryOutcome, cause: Cause) -> NotificationSent | NotificationFailed | None:
         """Note what became of an attempt: sent, due again later, or given up.

@@ -38,7 +38,7 @@ class Settings(ServiceSettings):
     sms_api_key: SecretStr = SecretStr("")
     """The bearer key of the SMS provider; empty: none is sent."""
 
-    send_timeout_seconds: float = Field(default=30.0, gt=0, le=60)
+    send_timeout_seconds: float = Field(default=20.0, gt=0, le=30)
     """After so long without an answer an attempt counts as failed for now; shorter than the lease of an attempt."""
 
     max_attempts: int = Field(default=30, ge=1)

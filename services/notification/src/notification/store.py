@@ -35,7 +35,7 @@ from notification.model import (
 DELIVER: Final = "deliver"
 """The job that sends what is due."""
 
-LEASE: Final = timedelta(seconds=90)
+LEASE: Final = timedelta(seconds=45)
 """How long an attempt may take before another process makes the next one; longer than any provider's time-out."""
 
 # One round trip in the common case: the rows that are missing are made, those that exist are locked in key order. A row made
@@ -66,10 +66,11 @@ ORDER BY delivery_id FOR UPDATE
 """
 
 _QUEUE: Final = """
-INSERT INTO delivery (delivery_id, order_id, template, event_id, channel, status, facts, created_at, due_at, traceparent)
+INSERT INTO delivery
+    (delivery_id, order_id, template, event_id, channel, status, facts, created_at, due_at, attempts, traceparent)
 SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::text[], $7::jsonb[], $8::timestamptz[],
-    $9::timestamptz[], $10::text[])
-ON CONFLICT (order_id, template, event_id, channel) DO NOTHING
+    $9::timestamptz[], $10::int[], $11::text[])
+ON CONFLICT (order_id, template, event_id, channel) DO NOTHING RETURNING delivery_id
 """
 
 _WRITE_DELIVERIES: Final = """
@@ -219,16 +220,30 @@ class DeliveryStore:
         self._retries.append(retry)
 
     async def flush(self) -> None:
-        """Write what is new and what changed, and wake the job when anything is due."""
+        """Write what is new and what changed; what is due goes to the workers here, as far as they have room."""
         changed = list(self._changed.values())
+        begun = self._begin([*self._new, *changed])
         if self._new:
-            await self._transaction.fetch(_QUEUE, *_columns(self._new, _NEW_COLUMNS))
+            queued = await self._transaction.fetch(_QUEUE, *_columns(self._new, _NEW_COLUMNS))
+            if len(queued) < len(self._new):  # one that was there already is not ours to send
+                ours = {row["delivery_id"] for row in queued} | self._changed.keys()
+                begun = [due for due in begun if due.delivery_id in ours]
         if changed:
             await self._transaction.fetch(_WRITE_DELIVERIES, *_columns(changed, _CHANGING_COLUMNS))
         if self._retries:
             await self._transaction.fetch(_RECORD_RETRIES, *_columns(self._retries, _RETRY_COLUMNS))
-        if any(delivery.due_at is not None for delivery in (*self._new, *changed)):
+        if begun:
+            self._transaction.begin(DELIVER, begun)
+        if any(delivery.status is Status.QUEUED for delivery in (*self._new, *changed)):
             self._transaction.wake(DELIVER)
+
+    def _begin(self, deliveries: Sequence[Delivery]) -> "list[DeliveryDue]":
+        """Claim those that became ready in this transaction, as many as this process has room for."""
+        now, room = self._transaction.now, self._transaction.room(DELIVER)
+        ready = [one for one in deliveries if one.status is Status.QUEUED and one.__dict__.get("contact") is not None]
+        for delivery in ready[:room]:
+            delivery.begin(now + LEASE)
+        return [DeliveryDue.begun(delivery, now) for delivery in ready[:room]]
 
 
 _NEW_COLUMNS: Final = (
@@ -241,6 +256,7 @@ _NEW_COLUMNS: Final = (
     "facts",
     "created_at",
     "due_at",
+    "attempts",
     "traceparent",
 )
 _CHANGING_COLUMNS: Final = (
@@ -268,6 +284,12 @@ class Recipient:
     phone: str | None
     locale: str
     name: str
+
+    @classmethod
+    def of(cls, contact: Mapping[str, Any]) -> Self | None:
+        """Read a contact's row; None where the customer's data were erased."""
+        known = contact["state"] == ContactState.KNOWN
+        return cls(contact["email"], contact["phone"], contact["locale"], contact["name"]) if known else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,8 +323,24 @@ class DeliveryDue:
         return [cls._claimed(row, transaction.now) for row in rows]
 
     @classmethod
+    def begun(cls, delivery: Delivery, now: datetime) -> Self:
+        """Take up a delivery that was just written as claimed."""
+        return cls(
+            delivery_id=delivery.delivery_id,
+            order_id=delivery.order_id,
+            template=delivery.template,
+            event_id=delivery.event_id,
+            channel=delivery.channel,
+            attempt=delivery.attempts,
+            attempt_in_round=delivery.attempts - delivery.earlier_attempts,
+            facts=delivery.facts,
+            recipient=Recipient.of(delivery.contact.__dict__),
+            claimed_at=now,
+            traceparent=delivery.traceparent,
+        )
+
+    @classmethod
     def _claimed(cls, row: Any, now: datetime) -> Self:
-        known = row["state"] == ContactState.KNOWN
         return cls(
             delivery_id=row["delivery_id"],
             order_id=row["order_id"],
@@ -312,7 +350,7 @@ class DeliveryDue:
             attempt=row["attempts"],
             attempt_in_round=row["attempts"] - row["earlier_attempts"],
             facts=row["facts"],
-            recipient=Recipient(row["email"], row["phone"], row["locale"], row["name"]) if known else None,
+            recipient=Recipient.of(row),
             claimed_at=now,
             traceparent=row["traceparent"],
         )

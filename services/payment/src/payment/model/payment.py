@@ -128,6 +128,10 @@ class Payment(Table, table=True):
             updated_at=cause.at,
         )
 
+    def begin(self, at: datetime, until: datetime) -> None:
+        """Claim it for an attempt that is made now and ends before `until`."""
+        self.sent_at, self.due_at, self.attempts = at, until, self.attempts + 1
+
     @property
     def barred(self) -> bool:
         """Whether the order is cancelled: nothing may be authorised or captured anew."""

@@ -14,7 +14,7 @@ from uuid import UUID
 from chassis.database import Transaction
 from chassis.domain import Cause
 from contracts.types import Money
-from payment.model import Action, Capture, Hold
+from payment.model import Action, Capture, Hold, Payment
 
 LEASE: Final = timedelta(seconds=20)
 RESEND: Final = timedelta(seconds=30)
@@ -79,6 +79,18 @@ class AuthorizationDue:
     method: str | None
     token: str | None = field(repr=False)
     cause: Cause
+
+    @classmethod
+    def begun(cls, payment: Payment, method: str, token: str, now: datetime) -> Self:
+        """Take up a payment that is just being written as claimed."""
+        return cls(
+            order_id=payment.order_id,
+            amount=Money(amount=payment.amount, currency=payment.currency),
+            sent_at=now,
+            method=method,
+            token=token,
+            cause=Cause(payment.actor, now, payment.causation_id, str(payment.order_id), payment.traceparent),
+        )
 
     @classmethod
     async def claim(cls, transaction: Transaction, limit: int) -> Sequence[Self]:

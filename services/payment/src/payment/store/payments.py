@@ -12,7 +12,8 @@ from uuid import UUID
 import asyncpg
 
 from chassis.database import Transaction
-from payment.model import Attempt, Payment, Posting, Status
+from payment.model import Action, Attempt, Payment, Posting, Status
+from payment.store.due import LEASE, AuthorizationDue
 from payment.store.rows import Columns
 
 PAYMENTS: Final = Columns(
@@ -109,6 +110,7 @@ class PaymentStore:
         """Write new and changed payments, their postings and the attempts, and forget instruments no longer needed."""
         changed = [self._found[key] for key, before in self._before.items() if PAYMENTS.snapshot(self._found[key]) != before]
         if self._new:
+            await self._begin([payment for payment in self._new.values() if payment.action is Action.AUTHORIZE])
             await self._insert(sorted(self._new.values(), key=lambda payment: payment.order_id))
         if changed:
             await self._transaction.fetch(PAYMENTS.update, *PAYMENTS.arrays(changed))
@@ -120,6 +122,20 @@ class PaymentStore:
         for payment in touched:
             if payment.action is not None and payment.due_at is not None and payment.due_at <= self._transaction.now:
                 self._transaction.wake(payment.action)
+
+    async def _begin(self, payments: Sequence[Payment]) -> None:
+        """Claim new payments whose instrument is known, as many as the workers of this process have room for."""
+        payments = payments[: self._transaction.room(Action.AUTHORIZE)]
+        if not payments:
+            return
+        now = self._transaction.now
+        begun = []
+        query = "SELECT order_id, method, token FROM instrument WHERE order_id = ANY($1::uuid[])"
+        for row in await self._transaction.fetch(query, [payment.order_id for payment in payments]):
+            payment = self._new[row["order_id"]]
+            payment.begin(now, now + LEASE)
+            begun.append(AuthorizationDue.begun(payment, row["method"], row["token"], now))
+        self._transaction.begin(Action.AUTHORIZE, begun)
 
     async def _insert(self, payments: Sequence[Payment]) -> None:
         query = f"{PAYMENTS.insert} ON CONFLICT (order_id) DO NOTHING RETURNING order_id"
