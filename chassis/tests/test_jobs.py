@@ -226,12 +226,16 @@ async def test_a_transaction_that_fails_hands_nothing_over(parcels: Database) ->
     carrier = Carrier(parcels)
     async with working(parcels, carrier):
         with pytest.raises(ZeroDivisionError):
-            async with parcels.transaction() as transaction:
-                transaction.begin("hand_over", [Parcel(uuid4(), transaction.now, 1)])
-                raise ZeroDivisionError
+            await _fail_after_handing_over(parcels)
         await due(parcels)
         await eventually(lambda: shipped(parcels, 1), "the next one is shipped", within=5)
     assert len(carrier.calls) == 1
+
+
+async def _fail_after_handing_over(database: Database) -> None:
+    async with database.transaction() as transaction:
+        transaction.begin("hand_over", [Parcel(uuid4(), transaction.now, 1)])
+        raise ZeroDivisionError
 
 
 async def _listening(database: Database) -> bool:

@@ -5,10 +5,13 @@ type names the events it may tell. Commands that arrive together share one trans
 safe to repeat.
 """
 
-from collections.abc import Callable
-from typing import Annotated, Any, Final
+from collections.abc import Callable, Coroutine
+from inspect import signature
+from typing import Annotated, Any, Final, get_type_hints
 
-from fastapi import Depends, Request, Response
+from fastapi import Depends, Request, Response, params
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ValidationError
 
 from chassis import idempotency
 from chassis.auth import caller
@@ -20,6 +23,8 @@ from chassis.telemetry import current_traceparent
 JSON: Final = "application/json"
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 LONGEST_KEY: Final = 255
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class Commands:
@@ -91,6 +96,56 @@ async def _run(http: Request) -> Run:
 
 Runs = Annotated[Run, Depends(_run)]
 """What a mutating route takes to run its command. The headers it reads are added to the OpenAPI document by `document`."""
+
+
+class DirectRoute(APIRoute):
+    """A busy route: what its endpoint takes is found out once, when it is declared, and not for each request.
+
+    FastAPI's dependency solver costs 60 us a request, half as much as all the rest of its work. The endpoint takes the request,
+    dependencies on nothing but the request, and a body of JSON, and answers a `Response`; anything out of the ordinary goes
+    the usual way, so the two answer alike. Raises TypeError for an endpoint that takes more.
+    """
+
+    def get_route_handler(self) -> Handler:
+        """Make the function that answers a request."""
+        usual = super().get_route_handler()
+        takes = {name: _supply(hint) for name, hint in get_type_hints(self.endpoint, include_extras=True).items()}
+        takes.pop("return", None)
+        body_name = next(name for name, supply in takes.items() if isinstance(supply, type))
+        body_model: type[BaseModel] = takes.pop(body_name)
+        endpoint = self.endpoint
+
+        async def answer(request: Request) -> Response:
+            if not request.headers.get("content-type", "").startswith(JSON):
+                return await usual(request)
+            try:
+                body = body_model.model_validate_json(await request.body())
+            except ValidationError:
+                return await usual(request)  # which says what is wrong with it
+            values = {name: await supply(request) for name, supply in takes.items()}
+            response: Response = await endpoint(**values, **{body_name: body})
+            return response
+
+        return answer
+
+
+def _supply(hint: Any) -> Any:
+    """Tell where an endpoint's argument comes from: a function of the request, or the model of the body."""
+    if hint is Request:
+        return _itself
+    if isinstance(hint, type) and issubclass(hint, BaseModel | Response):
+        return hint
+    depends = next((one for one in getattr(hint, "__metadata__", ()) if isinstance(one, params.Depends)), None)
+    if depends is None or depends.dependency is None or list(signature(depends.dependency).parameters) not in _OF_THE_REQUEST:
+        raise TypeError(f"{hint} is not to be had from the request alone")
+    return depends.dependency
+
+
+_OF_THE_REQUEST: Final = (["request"], ["http"])
+
+
+async def _itself(request: Request) -> Request:
+    return request
 
 
 def document(openapi: dict[str, Any]) -> None:

@@ -158,7 +158,7 @@ class Transaction:
         return self._database.workforce.room(job)
 
     def begin(self, job: str, due: Sequence[Any]) -> None:
-        """Have this process's workers do these rows of `job` right after the commit: written as claimed, they are not read again."""
+        """Have this process's workers do these rows of `job`, written as claimed, right after the commit."""
         self._claimed[job] = due
 
     async def fetch(self, query: str, *values: Any) -> list[Any]:

@@ -86,13 +86,13 @@ _plain: dict[type, tuple[type[Any], Mapping[str, Any]]] = {}
 
 
 def _make_plain(cls: Any) -> tuple[type[Any], Mapping[str, Any]]:
-    """Derive the class of an aggregate's instances, when the first is made: without the ORM's attributes, which would hide
-    the instance's own; answers it with the declared defaults.
+    """Derive the class of an aggregate's instances when the first is made, and answer it with the declared defaults.
 
-    It is made past the metaclass, so SQLAlchemy maps no second class.
-    """  # noqa: D205 - one sentence
+    It lacks the ORM's attributes, which would hide the instance's own; and it is made past the metaclass, so that SQLAlchemy
+    maps no second class.
+    """
     fields = cls.model_fields
-    unhidden = {name: None for name in fields} | {"__module__": cls.__module__, "__setattr__": object.__setattr__}
+    unhidden = dict.fromkeys(fields) | {"__module__": cls.__module__, "__setattr__": object.__setattr__}
     plain = type.__new__(type(cls), cls.__name__, (cls,), unhidden)
     _plain[cls] = plain, {name: field.default for name, field in fields.items() if not field.is_required()}
     return _plain[cls]
@@ -105,6 +105,9 @@ class Aggregate(SQLModel, metaclass=_PlainConstruction):
     __pydantic_fields_set__ = set()
     __pydantic_extra__ = None
     __pydantic_private__ = None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self.__dict__[name] = value
 
     @classmethod
     def stored(cls, row: Mapping[str, Any]) -> Self:

@@ -10,7 +10,9 @@ to the outside is ever made inside a transaction; an outcome that is not known l
 
 import asyncio
 import inspect
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Protocol, Self, TypeVar, get_type_hints
@@ -25,8 +27,12 @@ from chassis.telemetry import continued
 
 CLAIM_SIZE: Final = 200
 CALLS_AT_ONCE: Final = 100
+HANDED_AT_MOST: Final = 1000
+PATIENCE_SECONDS: Final = 5.0
+"""How long a row that was handed over waits for its call; after that it is left to whoever claims it when its lease is over."""
 LONGEST_NAP_SECONDS: Final = 5.0
 RETRY_SECONDS: Final = 1.0
+STOP_SECONDS: Final = 8.0
 WRITE_ATTEMPTS: Final = 8
 DUE_CHANNEL: Final = "waybill_due"
 
@@ -223,6 +229,7 @@ class _Worker:
         self._slots = CALLS_AT_ONCE
         self._asked_at = float("-inf")
         self._running: set[asyncio.Task[None]] = set()
+        self._handed: deque[tuple[float, Due]] = deque()
         self.wake = asyncio.Event()
         self.closing = False
 
@@ -237,36 +244,51 @@ class _Worker:
                 nap = RETRY_SECONDS
             if nap > 0:
                 await self._nap(nap)
-        if self._running:
-            await asyncio.wait(self._running, timeout=8)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS):
+                while self._running:  # those that were handed over follow those under way
+                    await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
 
     @property
     def room(self) -> int:
-        """How many rows can be begun at once."""
-        return 0 if self.closing else max(0, self._slots)
+        """How many rows can be taken over from a transaction."""
+        return 0 if self.closing else HANDED_AT_MOST - len(self._handed)
 
     def begin(self, due: Iterable[Due]) -> None:
-        """Work on claimed rows; transactions that end together may hand over a few more than there is room for."""
-        for one in due:
-            self._slots -= 1
-            task = asyncio.create_task(self._do(one))
-            self._running.add(task)
-            task.add_done_callback(self._finished)
+        """Work on claimed rows: at once, or as soon as calls under way end."""
+        now = asyncio.get_running_loop().time()
+        self._handed.extend((now, one) for one in due)
+        self._begin_handed()
+
+    def _begin_handed(self) -> None:
+        latest = asyncio.get_running_loop().time() - PATIENCE_SECONDS
+        while self._handed and self._slots > 0:
+            since, due = self._handed.popleft()
+            if since >= latest:
+                self._start(due)
+
+    def _start(self, due: Due) -> None:
+        self._slots -= 1
+        task = asyncio.create_task(self._do(due))
+        self._running.add(task)
+        task.add_done_callback(self._finished)
 
     async def _claim(self) -> bool:
         """Claim due rows and begin with them; answers whether there may be more."""
         limit = min(self._slots, CLAIM_SIZE)
-        if limit <= 0:
+        if limit == 0:
             await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
             return True
         async with self._database.single_statement() as transaction:
             due = await self._job.due.claim(transaction, limit)
-        self.begin(due)
+        for one in due:
+            self._start(one)
         return len(due) == limit
 
     def _finished(self, task: "asyncio.Task[None]") -> None:
         self._running.discard(task)
         self._slots += 1
+        self._begin_handed()
 
     async def _until_next(self) -> float:
         """Tell how long to nap; rows are asked for their due times once a second at the most, being woken costs no look."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import Any, Final, Self
 from uuid import UUID
 
 from sqlalchemy import Column, DateTime, Text
@@ -170,9 +170,10 @@ class Delivery(Table, table=True):
     last_error: str | None = None
     traceparent: str | None = None
 
-    if TYPE_CHECKING:
-        contact: Contact | None
-        """The contact that made it ready to go in this transaction, if one did; set beside the columns."""
+    @property
+    def contact(self) -> Contact | None:
+        """The contact that made it ready to go in this transaction, if one did."""
+        return self.__dict__.get("_contact")
 
     @classmethod
     def queue(cls, contact: Contact, template: Template, channel: Channel, facts: dict[str, Any], cause: Cause) -> Self:
@@ -192,7 +193,7 @@ class Delivery(Table, table=True):
             due_at=None if awaited else cause.at,
             traceparent=cause.traceparent,
         )
-        delivery.contact = None if awaited else contact
+        delivery.__dict__["_contact"] = None if awaited else contact
         return delivery
 
     def contact_settled(self, contact: Contact, at: datetime) -> None:
@@ -200,7 +201,8 @@ class Delivery(Table, table=True):
         if self.status != Status.WAITING_FOR_CONTACT or contact.state == ContactState.AWAITED:
             return
         if contact.may_take(self.channel):
-            self.status, self.due_at, self.contact = Status.QUEUED, at, contact
+            self.status, self.due_at = Status.QUEUED, at
+            self.__dict__["_contact"] = contact
         else:
             self.status = Status.SKIPPED
 

@@ -240,10 +240,10 @@ class DeliveryStore:
     def _begin(self, deliveries: Sequence[Delivery]) -> "list[DeliveryDue]":
         """Claim those that became ready in this transaction, as many as this process has room for."""
         now, room = self._transaction.now, self._transaction.room(DELIVER)
-        ready = [one for one in deliveries if one.status is Status.QUEUED and one.__dict__.get("contact") is not None]
-        for delivery in ready[:room]:
+        ready = [(one, one.contact) for one in deliveries if one.status is Status.QUEUED and one.contact is not None][:room]
+        for delivery, _ in ready:
             delivery.begin(now + LEASE)
-        return [DeliveryDue.begun(delivery, now) for delivery in ready[:room]]
+        return [DeliveryDue.begun(delivery, contact, now) for delivery, contact in ready]
 
 
 _NEW_COLUMNS: Final = (
@@ -323,7 +323,7 @@ class DeliveryDue:
         return [cls._claimed(row, transaction.now) for row in rows]
 
     @classmethod
-    def begun(cls, delivery: Delivery, now: datetime) -> Self:
+    def begun(cls, delivery: Delivery, contact: Contact, now: datetime) -> Self:
         """Take up a delivery that was just written as claimed."""
         return cls(
             delivery_id=delivery.delivery_id,
@@ -334,7 +334,7 @@ class DeliveryDue:
             attempt=delivery.attempts,
             attempt_in_round=delivery.attempts - delivery.earlier_attempts,
             facts=delivery.facts,
-            recipient=Recipient.of(delivery.contact.__dict__),
+            recipient=Recipient.of(contact.__dict__),
             claimed_at=now,
             traceparent=delivery.traceparent,
         )

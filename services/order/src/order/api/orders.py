@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from chassis.auth import Customer
 from chassis.batch import Answer
-from chassis.commands import Runs
+from chassis.commands import DirectRoute, Runs
 from chassis.domain import Cause
 from chassis.pages import Cursor, Limit
 from chassis.preconditions import ExpectedVersion, etag
@@ -36,6 +36,7 @@ from order.model.cart import MOST_LINES, lines_of, price_lines
 from order.store import CartStore, OrderFilter, OrderQueries, OrderStore, ProductStore
 
 router = APIRouter(prefix="/api/orders", tags=["orders"])
+busy = APIRouter(prefix="/api/orders", tags=["orders"], route_class=DirectRoute)
 
 PREFER: Final = {
     "name": "Prefer",
@@ -174,7 +175,7 @@ def place_order(
     return Answer(order_body(order), events=[placed, contacts], status=201, headers=headers)
 
 
-@router.post("", status_code=201, response_model=OrderView, openapi_extra={"parameters": [PREFER]})
+@busy.post("", status_code=201, response_model=OrderView, openapi_extra={"parameters": [PREFER]})
 async def post_order(request: Request, run: Runs, who: Customer, body: OrderBody) -> Response:
     """Place an order; `Prefer: wait=SECONDS` answers once stock and payment are decided."""
     settings = request.app.state.settings

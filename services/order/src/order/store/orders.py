@@ -28,9 +28,6 @@ _CHANGING: Final = {
     "units": "int",
     "shipped_units": "int",
     "delivered_units": "int",
-    "shipping_address": "jsonb",
-    "billing_address": "jsonb",
-    "contact": "jsonb",
     "allocation": "jsonb",
     "deadline_at": "timestamptz",
     "released_at": "timestamptz",
@@ -38,6 +35,8 @@ _CHANGING: Final = {
     "version": "int",
     "updated_at": "timestamptz",
 }
+# Changes seldom and is half of the row: written apart, and only when it did.
+_DETAILS: Final = {"shipping_address": "jsonb", "billing_address": "jsonb", "contact": "jsonb"}
 _FIXED: Final = {
     "order_id": "uuid",
     "user_id": "text",
@@ -95,7 +94,8 @@ def _insert(table: str, columns: dict[str, str]) -> str:
 
 
 _KEYED: Final = {"order_id": "uuid"} | _CHANGING
-_INSERT_ORDERS: Final = _insert("orders", _FIXED | _CHANGING)
+_PLACED: Final = _FIXED | _DETAILS | _CHANGING
+_INSERT_ORDERS: Final = _insert("orders", _PLACED)
 _INSERT_ITEMS: Final = _insert("order_items", _ITEM)
 _INSERT_HISTORY: Final = _insert("order_status_history", _HISTORY)
 _UPDATE_ORDERS: Final = (
@@ -160,7 +160,7 @@ class OrderStore:
         """Write what changed: one statement per table, however many orders."""
         changed = [order for order in self._orders.values() if order.new_history]
         if self._placed:
-            await self._transaction.fetch(_INSERT_ORDERS, _json(self._placed, _FIXED | _CHANGING))
+            await self._transaction.fetch(_INSERT_ORDERS, _json(self._placed, _PLACED))
             items = [item for order in self._placed for item in order.items]
             await self._transaction.fetch(_INSERT_ITEMS, _json(items, _ITEM))
         if changed:
