@@ -30,6 +30,7 @@ from chassis.deadletters import DeadLetters
 from chassis.domain import Clock, utc_now
 from chassis.idempotency import RETENTION_HOURS
 from chassis.jobs import Jobs, Waker, Workers
+from chassis.limits import Limiter, TellAllowance
 from chassis.reactions import Consumer, Reactions
 from chassis.relay import Relay
 from chassis.requests import BodyLimit
@@ -254,6 +255,7 @@ def create_app(parts: Parts, settings: ServiceSettings, *, clock: Clock = utc_no
             app.state.database = database
             app.state.commands = Commands(Batcher(database))
             app.state.verifier = verifier
+            app.state.limiter = Limiter(settings.requests_per_minute)
             app.state.settings = settings
             app.state.gateways = gateways
             await process.start(gateways)
@@ -266,6 +268,7 @@ def create_app(parts: Parts, settings: ServiceSettings, *, clock: Clock = utc_no
     tracing = {"tracing": provider is not None, "metrics": False, "logs": False, "operation_spans": False}
     app = FastAPI(title=parts.title, version="1.0.0", lifespan=lifespan, telemetry=tracing)  # type: ignore[arg-type]
     app.add_middleware(BodyLimit)
+    app.add_middleware(TellAllowance)
     routers = [_health]
     if "api" in settings.roles:
         # The service's own routes first, all in one flat list: a request is matched against one route after the other.

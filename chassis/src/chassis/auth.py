@@ -21,6 +21,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from chassis.domain import Refusal
+from chassis.limits import Limiter, refuse
 
 ALGORITHMS: Final = ["ES256", "ES384", "RS256", "PS256", "EdDSA"]
 LEEWAY_SECONDS: Final = 30
@@ -146,7 +147,7 @@ class Verifier:
 
 
 async def caller(request: Request) -> Caller:
-    """Answer who is calling; any valid token will do. Told once a request, however many ask."""
+    """Answer who is calling; any valid token will do. Told, and counted, once a request, however many ask."""
     known: Caller | None = getattr(request.state, "caller", None)
     if known is not None:
         return known
@@ -156,6 +157,9 @@ async def caller(request: Request) -> Caller:
     verifier: Verifier = request.app.state.verifier
     who = await verifier.verify(token.strip())
     request.state.caller = who
+    limiter: Limiter = request.app.state.limiter
+    request.state.allowance = allowance = limiter.count(who.user_id)
+    refuse(allowance)
     return who
 
 

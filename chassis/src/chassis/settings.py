@@ -29,6 +29,9 @@ class ServiceSettings(BaseSettings):
     auth_audience: str = "waybill"
     auth_jwks_url: str
 
+    requests_per_minute: int = Field(default=60_000, ge=1)
+    """So many requests a minute this process answers to one caller; past it 429 with when to come back."""
+
     log_level: str = "INFO"
     trace_sample_ratio: float = Field(default=0.0, ge=0, le=1)
     otlp_endpoint: str = ""

@@ -6,10 +6,12 @@ from typing import Any
 
 import httpx2
 import pytest
+from fastapi import FastAPI
 from pydantic import SecretStr
 
 import order
 from chassis.database import Database
+from chassis.limits import Limiter
 from chassis.testing import Issuer, PostgresServer, SettableClock, perform, service_database, serving
 from contracts.inventory import ProductPublished
 from contracts.types import Money
@@ -43,6 +45,7 @@ async def database(postgres: PostgresServer, clock: SettableClock) -> AsyncItera
 class Shop:
     """The order service's API over its database, and an issuer of tokens for its callers."""
 
+    app: FastAPI
     http: httpx2.AsyncClient
     issuer: Issuer
     database: Database
@@ -50,6 +53,10 @@ class Shop:
 
     def of(self, user: str, *roles: str) -> dict[str, str]:
         return self.issuer.headers(user, *(roles or ("customer",)))
+
+    def limiter(self, per_minute: int) -> None:
+        """Let each caller ask so often a minute, from now on."""
+        self.app.state.limiter = Limiter(per_minute)
 
     async def place(self, user: str = "ada", **changes: Any) -> httpx2.Response:
         return await self.http.post("/api/orders", json=order_body(**changes), headers=self.of(user))
@@ -82,5 +89,6 @@ async def shop(database: Database, clock: SettableClock) -> AsyncIterator[Shop]:
         auth_jwks_url=f"{Issuer.url}/jwks",
     )
     issuer = Issuer()
-    async with serving(create(settings, clock=clock), issuer) as http:
-        yield Shop(http, issuer, database, clock)
+    app = create(settings, clock=clock)
+    async with serving(app, issuer) as http:
+        yield Shop(app, http, issuer, database, clock)

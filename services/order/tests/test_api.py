@@ -1,6 +1,7 @@
 """The order service's API: what customers and staff may ask, and what they are told when they may not."""
 
 import asyncio
+import re
 from typing import Any
 
 import pytest
@@ -278,3 +279,20 @@ async def test_the_saga_view_names_what_is_awaited_and_who_is_silent(shop: Shop)
     facts = {fact["type"]: fact for fact in saga["facts"]}
     assert facts["order.placed.v1"]["data"]["user_id"] == "ada"
     assert facts["order.contacts.v1"]["data"] is None
+
+
+async def test_what_is_left_of_the_allowance_is_told_and_past_it_is_refused(shop: Shop) -> None:
+    shop.limiter(3)
+    first = await shop.http.get("/api/orders", headers=shop.of("ada"))
+    assert first.headers["ratelimit-policy"] == '"caller";q=3;w=60'
+    assert re.fullmatch(r'"caller";r=2;t=(59|60)', first.headers["ratelimit"])
+    await shop.place()
+    await shop.place()
+    refused = await shop.place()
+    assert (refused.status_code, refused.json()["type"]) == (429, "urn:waybill:problem:too-many-requests")
+    assert 1 <= int(refused.headers["retry-after"]) <= 60
+    assert refused.headers["ratelimit"].startswith('"caller";r=0;')
+    assert len(await told(shop.database)) == 2 * 2, "the refused one placed nothing"
+    other = await shop.http.get("/api/orders", headers=shop.of("bob"))
+    assert other.status_code == 200, "each caller has a window of their own"
+    assert "ratelimit" not in (await shop.http.get("/api/orders")).headers
