@@ -4,6 +4,8 @@ from datetime import timedelta
 from typing import Final
 
 LONGEST: Final = timedelta(seconds=60)
+WANTED: Final = timedelta(seconds=8)
+"""The longest wait where a cancelled order's customer waits for the answer."""
 
 
 def retry_delay(attempts: int) -> timedelta:
