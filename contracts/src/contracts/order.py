@@ -1,6 +1,6 @@
 """Facts that the order service tells."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -28,6 +28,10 @@ class OrderPlaced(Event, type="order.placed.v1", topic=ORDER_EVENTS):
     items: list[OrderLine]
     total_amount: Money
     destination: Destination
+    shipping_amount: Money | None = None
+    """What shipping costs, as far as it is part of the total; taxes included as in the total."""
+    tax_amount: Money | None = None
+    """The taxes in the total."""
 
 
 class OrderContacts(Event, type="order.contacts.v1", topic=ORDER_CONTACTS):
@@ -39,6 +43,8 @@ class OrderContacts(Event, type="order.contacts.v1", topic=ORDER_CONTACTS):
     shipping_address: Address
     billing_address: Address
     payment: PaymentInstrument
+    change_id: UUID | None = None
+    """The change that this payment is for; None: the order as it was placed."""
 
 
 class PlannedShipment(Allocation):
@@ -54,6 +60,8 @@ class OrderConfirmed(Event, type="order.confirmed.v1", topic=ORDER_EVENTS):
     user_id: str
     total_amount: Money
     shipments: list[PlannedShipment]
+    backordered: list[Line] = []
+    """What is sent later, when it comes into stock."""
 
 
 class OrderCancelled(Event, type="order.cancelled.v1", topic=ORDER_EVENTS):
@@ -98,3 +106,129 @@ class OrderDelivered(Event, type="order.delivered.v1", topic=ORDER_EVENTS):
 
     order_id: UUID
     user_id: str
+
+
+class ChangeKind(StrEnum):
+    """What a change does to an order."""
+
+    ADDITION = "addition"
+    REDUCTION = "reduction"
+    REST_CANCELLED = "rest_cancelled"
+    """What has not been sent yet is cancelled; the parcels on their way stay."""
+    ADDRESS = "address"
+
+
+class OrderChangeRequested(Event, type="order.change_requested.v1", topic=ORDER_EVENTS):
+    """The customer wants more: `lines` are added if they can be held and `difference` can be authorised; until then nothing."""
+
+    order_id: UUID
+    user_id: str
+    change_id: UUID
+    lines: list[OrderLine]
+    difference: Money
+    destination: Destination
+
+
+class ChangeRefusal(StrEnum):
+    """Why a requested change did not come about."""
+
+    OUT_OF_STOCK = "out_of_stock"
+    PAYMENT_DECLINED = "payment_declined"
+    DEADLINE = "deadline"
+    CUSTOMER = "customer"
+    STAFF = "staff"
+
+
+class OrderChangeWithdrawn(Event, type="order.change_withdrawn.v1", topic=ORDER_EVENTS):
+    """A requested change will not come about: the order stays as it was, and what was held for the change is given back."""
+
+    order_id: UUID
+    user_id: str
+    change_id: UUID
+    reason: ChangeRefusal
+
+
+class OrderChanged(Event, type="order.changed.v1", topic=ORDER_EVENTS):
+    """The order is another one now: `items` and `total_amount` are all of it.
+
+    `added` are the shipments planned for what came in addition; `released` is what is no longer to be held, by warehouse, and
+    `released_backorders` what is no longer waited for.
+    """
+
+    order_id: UUID
+    user_id: str
+    change_id: UUID
+    kind: ChangeKind
+    items: list[OrderLine]
+    total_amount: Money
+    previous_total: Money
+    added: list[PlannedShipment] = []
+    released: list[Allocation] = []
+    backordered: list[Line] = []
+    released_backorders: list[Line] = []
+
+
+class ShipmentsPlanned(Event, type="order.shipments_planned.v1", topic=ORDER_EVENTS):
+    """How the rest of the order will be sent, after operators or incoming stock changed it: all shipments not sent yet."""
+
+    order_id: UUID
+    user_id: str
+    shipments: list[PlannedShipment]
+    backordered: list[Line] = []
+
+
+class ShipmentMoveRequested(Event, type="order.shipment_move_requested.v1", topic=ORDER_EVENTS):
+    """An operator wants a shipment to leave from another warehouse, if it has the stock."""
+
+    order_id: UUID
+    user_id: str
+    shipment_id: UUID
+    move_id: UUID
+    from_warehouse_id: str
+    to_warehouse_id: str
+    lines: list[Line]
+
+
+class LabelBought(Event, type="order.label_bought.v1", topic=ORDER_EVENTS):
+    """A carrier will take a shipment: its label is paid and its tracking number known."""
+
+    order_id: UUID
+    shipment_id: UUID
+    carrier: str
+    service: str
+    tracking_number: str
+    cost: Money
+
+
+class LabelVoided(Event, type="order.label_voided.v1", topic=ORDER_EVENTS):
+    """A carrier will not take a shipment with this label any more, and gives its price back."""
+
+    order_id: UUID
+    shipment_id: UUID
+    carrier: str
+    tracking_number: str
+
+
+class TrackingStatus(StrEnum):
+    """Where a parcel is, whatever its carrier calls it."""
+
+    PRE_TRANSIT = "pre_transit"
+    IN_TRANSIT = "in_transit"
+    OUT_FOR_DELIVERY = "out_for_delivery"
+    AVAILABLE_FOR_PICKUP = "available_for_pickup"
+    DELIVERED = "delivered"
+    ATTEMPT_FAILED = "attempt_failed"
+    RETURNED = "returned"
+    EXCEPTION = "exception"
+    EXPIRED = "expired"
+
+
+class ShipmentTracked(Event, type="order.shipment_tracked.v1", topic=ORDER_EVENTS):
+    """A parcel came further on its way, as its carrier says; the place is not told here, it would give the customer's away."""
+
+    order_id: UUID
+    user_id: str
+    shipment_id: UUID
+    status: TrackingStatus
+    occurred_at: datetime
+    expected_delivery: date | None = None

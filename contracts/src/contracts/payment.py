@@ -35,7 +35,7 @@ class PaymentVoided(Event, type="payment.voided.v1", topic=PAYMENT_EVENTS):
 
 
 class PaymentCaptured(Event, type="payment.captured.v1", topic=PAYMENT_EVENTS):
-    """The money due for one shipment was taken; `captured` is the order's total so far."""
+    """All the money due for one shipment was taken; `captured` is the order's total so far."""
 
     order_id: UUID
     user_id: str
@@ -64,3 +64,43 @@ class PaymentRefunded(Event, type="payment.refunded.v1", topic=PAYMENT_EVENTS):
     payment_id: UUID
     amount: Money
     refunded: Money
+
+
+class AdditionAuthorized(Event, type="payment.addition_authorized.v1", topic=PAYMENT_EVENTS):
+    """The PSP holds for us what a change adds to the order's total, beside what it held before."""
+
+    order_id: UUID
+    user_id: str
+    change_id: UUID
+    payment_id: UUID
+    amount: Money
+
+
+class AdditionDeclined(Event, type="payment.addition_declined.v1", topic=PAYMENT_EVENTS):
+    """The PSP refused what a change adds; what it held before it holds still. `code` is its reason."""
+
+    order_id: UUID
+    user_id: str
+    change_id: UUID
+    payment_id: UUID
+    amount: Money
+    code: str
+
+
+class AdditionVoided(Event, type="payment.addition_voided.v1", topic=PAYMENT_EVENTS):
+    """No money is held for a withdrawn change any more; `amount` is what was let go (0: nothing had been held)."""
+
+    order_id: UUID
+    user_id: str
+    change_id: UUID
+    amount: Money
+
+
+class PaymentReduced(Event, type="payment.reduced.v1", topic=PAYMENT_EVENTS):
+    """A change made the order cost less: `amount` of what was held will not be taken; `due` is what the order costs now."""
+
+    order_id: UUID
+    user_id: str
+    change_id: UUID
+    amount: Money
+    due: Money

@@ -53,6 +53,17 @@ CATALOG_PRODUCTS: Final = Topic(
     compacted=True,
     retention_seconds=None,
 )
+CATALOG_WAREHOUSES: Final = Topic(
+    "catalog.warehouses",
+    "inventory",
+    "warehouse_id",
+    "The latest state of each warehouse: where parcels leave from.",
+    compacted=True,
+    retention_seconds=None,
+)
+STOCK_LEVELS: Final = Topic(
+    "stock.levels", "inventory", "sku", "Products that run low, are sold out, or can be had again, over all warehouses."
+)
 PAYMENT_EVENTS: Final = Topic(
     "payment.events", "payment", "order_id", "Money authorised, captured, voided and refunded for an order."
 )
@@ -62,5 +73,14 @@ NOTIFICATION_EVENTS: Final = Topic(
 
 TOPICS: Final = {
     topic.name: topic
-    for topic in (ORDER_EVENTS, ORDER_CONTACTS, INVENTORY_EVENTS, CATALOG_PRODUCTS, PAYMENT_EVENTS, NOTIFICATION_EVENTS)
+    for topic in (
+        ORDER_EVENTS,
+        ORDER_CONTACTS,
+        INVENTORY_EVENTS,
+        CATALOG_PRODUCTS,
+        CATALOG_WAREHOUSES,
+        STOCK_LEVELS,
+        PAYMENT_EVENTS,
+        NOTIFICATION_EVENTS,
+    )
 }
