@@ -149,6 +149,11 @@ class Transaction:
         """Tell a tombstone: the compacted topic of `event_class` forgets `key`."""
         self._emitted.append(_Emitted(event_class.topic.name, key, event_class.type, None, cause))
 
+    @property
+    def remembered(self) -> dict[Any, Any]:
+        """What stores of this process remember from one transaction to the next: only what never changes under its key."""
+        return self._database.remembered
+
     def wake(self, job: str) -> None:
         """Have the workers look at the due rows of `job` right after the commit."""
         self._wake.add(job)
@@ -250,6 +255,7 @@ class Database:
         self.url = url
         self.clock = clock
         self.statements = 0
+        self.remembered: dict[Any, Any] = {}
         self.pool = pool
         self.on_told: Callable[[Sequence[Outgoing]], None] = _nobody_listens
         self.workforce: Workforce = _Nobody()
