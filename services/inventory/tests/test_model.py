@@ -1,24 +1,22 @@
 """The rules of stock and reservations, without a database: whatever is asked in whatever order, the books stay right."""
 
-from collections.abc import Sequence
-from uuid import UUID
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
 from chassis.domain import new_id
-from chassis.testing import MORNING, cause
-from contracts import Money
+from chassis.testing import cause
 from contracts.inventory import RefusalReason, StockReservationFailed, StockReserved
-from contracts.order import CancelReason, OrderCancelled, OrderPlaced, ShipmentDispatched
-from contracts.types import Allocation, Destination, Line, OrderLine
+from contracts.types import Allocation, Line
 from inventory.model import (
+    LIVE,
     TRANSITIONS,
     AdjustStock,
     ChangeProduct,
     InsufficientStockError,
+    InvalidComponentsError,
     MovementKind,
     NotHeldError,
     OfferProduct,
@@ -26,58 +24,14 @@ from inventory.model import (
     Reservation,
     ReservationStatus,
     Shelves,
-    Stock,
+    TransferStock,
     UnknownProductError,
     UnknownWarehouseError,
     VersionMismatchError,
 )
 
-EURO = Money(amount=100, currency="EUR")
-COUNTRIES = {"berlin": "DE", "lyon": "FR", "porto": "PT"}
-Row = tuple[str, str, int]
-
-
-def shelves(*rows: Row, inactive: Sequence[str] = ()) -> Shelves:
-    stock = [Stock(sku=sku, warehouse_id=place, on_hand=units, reserved=0) for sku, place, units in rows]
-    return Shelves(stock, {sku: sku not in inactive for sku, _, _ in rows}, COUNTRIES)
-
-
-def placed(*lines: tuple[str, int], country: str = "DE", order_id: UUID | None = None) -> OrderPlaced:
-    items = [
-        OrderLine(product_id=sku, quantity=quantity, item_id=new_id(), price=EURO, subtotal=EURO) for sku, quantity in lines
-    ]
-    return OrderPlaced(
-        order_id=order_id or new_id(),
-        user_id="anna",
-        order_date=MORNING,
-        items=items,
-        total_amount=EURO,
-        destination=Destination(country=country),
-    )
-
-
-def cancelled(order_id: UUID) -> OrderCancelled:
-    return OrderCancelled(order_id=order_id, user_id="anna", reason=CancelReason.CUSTOMER, total_amount=EURO)
-
-
-def dispatched(order_id: UUID, warehouse_id: str, *lines: tuple[str, int]) -> ShipmentDispatched:
-    return ShipmentDispatched(
-        order_id=order_id,
-        user_id="anna",
-        shipment_id=new_id(),
-        warehouse_id=warehouse_id,
-        lines=[Line(product_id=sku, quantity=quantity) for sku, quantity in lines],
-        amount=EURO,
-    )
-
-
-def parcels(event: StockReserved | StockReservationFailed) -> dict[str, dict[str, int]]:
-    assert isinstance(event, StockReserved), event
-    return {part.warehouse_id: {line.product_id: line.quantity for line in part.lines} for part in event.allocations}
-
-
-def counters(there: Shelves, sku: str) -> dict[str, tuple[int, int]]:
-    return {row.warehouse_id: (row.on_hand, row.reserved) for row in there.of(sku)}
+from .facts import EURO, cancelled, dispatched, placed
+from .stockroom import PLACES, counters, parcels, shelves
 
 
 class TestPlacing:
@@ -140,7 +94,7 @@ class TestRouting:
 
     @given(
         stock=st.dictionaries(
-            st.tuples(st.sampled_from("abc"), st.sampled_from(sorted(COUNTRIES))), st.integers(0, 5), min_size=1
+            st.tuples(st.sampled_from("abc"), st.sampled_from(sorted(PLACES))), st.integers(0, 5), min_size=1
         ),
         wanted=st.dictionaries(st.sampled_from("abc"), st.integers(1, 8), min_size=1),
         country=st.sampled_from(["DE", "FR", "SE"]),
@@ -156,8 +110,8 @@ class TestRouting:
             sent = parcels(event)
             assert {sku: sum(part.get(sku, 0) for part in sent.values()) for sku in wanted} == wanted
             assert all(units <= stock[sku, place] for place, part in sent.items() for sku, units in part.items())
-            alone = [p for p in COUNTRIES if all(stock.get((sku, p), 0) >= n for sku, n in wanted.items())]
-            near = [place for place in alone if COUNTRIES[place] == country]
+            alone = [p for p in PLACES if all(stock.get((sku, p), 0) >= n for sku, n in wanted.items())]
+            near = [place for place in alone if PLACES[place].country == country]
             if alone:
                 assert list(sent) == [min(near or alone)]
 
@@ -256,162 +210,184 @@ class TestAdjusting:
         with pytest.raises(InsufficientStockError):
             there.adjust(AdjustStock("tea", "porto", -1, "lost"), cause())
 
+    def test_carries_what_is_promised_to_no_one(self) -> None:
+        there = shelves(("tea", "berlin", 5), ("tea", "lyon", 0))
+        Reservation.place(placed(("tea", 3)), there, cause())
+        with pytest.raises(InsufficientStockError):
+            there.transfer(TransferStock("tea", "berlin", "lyon", 3, "nearer"), cause())
+        assert counters(there, "tea") == {"berlin": (5, 3), "lyon": (0, 0)}
+        there.transfer(TransferStock("tea", "berlin", "lyon", 2, "nearer"), cause())
+        assert counters(there, "tea") == {"berlin": (3, 3), "lyon": (2, 0)}
+        assert [(one.kind, one.on_hand_delta) for one in there.movements[1:]] == [
+            (MovementKind.MOVED, -2),
+            (MovementKind.MOVED, 2),
+        ]
 
-WISHES = {
-    ReservationStatus.RELEASED: lambda one, there: one.release(there, cause()),
-    ReservationStatus.PARTLY_SHIPPED: lambda one, there: one.ship(
-        dispatched(one.order_id, "berlin", ("tea", 1)), there, cause()
-    ),
-    ReservationStatus.SHIPPED: lambda one, there: one.ship(dispatched(one.order_id, "berlin", ("tea", 2)), there, cause()),
+
+def released(one: Reservation, there: Shelves) -> None:
+    one.release(there, cause())
+
+
+def partly_shipped(one: Reservation, there: Shelves) -> None:
+    if one.status == ReservationStatus.SHIPPED:
+        one.add({"tea": 1}, new_id(), placed().destination, there, cause())
+    else:
+        one.ship(dispatched(one.order_id, "berlin", ("tea", 1)), there, cause())
+
+
+def shipped(one: Reservation, there: Shelves) -> None:
+    one.ship(dispatched(one.order_id, "berlin", ("tea", 2)), there, cause())
+
+
+WISHES: dict[ReservationStatus, Callable[[Reservation, Shelves], None]] = {
+    ReservationStatus.RELEASED: released,
+    ReservationStatus.PARTLY_SHIPPED: partly_shipped,
+    ReservationStatus.SHIPPED: shipped,
 }
+
+
+def in_status(status: ReservationStatus, units: int, there: Shelves) -> Reservation:
+    """Bring an order to a status as it comes about."""
+    event = placed(("tea", units))
+    match status:
+        case ReservationStatus.REFUSED:
+            return Reservation.place(placed(("tea", 99)), there, cause())[0]
+        case ReservationStatus.BARRED:
+            return Reservation.bar(cancelled(new_id()), cause())
+        case ReservationStatus.PARTLY_SHIPPED:
+            reservation, _ = Reservation.place(placed(("tea", units + 1), order_id=event.order_id), there, cause())
+            partly_shipped(reservation, there)
+        case ReservationStatus.SHIPPED:
+            reservation, _ = Reservation.place(placed(("tea", 2), order_id=event.order_id), there, cause())
+            shipped(reservation, there)
+        case _:
+            reservation, _ = Reservation.place(event, there, cause())
+            if status is ReservationStatus.RELEASED:
+                released(reservation, there)
+    assert reservation.status == status
+    return reservation
 
 
 @pytest.mark.parametrize("wish", list(WISHES))
 @pytest.mark.parametrize("status", list(ReservationStatus))
 def test_every_pair_of_statuses(status: ReservationStatus, wish: ReservationStatus) -> None:
     there = shelves(("tea", "berlin", 9))
-    reservation, _ = Reservation.place(placed(("tea", 3 if wish is ReservationStatus.PARTLY_SHIPPED else 2)), there, cause())
-    reservation.status = status.value
+    reservation = in_status(status, 3 if wish is ReservationStatus.PARTLY_SHIPPED else 2, there)
     before = counters(there, "tea")
     if wish in TRANSITIONS[status]:
         WISHES[wish](reservation, there)
         assert reservation.status == wish
-        assert counters(there, "tea") != before
+        assert (counters(there, "tea") != before) == (status in LIVE or wish is not ReservationStatus.RELEASED)
+        return
+    if wish is ReservationStatus.RELEASED:
+        WISHES[wish](reservation, there)
     else:
-        if wish is ReservationStatus.RELEASED:
+        with pytest.raises(NotHeldError):
             WISHES[wish](reservation, there)
-        else:
-            with pytest.raises(NotHeldError):
-                WISHES[wish](reservation, there)
-        assert reservation.status == status
-        assert counters(there, "tea") == before
+    assert reservation.status == status
+    assert counters(there, "tea") == before
+
+
+def test_whatever_may_still_hold_something_can_be_given_back() -> None:
+    assert {status for status, ways in TRANSITIONS.items() if ReservationStatus.RELEASED in ways} == {
+        status for status, ways in TRANSITIONS.items() if ways
+    }
+
+
+class Shop:
+    """The rest of a catalogue."""
+
+    def __init__(self, *products: Product, stocked: str = "") -> None:
+        self._products = {product.sku: product for product in products}
+        self._stocked = stocked
+
+    def product(self, sku: str) -> Product | None:
+        return self._products.get(sku)
+
+    def is_component(self, sku: str) -> bool:
+        return any(line.product_id == sku for product in self._products.values() for line in product.components)
+
+    def is_stocked(self, sku: str) -> bool:
+        return sku == self._stocked
+
+
+def offered(sku: str = "tea", *parts: tuple[str, int], among: Shop | None = None) -> Product:
+    wish = OfferProduct(sku, "Tea", "Green", EURO, active=True, components=made_of(*parts))
+    return Product.offer(wish, among or Shop(), cause())[0]
+
+
+def made_of(*parts: tuple[str, int]) -> list[Line]:
+    return [Line(product_id=sku, quantity=quantity) for sku, quantity in parts]
 
 
 class TestProduct:
-    def offer(self) -> Product:
-        return Product.offer(OfferProduct("tea", "Tea", "Green", EURO, active=True), cause())[0]
-
     def test_tells_all_of_itself(self) -> None:
-        product, event = Product.offer(OfferProduct("tea", "Tea", "Green", EURO, active=True), cause())
+        wish = OfferProduct(
+            "tea", "Tea", "Green", EURO, active=True, weight_grams=250, tax_class="food", backorder=True, low_stock_threshold=3
+        )
+        product, event = Product.offer(wish, Shop(), cause())
         assert (event.sku, event.name, event.description, event.price, event.active) == ("tea", "Tea", "Green", EURO, True)
-        assert product.version == 1
+        assert (event.weight_grams, event.tax_class, event.backorder, event.components) == (250, "food", True, [])
+        assert (product.version, product.low_stock_threshold) == (1, 3)
 
     def test_changes_what_is_said_and_keeps_the_rest(self) -> None:
-        product = self.offer()
-        event = product.change(ChangeProduct("tea", active=False), cause())
+        product = offered()
+        event = product.change(ChangeProduct("tea", active=False, backorder=True), Shop(), cause())
         assert event is not None
-        assert (event.active, event.price, product.version) == (False, EURO, 2)
+        assert (event.active, event.backorder, event.price, product.version) == (False, True, EURO, 2)
 
     def test_says_nothing_where_nothing_changes(self) -> None:
-        product = self.offer()
-        assert product.change(ChangeProduct("tea", name="Tea", price=EURO), cause()) is None
+        product = offered()
+        same = ChangeProduct("tea", name="Tea", price=EURO, low_stock_threshold=None, components=[])
+        assert product.change(same, Shop(), cause()) is None
         assert product.version == 1
 
+    def test_keeps_its_threshold_where_none_is_said_and_drops_it_where_it_is_null(self) -> None:
+        product = offered()
+        product.change(ChangeProduct("tea", low_stock_threshold=5), Shop(), cause())
+        product.change(ChangeProduct("tea", name="Green tea"), Shop(), cause())
+        assert product.low_stock_threshold == 5
+        product.change(ChangeProduct("tea", low_stock_threshold=None), Shop(), cause())
+        assert product.low_stock_threshold is None
+
     def test_refuses_a_change_of_another_version(self) -> None:
-        product = self.offer()
+        product = offered()
         with pytest.raises(VersionMismatchError):
-            product.change(ChangeProduct("tea", name="Black tea", expected=frozenset({7})), cause())
+            product.change(ChangeProduct("tea", name="Black tea", expected=frozenset({7})), Shop(), cause())
         assert (product.name, product.version) == ("Tea", 1)
 
+    def test_is_made_of_products_that_are_none_themselves(self) -> None:
+        shop = Shop(offered("tea"), offered("cup"))
+        _, event = Product.offer(
+            OfferProduct("set", "Set", "", EURO, active=True, components=made_of(("tea", 2), ("cup", 1))), shop, cause()
+        )
+        assert event.components == made_of(("tea", 2), ("cup", 1))
 
-class Books(RuleBasedStateMachine):
-    """Places, cancels (sometimes first), ships and adjusts in any order, each event up to twice."""
-
-    orders: Bundle[OrderPlaced] = Bundle("orders")
-    waiting: Bundle[OrderPlaced] = Bundle("waiting")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.shelves = shelves(*((sku, place, 4) for sku in "ab" for place in COUNTRIES))
-        self.opening = {(sku, place): 4 for sku in "ab" for place in COUNTRIES}
-        self.reservations: dict[UUID, Reservation] = {}
-        self.barred: set[UUID] = set()
-
-    def hear_placed(self, event: OrderPlaced) -> None:
-        if event.order_id not in self.reservations:
-            self.reservations[event.order_id], _ = Reservation.place(event, self.shelves, cause())
-
-    @rule(
-        target=orders,
-        lines=st.lists(st.tuples(st.sampled_from("ab"), st.integers(1, 3)), min_size=1, max_size=3),
-        country=st.sampled_from(["DE", "FR", "SE"]),
+    @pytest.mark.parametrize(
+        ("parts", "field"),
+        [
+            ([("salt", 1)], "components.0.product_id"),
+            ([("tea", 1), ("tea", 2)], "components.1.product_id"),
+            ([("tea", 1), ("new", 1)], "components.1.product_id"),
+            ([("tea", 1), ("cup", 1), ("set", 1)], "components.2.product_id"),
+        ],
     )
-    def place(self, lines: list[tuple[str, int]], country: str) -> OrderPlaced:
-        event = placed(*lines, country=country)
-        self.hear_placed(event)
-        return event
+    def test_refuses_components_by_name(self, parts: list[tuple[str, int]], field: str) -> None:
+        pair = Shop(offered("tea"), offered("cup"))
+        shop = Shop(offered("tea"), offered("cup"), offered("set", ("tea", 1), ("cup", 1), among=pair))
+        with pytest.raises(InvalidComponentsError) as refused:
+            offered("new", *parts, among=shop)
+        assert [error["field"] for error in refused.value.facts["errors"]] == [field]
 
-    @rule(target=waiting, lines=st.lists(st.tuples(st.sampled_from("ab"), st.integers(1, 3)), min_size=1, max_size=2))
-    def cancel_before_it_is_placed(self, lines: list[tuple[str, int]]) -> OrderPlaced:
-        event = placed(*lines)
-        self.barred.add(event.order_id)
-        self.reservations[event.order_id] = Reservation.bar(cancelled(event.order_id), cause())
-        assert self.reservations[event.order_id].release(self.shelves, cause()).lines == []
-        return event
-
-    @rule(target=orders, event=consumes(waiting))
-    def place_late(self, event: OrderPlaced) -> OrderPlaced:
-        self.hear_placed(event)
-        return event
-
-    @rule(event=orders)
-    def place_again(self, event: OrderPlaced) -> None:
-        self.hear_placed(event)
-
-    @rule(event=orders)
-    def cancel(self, event: OrderPlaced) -> None:
-        reservation = self.reservations[event.order_id]
-        held = sum(line.open for line in reservation.lines) if reservation.is_live else 0
-        assert sum(line.quantity for line in reservation.release(self.shelves, cause()).lines) == held
-
-    @rule(event=orders, data=st.data())
-    def ship(self, event: OrderPlaced, data: st.DataObject) -> None:
-        reservation = self.reservations[event.order_id]
-        live = [line for line in reservation.lines if line.open and reservation.is_live]
-        if live:
-            line = data.draw(st.sampled_from(live))
-            units = data.draw(st.integers(1, line.open))
-            parcel = dispatched(event.order_id, line.warehouse_id, (line.product_id, units))
-            assert reservation.ship(parcel, self.shelves, cause()) is not None
-            assert reservation.ship(parcel, self.shelves, cause()) is None
-
-    @rule(sku=st.sampled_from("ab"), place=st.sampled_from(sorted(COUNTRIES)), delta=st.integers(-5, 5).filter(bool))
-    def adjust(self, sku: str, place: str, delta: int) -> None:
-        before = counters(self.shelves, sku)[place]
-        try:
-            self.shelves.adjust(AdjustStock(sku, place, delta, "count", MovementKind.ADJUSTED), cause())
-        except InsufficientStockError:
-            assert before[0] + delta < before[1]
-            assert counters(self.shelves, sku)[place] == before
-
-    @invariant()
-    def counters_are_what_the_ledger_adds_up_to(self) -> None:
-        for sku in "ab":
-            for row in self.shelves.of(sku):
-                posted = [m for m in self.shelves.movements if (m.sku, m.warehouse_id) == (sku, row.warehouse_id)]
-                opening = self.opening[sku, row.warehouse_id]
-                assert row.on_hand == opening + sum(m.on_hand_delta for m in posted)
-                assert row.reserved == sum(m.reserved_delta for m in posted)
-                assert 0 <= row.reserved <= row.on_hand
-
-    @invariant()
-    def what_is_reserved_is_what_live_orders_hold(self) -> None:
-        for sku in "ab":
-            for row in self.shelves.of(sku):
-                assert row.reserved == sum(
-                    line.open
-                    for one in self.reservations.values()
-                    if one.is_live
-                    for line in one.lines
-                    if (line.product_id, line.warehouse_id) == (sku, row.warehouse_id)
-                )
-
-    @invariant()
-    def a_barred_order_never_holds_anything(self) -> None:
-        assert all(self.reservations[one].lines == [] for one in self.barred)
-
-
-TestBooks = Books.TestCase
+    @pytest.mark.parametrize("sku", ["tea", "lid"])
+    def test_what_is_a_component_or_lies_in_stock_becomes_no_bundle(self, sku: str) -> None:
+        tea, cup, lid = offered("tea"), offered("cup"), offered("lid")
+        shop = Shop(tea, cup, lid, offered("set", ("tea", 1), among=Shop(tea)), stocked="lid")
+        product = {"tea": tea, "lid": lid}[sku]
+        with pytest.raises(InvalidComponentsError) as refused:
+            product.change(ChangeProduct(sku, components=made_of(("cup", 1))), shop, cause())
+        assert [error["field"] for error in refused.value.facts["errors"]] == ["components"]
+        assert product.components == []
 
 
 def test_cancelling_and_placing_commute() -> None:

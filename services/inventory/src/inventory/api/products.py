@@ -1,21 +1,22 @@
 """Keeping the catalogue: products and prices. Each change is told on `catalog.products`."""
 
-import re
+from collections.abc import Sequence
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Header, Query, Request, Response
-from pydantic import BaseModel, Field, field_validator
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, Field, StringConstraints, field_validator
 
 from chassis.commands import Runs
 from chassis.domain import NotFoundError
 from chassis.pages import Cursor, Limit, page, read_cursor
+from chassis.preconditions import etag
 from chassis.problems import invalid
 from chassis.requests import LongText, RequestModel, Text
 from contracts import Money
-from contracts.types import Currency
-from inventory.api.forms import REFUSALS, Keeper, Reader, Reads, Search, Sku, SkuPath
-from inventory.handlers import change_product, etag, offer_product
-from inventory.model import ChangeProduct, OfferProduct
+from contracts.types import Currency, Line
+from inventory.api.forms import REFUSALS, IfMatch, Keeper, Reader, Reads, Search, Sku, SkuPath, versions
+from inventory.handlers import change_product, offer_product
+from inventory.model import MOST_UNITS, ChangeProduct, OfferProduct, Unsaid
 from inventory.model.views import ProductView
 
 router = APIRouter(prefix="/api/admin/products", tags=["catalogue"], responses=REFUSALS)
@@ -23,7 +24,10 @@ router = APIRouter(prefix="/api/admin/products", tags=["catalogue"], responses=R
 HIGHEST_PRICE: Final = 10**10
 """Minor units; an order of a hundred such lines still fits the columns that add them up."""
 
-IfMatch = Annotated[str | None, Header(max_length=200, description="The ETag last seen; another version answers 412.")]
+HEAVIEST: Final = 1_000_000
+MOST_COMPONENTS: Final = 20
+MOST_OF_A_COMPONENT: Final = 10_000
+
 OnSale = Annotated[bool | None, Query(description="Only those on sale, or only those that are not.")]
 
 
@@ -34,14 +38,18 @@ class Price(RequestModel):
     currency: Currency
 
 
-class NewProduct(RequestModel):
-    """A product to be put into the catalogue."""
+class Component(RequestModel):
+    """What one unit of a bundle holds of another product."""
 
     product_id: Sku
-    name: Text
-    description: LongText = ""
-    price: Price
-    active: Annotated[bool, Field(strict=True)] = True
+    quantity: Annotated[int, Field(strict=True, ge=1, le=MOST_OF_A_COMPONENT)]
+
+
+Flag = Annotated[bool, Field(strict=True)]
+Grams = Annotated[int, Field(strict=True, ge=0, le=HEAVIEST, description="What one unit weighs, packed.")]
+TaxClass = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+Threshold = Annotated[int, Field(strict=True, ge=0, le=MOST_UNITS)]
+Components = Annotated[tuple[Component, ...], Field(max_length=MOST_COMPONENTS, description="What a bundle is made of.")]
 
 
 class WholeProduct(RequestModel):
@@ -50,18 +58,38 @@ class WholeProduct(RequestModel):
     name: Text
     description: LongText = ""
     price: Price
-    active: Annotated[bool, Field(strict=True)] = True
+    active: Flag = True
+    weight_grams: Grams = 0
+    tax_class: TaxClass = "standard"
+    backorder: Flag = False
+    low_stock_threshold: Threshold | None = None
+    components: Components = ()
+
+
+class Identified(RequestModel):
+    """Says which product."""
+
+    product_id: Sku
+
+
+class NewProduct(WholeProduct, Identified):
+    """A product to be put into the catalogue."""
 
 
 class ProductPatch(RequestModel):
-    """What is to change of a product; what is left out stays."""
+    """What is to change of a product; what is left out stays. Only the threshold may be null: then stock is never low."""
 
     name: Text | None = None
     description: LongText | None = None
     price: Price | None = None
-    active: Annotated[bool, Field(strict=True)] | None = None
+    active: Flag | None = None
+    weight_grams: Grams | None = None
+    tax_class: TaxClass | None = None
+    backorder: Flag | None = None
+    low_stock_threshold: Threshold | None = None
+    components: Components | None = None
 
-    @field_validator("*")
+    @field_validator("name", "description", "price", "active", "weight_grams", "tax_class", "backorder", "components")
     @classmethod
     def _say_something(cls, value: object) -> object:
         if value is None:
@@ -92,15 +120,26 @@ async def get_any_product(reads: Reads, _: Reader, sku: SkuPath, response: Respo
     product = await reads.product(sku)
     if product is None:
         raise NotFoundError(f"There is no product {sku}.")
-    response.headers["ETag"] = etag(product)
+    response.headers["ETag"] = etag(product.version)
     return ProductView.of(product)
 
 
 @router.post("", status_code=201, response_model=ProductView, responses={409: {"description": "It exists already"}})
 async def create_product(run: Runs, _: Keeper, request: Request, body: NewProduct) -> Response:
     """Put a product into the catalogue."""
-    price = _in_shop_currency(request, body.price)
-    return await run(offer_product, OfferProduct(body.product_id, body.name, body.description, price, body.active))
+    wish = OfferProduct(
+        sku=body.product_id,
+        name=body.name,
+        description=body.description,
+        price=_in_shop_currency(request, body.price),
+        active=body.active,
+        weight_grams=body.weight_grams,
+        tax_class=body.tax_class,
+        backorder=body.backorder,
+        low_stock_threshold=body.low_stock_threshold,
+        components=_lines(body.components),
+    )
+    return await run(offer_product, wish)
 
 
 @router.put("/{sku}", response_model=ProductView, responses={412: {"description": "Changed meanwhile"}})
@@ -108,8 +147,19 @@ async def replace_product(
     run: Runs, _: Keeper, request: Request, sku: SkuPath, body: WholeProduct, if_match: IfMatch = None
 ) -> Response:
     """Say anew what a product is."""
-    price = _in_shop_currency(request, body.price)
-    wish = ChangeProduct(sku, body.name, body.description, price, body.active, expected=_versions(if_match))
+    wish = ChangeProduct(
+        sku,
+        name=body.name,
+        description=body.description,
+        price=_in_shop_currency(request, body.price),
+        active=body.active,
+        expected=versions(if_match),
+        weight_grams=body.weight_grams,
+        tax_class=body.tax_class,
+        backorder=body.backorder,
+        low_stock_threshold=body.low_stock_threshold,
+        components=_lines(body.components),
+    )
     return await run(change_product, wish)
 
 
@@ -118,8 +168,20 @@ async def change_some(
     run: Runs, _: Keeper, request: Request, sku: SkuPath, body: ProductPatch, if_match: IfMatch = None
 ) -> Response:
     """Change some facts of a product: take it off sale, set its price, and so on."""
-    price = None if body.price is None else _in_shop_currency(request, body.price)
-    wish = ChangeProduct(sku, body.name, body.description, price, body.active, expected=_versions(if_match))
+    says_threshold = "low_stock_threshold" in body.model_fields_set
+    wish = ChangeProduct(
+        sku,
+        name=body.name,
+        description=body.description,
+        price=None if body.price is None else _in_shop_currency(request, body.price),
+        active=body.active,
+        expected=versions(if_match),
+        weight_grams=body.weight_grams,
+        tax_class=body.tax_class,
+        backorder=body.backorder,
+        low_stock_threshold=body.low_stock_threshold if says_threshold else Unsaid.UNSAID,
+        components=None if body.components is None else _lines(body.components),
+    )
     return await run(change_product, wish)
 
 
@@ -130,8 +192,5 @@ def _in_shop_currency(request: Request, price: Price) -> Money:
     return Money(amount=price.amount, currency=price.currency)
 
 
-def _versions(if_match: str | None) -> frozenset[int] | None:
-    """Read If-Match; None where any version will do, an empty set where none of ours is named."""
-    if if_match is None or if_match.strip() == "*":
-        return None
-    return frozenset(int(version) for version in re.findall(r'"(\d{1,9})"', if_match))
+def _lines(components: Sequence[Component]) -> list[Line]:
+    return [Line(product_id=one.product_id, quantity=one.quantity) for one in components]

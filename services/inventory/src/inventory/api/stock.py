@@ -1,6 +1,6 @@
 """Keeping stock: what lies where, what moved and why, and whether the books agree."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Response
@@ -11,23 +11,24 @@ from chassis.domain import NotFoundError
 from chassis.pages import Cursor, Limit, page, read_cursor
 from chassis.requests import RequestModel, Text
 from inventory.api.forms import REFUSALS, Keeper, Reader, Reads, Sku, SkuPath, SkuQuery, WarehouseId, WarehouseQuery
-from inventory.handlers import adjust_stock
-from inventory.model import AdjustStock, MovementKind
-from inventory.model.views import AuditView, Difference, MovementView, ReservationView, StockView
+from inventory.handlers import adjust_stock, transfer_stock
+from inventory.model import INCOMING, MOST_UNITS, OUTGOING, AdjustStock, MovementKind, TransferStock
+from inventory.model.views import AuditView, Difference, MovementView, ReservationView, StockView, Transferred
 
 router = APIRouter(prefix="/api/admin/stock", tags=["stock"], responses=REFUSALS)
 
-MOST_UNITS: Final = 10**9
-
 
 class Adjustment(RequestModel):
-    """Units that came in (`received`) or were counted anew (`adjusted`); `delta` is what changes on hand."""
+    """Units that came in (`received`, `returned`), were `written_off` or are set right (`adjusted`).
+
+    `delta` is what changes on hand.
+    """
 
     product_id: Sku
     warehouse_id: WarehouseId
     delta: Annotated[int, Field(strict=True, ge=-MOST_UNITS, le=MOST_UNITS)]
     reason: Text
-    kind: Literal["received", "adjusted"] = "adjusted"
+    kind: Literal["received", "adjusted", "returned", "written_off"] = "adjusted"
 
     @field_validator("delta")
     @classmethod
@@ -38,10 +39,30 @@ class Adjustment(RequestModel):
 
     @field_validator("kind")
     @classmethod
-    def _comes_in(cls, kind: str, info: ValidationInfo) -> str:
-        if kind == "received" and info.data.get("delta", 1) < 0:
-            raise ValueError("what is received has a delta above 0")
+    def _fits_the_delta(cls, kind: str, info: ValidationInfo) -> str:
+        delta = info.data.get("delta")
+        if delta is not None and kind in INCOMING and delta < 0:
+            raise ValueError(f"what is {kind} has a delta above 0")
+        if delta is not None and kind in OUTGOING and delta > 0:
+            raise ValueError("what is written off has a delta below 0")
         return kind
+
+
+class Transfer(RequestModel):
+    """Units that are carried from one warehouse to another."""
+
+    product_id: Sku
+    source: WarehouseId = Field(alias="from")
+    target: WarehouseId = Field(alias="to")
+    quantity: Annotated[int, Field(strict=True, ge=1, le=MOST_UNITS)]
+    reason: Text
+
+    @field_validator("target")
+    @classmethod
+    def _is_another(cls, target: str, info: ValidationInfo) -> str:
+        if target == info.data.get("source"):
+            raise ValueError("must be another warehouse")
+        return target
 
 
 class Stocks(BaseModel):
@@ -81,9 +102,20 @@ async def list_stock(
     responses={409: {"description": "Less would be left than is reserved for orders"}},
 )
 async def create_adjustment(run: Runs, _: Keeper, body: Adjustment) -> Response:
-    """Correct a warehouse's stock, or take in a delivery; answers the stock after it."""
+    """Correct a warehouse's stock, take in a delivery or a return, or write units off; answers the stock after it."""
     kind = MovementKind(body.kind)
     return await run(adjust_stock, AdjustStock(body.product_id, body.warehouse_id, body.delta, body.reason, kind))
+
+
+@router.post(
+    "/transfers",
+    status_code=201,
+    response_model=Transferred,
+    responses={409: {"description": "Less is there than is to be carried, or the rest is reserved for orders"}},
+)
+async def create_transfer(run: Runs, _: Keeper, body: Transfer) -> Response:
+    """Carry units from one warehouse to another; answers both stocks after it."""
+    return await run(transfer_stock, TransferStock(body.product_id, body.source, body.target, body.quantity, body.reason))
 
 
 @router.get("/audit")
@@ -93,9 +125,11 @@ async def audit_stock(reads: Reads, _: Reader) -> AuditView:
     differences = [
         Difference(**{name: row[name] for name in Difference.model_fields})
         for row in rows
-        if row["on_hand"] != row["ledger_on_hand"] or not row["reserved"] == row["ledger_reserved"] == row["held"]
+        if row["on_hand"] != row["ledger_on_hand"]
+        or not row["reserved"] == row["ledger_reserved"] == row["held"]
+        or row["waiting"] != row["queued"]
     ]
-    sums = {name: sum(row[name] for row in rows) for name in ("on_hand", "reserved", "received", "adjusted", "shipped")}
+    sums = {name: sum(row[name] for row in rows) for name in AuditView.model_fields if name in rows[0]} if rows else {}
     return AuditView(consistent=not differences, checked=len(rows), differences=differences, **sums)
 
 

@@ -4,7 +4,7 @@ A counter changes only by posting a movement, so the counters can be told again 
 would take a warehouse below zero, or below what it holds for orders, is refused before anything changes.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -14,15 +14,22 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Text
 from sqlmodel import Field
 
-from chassis.domain import Cause, Refusal, new_id
+from chassis.domain import Refusal
 from inventory.model.table import Table
+
+MOST_UNITS: Final = 10**9
+"""The most units of anything: more is a slip of the keyboard."""
 
 
 class MovementKind(StrEnum):
-    """What happened to units: they came, were counted anew, were held for an order, let go, or left in a parcel."""
+    """What happened to units: they came in, left, were counted anew, or were held for an order or let go."""
 
     RECEIVED = "received"
     ADJUSTED = "adjusted"
+    COUNTED = "counted"
+    RETURNED = "returned"
+    WRITTEN_OFF = "written_off"
+    MOVED = "moved"
     RESERVED = "reserved"
     RELEASED = "released"
     SHIPPED = "shipped"
@@ -31,11 +38,18 @@ class MovementKind(StrEnum):
 EFFECT: Final[Mapping[MovementKind, tuple[int, int]]] = {
     MovementKind.RECEIVED: (1, 0),
     MovementKind.ADJUSTED: (1, 0),
+    MovementKind.COUNTED: (1, 0),
+    MovementKind.RETURNED: (1, 0),
+    MovementKind.WRITTEN_OFF: (1, 0),
+    MovementKind.MOVED: (1, 0),
     MovementKind.RESERVED: (0, 1),
     MovementKind.RELEASED: (0, -1),
     MovementKind.SHIPPED: (-1, -1),
 }
-"""What one unit of each movement does to `on_hand` and to `reserved`."""
+"""What one unit of each movement does to `on_hand` and to `reserved`; units that leave by another way are counted below 0."""
+
+INCOMING: Final = frozenset({MovementKind.RECEIVED, MovementKind.RETURNED})
+OUTGOING: Final = frozenset({MovementKind.WRITTEN_OFF})
 
 
 class InsufficientStockError(Refusal):
@@ -61,15 +75,61 @@ class UnknownWarehouseError(Refusal):
     status = 422
 
 
+class BundleHasNoStockError(Refusal):
+    """A bundle is made of its components when it is sent; only they can be taken in."""
+
+    slug = "bundle-has-no-stock"
+    title = "A bundle has no stock of its own"
+    status = 422
+
+
+class StockPlace(NamedTuple):
+    """A product in a warehouse."""
+
+    sku: str
+    warehouse_id: str
+
+
 @dataclass(frozen=True, slots=True)
 class AdjustStock:
-    """The wish to correct a warehouse's stock by `delta` units, or to take in a delivery of them."""
+    """The wish to correct a warehouse's stock by `delta` units, to take in a delivery or a return, or to write units off."""
 
     sku: str
     warehouse_id: str
     delta: int
     reason: str
     kind: MovementKind = MovementKind.ADJUSTED
+
+    @property
+    def places(self) -> Sequence[StockPlace]:
+        """Where units are to come in or to leave."""
+        return (StockPlace(self.sku, self.warehouse_id),)
+
+    @property
+    def filled(self) -> Sequence[StockPlace]:
+        """Where units are to come in."""
+        return self.places if self.delta > 0 else ()
+
+
+@dataclass(frozen=True, slots=True)
+class TransferStock:
+    """The wish to carry units from one warehouse to another."""
+
+    sku: str
+    source: str
+    target: str
+    quantity: int
+    reason: str
+
+    @property
+    def places(self) -> Sequence[StockPlace]:
+        """Where units are to come in or to leave."""
+        return (StockPlace(self.sku, self.source), StockPlace(self.sku, self.target))
+
+    @property
+    def filled(self) -> Sequence[StockPlace]:
+        """Where units are to come in."""
+        return (StockPlace(self.sku, self.target),)
 
 
 class Posting(NamedTuple):
@@ -134,89 +194,3 @@ class Stock(Table, table=True):
             )
         self.on_hand = on_hand
         self.reserved = reserved
-
-
-class Shelves:
-    """The stock rows at hand, and the journal of what is posted to them; `movements` is to be written to the ledger."""
-
-    def __init__(self, rows: Iterable[Stock], active: Mapping[str, bool], countries: Mapping[str, str]) -> None:
-        self._rows: dict[str, dict[str, Stock]] = {}
-        for row in rows:
-            self._rows.setdefault(row.sku, {})[row.warehouse_id] = row
-        self._active = active
-        self.countries = countries
-        self.movements: list[Posting] = []
-
-    def on_sale(self, sku: str) -> bool:
-        """Tell whether the product is in the catalogue and can be ordered."""
-        return self._active.get(sku, False)
-
-    def of(self, sku: str) -> Sequence[Stock]:
-        """Answer a product's stock, by warehouse."""
-        return tuple(self._rows.get(sku, {}).values())
-
-    def available(self, sku: str) -> dict[str, int]:
-        """Count the units of a product that can still be promised, by warehouse; those that have none are left out."""
-        return {place: units for place, row in self._rows.get(sku, {}).items() if (units := row.available)}
-
-    def hold(self, sku: str, warehouse_id: str, quantity: int, order_id: UUID, cause: Cause) -> None:
-        """Promise units to an order; raises InsufficientStockError."""
-        self._post(MovementKind.RESERVED, sku, warehouse_id, quantity, cause, order_id=order_id)
-
-    def release(self, sku: str, warehouse_id: str, quantity: int, order_id: UUID, cause: Cause) -> None:
-        """Take back units promised to an order; raises InsufficientStockError."""
-        self._post(MovementKind.RELEASED, sku, warehouse_id, quantity, cause, order_id=order_id)
-
-    def ship(self, sku: str, warehouse_id: str, quantity: int, order_id: UUID, shipment_id: UUID, cause: Cause) -> None:
-        """Let promised units leave in a parcel; raises InsufficientStockError."""
-        self._post(MovementKind.SHIPPED, sku, warehouse_id, quantity, cause, order_id=order_id, shipment_id=shipment_id)
-
-    def adjust(self, wish: AdjustStock, cause: Cause) -> Stock:
-        """Correct or take in stock; raises InsufficientStockError, UnknownProductError, UnknownWarehouseError."""
-        return self._post(wish.kind, wish.sku, wish.warehouse_id, wish.delta, cause, reason=wish.reason)
-
-    def _post(
-        self,
-        kind: MovementKind,
-        sku: str,
-        warehouse_id: str,
-        units: int,
-        cause: Cause,
-        *,
-        reason: str | None = None,
-        order_id: UUID | None = None,
-        shipment_id: UUID | None = None,
-    ) -> Stock:
-        row = self._at(sku, warehouse_id)
-        on_hand, reserved = EFFECT[kind]
-        movement = Posting(
-            movement_id=new_id(),
-            sku=sku,
-            warehouse_id=warehouse_id,
-            kind=kind,
-            on_hand_delta=on_hand * units,
-            reserved_delta=reserved * units,
-            reason=reason,
-            order_id=order_id,
-            shipment_id=shipment_id,
-            actor=cause.actor,
-            at=cause.at,
-        )
-        row.post(movement)
-        self.movements.append(movement)
-        return row
-
-    def _at(self, sku: str, warehouse_id: str) -> Stock:
-        row = self._rows.get(sku, {}).get(warehouse_id)
-        if row is not None:
-            return row
-        if sku not in self._active:
-            raise UnknownProductError(f"There is no product {sku}.", errors=[_at_fault("product_id", "no such product")])
-        if warehouse_id not in self.countries:
-            wrong = _at_fault("warehouse_id", "no such warehouse")
-            raise UnknownWarehouseError(f"There is no warehouse {warehouse_id}.", errors=[wrong])
-        raise InsufficientStockError(f"{warehouse_id} has no {sku}.", on_hand=0, reserved=0, available=0)
-
-
-def _at_fault(field: str, message: str) -> dict[str, str]:
-    return {"field": field, "message": message}

@@ -1,40 +1,97 @@
 """What is read for lists and checks: pages in key order, and the audit of the counters against the ledger."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, or_, text, tuple_
-from sqlmodel import col, exists, select
+from sqlalchemy import Boolean, ColumnElement, literal_column, or_, text, tuple_
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import col, select
 
 from chassis.database import Database
 from chassis.telemetry import Metrics
-from inventory.model import HeldLine, Movement, Product, Reservation, Stock, Warehouse
+from inventory.model import (
+    HeldLine,
+    Movement,
+    Product,
+    Reservation,
+    RoutingPlan,
+    RoutingRule,
+    Shelves,
+    Stock,
+    WaitingLine,
+    Warehouse,
+)
+from inventory.store.stocked import STOCK_OF, read_shelves
 
 _AUDIT: Final = """
 WITH ledger AS (
     SELECT sku, warehouse_id, sum(on_hand_delta) AS on_hand, sum(reserved_delta) AS reserved,
-        coalesce(sum(on_hand_delta) FILTER (WHERE kind = 'received'), 0) AS received,
-        coalesce(sum(on_hand_delta) FILTER (WHERE kind = 'adjusted'), 0) AS adjusted,
-        coalesce(-sum(on_hand_delta) FILTER (WHERE kind = 'shipped'), 0) AS shipped
+        sum(on_hand_delta) FILTER (WHERE kind = 'received') AS received,
+        sum(on_hand_delta) FILTER (WHERE kind = 'adjusted') AS adjusted,
+        sum(on_hand_delta) FILTER (WHERE kind = 'counted') AS counted,
+        sum(on_hand_delta) FILTER (WHERE kind = 'returned') AS returned,
+        -sum(on_hand_delta) FILTER (WHERE kind = 'written_off') AS written_off,
+        sum(on_hand_delta) FILTER (WHERE kind = 'moved') AS moved,
+        -sum(on_hand_delta) FILTER (WHERE kind = 'shipped') AS shipped
     FROM stock_movement GROUP BY sku, warehouse_id
 ), held AS (
-    SELECT l.product_id AS sku, l.warehouse_id, sum(l.quantity - l.shipped) AS units
-    FROM reservation r, jsonb_to_recordset(r.lines) AS l(product_id text, warehouse_id text, quantity bigint, shipped bigint)
-    WHERE r.status IN ('held', 'partly_shipped') GROUP BY l.product_id, l.warehouse_id
+    SELECT part.key AS sku, l.warehouse_id, sum((l.quantity - l.shipped) * part.value::bigint) AS units
+    FROM reservation r, jsonb_to_recordset(r.lines)
+        AS l(product_id text, warehouse_id text, quantity bigint, shipped bigint, components jsonb),
+        jsonb_each_text(coalesce(l.components, jsonb_build_object(l.product_id, 1))) AS part
+    WHERE r.status IN ('held', 'partly_shipped') GROUP BY part.key, l.warehouse_id
+), waited AS (
+    SELECT part.key AS sku, sum(w.quantity * part.value::bigint) AS units
+    FROM reservation r, jsonb_to_recordset(r.waiting) AS w(product_id text, quantity bigint, components jsonb),
+        jsonb_each_text(coalesce(w.components, jsonb_build_object(w.product_id, 1))) AS part
+    WHERE r.waiting <> '[]' GROUP BY part.key
+), queue AS (
+    SELECT part AS sku, sum(units) AS units FROM backorder GROUP BY part
 )
 SELECT coalesce(s.sku, m.sku, h.sku) AS product_id, coalesce(s.warehouse_id, m.warehouse_id, h.warehouse_id) AS warehouse_id,
     coalesce(s.on_hand, 0)::bigint AS on_hand, coalesce(s.reserved, 0)::bigint AS reserved,
     coalesce(m.on_hand, 0)::bigint AS ledger_on_hand, coalesce(m.reserved, 0)::bigint AS ledger_reserved,
     coalesce(h.units, 0)::bigint AS held, coalesce(m.received, 0)::bigint AS received,
-    coalesce(m.adjusted, 0)::bigint AS adjusted, coalesce(m.shipped, 0)::bigint AS shipped
+    coalesce(m.adjusted, 0)::bigint AS adjusted, coalesce(m.counted, 0)::bigint AS counted,
+    coalesce(m.returned, 0)::bigint AS returned, coalesce(m.written_off, 0)::bigint AS written_off,
+    coalesce(m.moved, 0)::bigint AS moved, coalesce(m.shipped, 0)::bigint AS shipped, 0::bigint AS waiting, 0::bigint AS queued
 FROM stock s
 FULL JOIN ledger m ON m.sku = s.sku AND m.warehouse_id = s.warehouse_id
 FULL JOIN held h ON h.sku = coalesce(s.sku, m.sku) AND h.warehouse_id = coalesce(s.warehouse_id, m.warehouse_id)
+UNION ALL
+SELECT coalesce(w.sku, q.sku), NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, coalesce(w.units, 0)::bigint,
+    coalesce(q.units, 0)::bigint
+FROM waited w FULL JOIN queue q ON q.sku = w.sku
 ORDER BY 1, 2
 """
 
-_OPEN: Final = "SELECT status, count(*) AS n FROM reservation WHERE status IN ('held', 'partly_shipped') GROUP BY status"
+_OPEN: Final = """
+SELECT status, count(*) AS n FROM reservation WHERE status IN ('held', 'partly_shipped') GROUP BY status
+UNION ALL SELECT 'awaited', count(DISTINCT order_id) FROM backorder
+"""
+
+# What can be ordered now: beyond the stock, or a unit that no one waits for; of a bundle, one that one warehouse can make.
+_CAN_BE_ORDERED: Final = """
+product.backorder OR CASE WHEN product.components = '[]' THEN
+    (SELECT coalesce(sum(s.on_hand - s.reserved), 0) FROM stock s WHERE s.sku = product.sku)
+        > (SELECT coalesce(sum(b.units), 0) FROM backorder b WHERE b.part = product.sku)
+ELSE
+    EXISTS (SELECT FROM warehouse w WHERE NOT EXISTS (
+        SELECT FROM jsonb_to_recordset(product.components) AS c(product_id text, quantity bigint)
+        LEFT JOIN stock s ON s.sku = c.product_id AND s.warehouse_id = w.warehouse_id
+        WHERE coalesce(s.on_hand - s.reserved, 0) < c.quantity
+    )) AND NOT EXISTS (
+        SELECT FROM jsonb_to_recordset(product.components) AS c(product_id text, quantity bigint)
+        WHERE c.quantity > (SELECT coalesce(sum(s.on_hand - s.reserved), 0) FROM stock s WHERE s.sku = c.product_id)
+            - (SELECT coalesce(sum(b.units), 0) FROM backorder b WHERE b.part = c.product_id)
+    )
+END
+"""
+
+_SHELVES: Final = text(STOCK_OF.format(lock="").replace("$1::text[]", "CAST(:skus AS text[])")).columns(
+    components=JSONB, rules=JSONB, places=JSONB
+)
 
 
 class Queries:
@@ -45,7 +102,7 @@ class Queries:
 
     async def offers(self, search: str | None, after: str | None, limit: int) -> Sequence[tuple[Product, bool]]:
         """List products on sale whose SKU, name or description holds `search`, and whether any can be ordered now."""
-        statement = select(Product, _in_stock()).where(col(Product.active), *_matching(search))
+        statement = select(Product, _can_be_ordered()).where(col(Product.active), *_matching(search))
         if after is not None:
             statement = statement.where(col(Product.sku) > after)
         async with self._database.reading() as session:
@@ -53,7 +110,7 @@ class Queries:
 
     async def offer(self, sku: str) -> tuple[Product, bool] | None:
         """Answer a product on sale, and whether any can be ordered now."""
-        statement = select(Product, _in_stock()).where(col(Product.active), Product.sku == sku)
+        statement = select(Product, _can_be_ordered()).where(col(Product.active), Product.sku == sku)
         async with self._database.reading() as session:
             found = (await session.exec(statement)).first()
         return None if found is None else (found[0], found[1])
@@ -116,9 +173,23 @@ class Queries:
         async with self._database.reading() as session:
             found = (await session.exec(select(Reservation).where(Reservation.order_id == order_id))).first()
         if found is not None:
-            rows: Any = found.lines  # as they lie in the column
-            found.lines = [HeldLine(**row) for row in rows]
+            lines: Any = found.lines  # as they lie in the columns
+            waiting: Any = found.waiting
+            found.lines = [HeldLine(**line) for line in lines]
+            found.waiting = [WaitingLine.read(line) for line in waiting]
         return found
+
+    async def routing(self) -> tuple[RoutingPlan, Sequence[RoutingRule]]:
+        """Answer the routing rules, the first to be asked first."""
+        async with self._database.reading() as session:
+            plan = (await session.exec(select(RoutingPlan))).one()
+            return plan, (await session.exec(select(RoutingRule).order_by(col(RoutingRule.rank)))).all()
+
+    async def shelves(self, skus: Iterable[str]) -> Shelves:
+        """Read the stock of products as it stands, without holding anyone up."""
+        async with self._database.reading() as session:
+            found = await (await session.connection()).execute(_SHELVES, {"skus": list(skus)})
+            return read_shelves(found.mappings())
 
     async def audit(self) -> Sequence[Any]:
         """Read, in one snapshot, each stock with what the ledger adds up to and what reservations hold of it."""
@@ -127,15 +198,15 @@ class Queries:
 
 
 async def measure(database: Database, metrics: Metrics) -> None:
-    """Count the orders for which stock is held."""
+    """Count the orders for which stock is held, and those that wait for stock."""
     async with database.transaction() as transaction:
         counted = {row["status"]: row["n"] for row in await transaction.fetch(_OPEN)}
-    for status in ("held", "partly_shipped"):
+    for status in ("held", "partly_shipped", "awaited"):
         metrics.saga_open.labels(f"stock_{status}").set(counted.get(status, 0))
 
 
-def _in_stock() -> Any:
-    return exists().where(col(Stock.sku) == Product.sku, col(Stock.on_hand) > col(Stock.reserved)).correlate(Product)
+def _can_be_ordered() -> Any:
+    return literal_column(f"({_CAN_BE_ORDERED})", Boolean)
 
 
 def _matching(search: str | None) -> list[ColumnElement[bool]]:
