@@ -25,6 +25,8 @@ from payment.gateway import InvalidWebhookError, PspGateway, PspWebhooks, StubPs
 from payment.main import create
 from payment.settings import Settings
 
+from .shop import Shop
+
 pytestmark = pytest.mark.database
 SECRET = "whsec_test"
 HOME = Address(name="Alice", line1="1 Main Street", city="Berlin", postal_code="10115", country="DE")
@@ -66,6 +68,11 @@ class Desk:
         await perform(database, handlers.authorize_payment, reserved)
         await self.works()
         return order_id
+
+    async def main(self, order_id: UUID) -> dict[str, Any]:
+        """Read the payment for an order as it was placed."""
+        shown: dict[str, Any] = (await self.get(f"/api/admin/payments/{order_id}")).json()
+        return next(one for one in shown["payments"] if one["change_id"] is None)
 
     async def works(self) -> None:
         await work(self.app.state.database, handlers.jobs, self.app.state.gateways)
@@ -137,6 +144,41 @@ async def test_payment_is_shown_with_captures_attempts_and_ledger(desk: Desk) ->
     assert "tok_" not in answer.text
 
 
+async def test_all_payments_of_an_order_are_shown_with_what_was_drawn_and_taken_out(desk: Desk) -> None:
+    database = desk.app.state.database
+    shop = Shop(database, desk.clock)
+    shop.order_id = await desk.paid()
+    change_id, withdrawn = new_id(), new_id()
+    await shop.hears(shop.contacts("tok_ok", change_id), shop.added(change_id, 500), shop.withdrawn(withdrawn))
+    await desk.works()
+    less = shop.changed(200, before=3500)
+    await shop.hears(less, shop.dispatched(3300))
+    await desk.works()
+    answer = await desk.get(f"/api/admin/payments/{shop.order_id}")
+    shown = answer.json()
+    assert [(one["change_id"], one["status"], one["change_withdrawn"]) for one in shown["payments"]] == [
+        (None, "captured", False),
+        (str(change_id), "captured", False),
+        (str(withdrawn), "voided", True),
+    ]
+    sums = {name: shown[name]["amount"] for name in ("authorized", "captured", "released", "refunded")}
+    assert sums == {"authorized": 3500, "captured": 3300, "released": 200, "refunded": 0}
+    payments = [one["payment_id"] for one in shown["payments"]]
+    [capture] = shown["captures"]
+    assert [(one["payment_id"], one["amount"]["amount"], one["final"], one["status"]) for one in capture["draws"]] == [
+        (payments[0], 3000, True, "captured"),
+        (payments[1], 300, True, "captured"),
+    ]
+    assert [(one["change_id"], one["amount"]["amount"], one["due"]["amount"]) for one in shown["reductions"]] == [
+        (str(less.change_id), 200, 3300)
+    ]
+    assert {one["payment_id"] for one in shown["ledger"]} == set(payments[:2])
+    assert {one["payment_id"] for one in shown["psp_attempts"]} == set(payments[:2])
+    assert "tok_" not in answer.text
+    listed = (await desk.get(f"/api/admin/payments?order_id={shop.order_id}")).json()["items"]
+    assert {one["payment_id"] for one in listed} == set(payments)
+
+
 async def test_unknown_payment_is_not_found(desk: Desk) -> None:
     answer = await desk.get(f"/api/admin/payments/{new_id()}")
     assert (answer.status_code, answer.json()["type"]) == (404, "urn:waybill:problem:not-found")
@@ -182,8 +224,8 @@ async def test_staff_of_money_read_payments(desk: Desk, role: str) -> None:
     assert (await desk.get("/api/admin/payments", role)).status_code == 200
 
 
-def notice(order_id: object, kind: str = "payment_intent.canceled") -> bytes:
-    subject = {"object": "payment_intent", "id": "pi_1", "metadata": {"order_id": str(order_id)}}
+def notice(order_id: object, kind: str = "payment_intent.canceled", **notes: str) -> bytes:
+    subject = {"object": "payment_intent", "id": "pi_1", "metadata": {"order_id": str(order_id), **notes}}
     return json.dumps({"id": "evt_1", "object": "event", "type": kind, "data": {"object": subject}}).encode()
 
 
@@ -207,8 +249,21 @@ async def test_signed_notice_makes_us_ask(desk: Desk) -> None:
     desk.clock.forward(seconds=3)
     await desk.works()
     assert desk.psp.calls == before + 1, "three notices, one question"
-    assert (await desk.get(f"/api/admin/payments/{order_id}")).json()["status"] == "authorized"
+    assert (await desk.main(order_id))["status"] == "authorized"
     assert await count(desk, "heard") == heard + 3
+
+
+async def test_signed_notice_about_an_addition_asks_about_it(desk: Desk) -> None:
+    shop = Shop(desk.app.state.database, desk.clock)
+    shop.order_id, change_id = await desk.paid(), new_id()
+    await shop.hears(shop.contacts("tok_ok", change_id), shop.added(change_id, 500))
+    await desk.works()
+    body = notice(shop.order_id, change_id=str(change_id))
+    assert (await desk.notify(body, signed(body, desk.clock().timestamp()))).status_code == 200
+    assert await shop.row("change_id IS NULL, action") == ((True, None), (False, "inquire"))
+    desk.clock.forward(seconds=3)
+    await desk.works()
+    assert await shop.row("status, action") == (("authorized", None), ("authorized", None))
 
 
 Forgery = Callable[[bytes, float], str]
@@ -233,11 +288,21 @@ async def test_forged_or_stale_notice_is_refused_and_counted(desk: Desk, forgery
     answer = await desk.notify(body, FORGERIES[forgery](body, desk.clock().timestamp()))
     assert (answer.status_code, answer.json()["type"]) == (400, "urn:waybill:problem:invalid-webhook")
     assert await count(desk, "refused") == refused + 1
-    assert (await desk.get(f"/api/admin/payments/{order_id}")).json()["due"] is None
+    assert (await desk.main(order_id))["due"] is None
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"[]", b"{}", b"null", b"\xff", notice("not-an-order"), b'{"type": 1, "data": {"object": []}}']
+    "body",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b"null",
+        b"\xff",
+        notice("not-an-order"),
+        notice(UUID(int=1), change_id="no change"),
+        b'{"type": 1, "data": {"object": []}}',
+    ],
 )
 async def test_notice_about_nothing_of_ours_is_ignored(desk: Desk, body: bytes) -> None:
     before = await count(desk, "ignored")
@@ -267,7 +332,7 @@ async def test_running_service_authorizes_by_itself(postgres: PostgresServer) ->
         order_id = await prepared(desk)
 
         async def authorized() -> Any:
-            shown = (await desk.get(f"/api/admin/payments/{order_id}")).json()
+            shown = await desk.main(order_id)
             return shown["status"] == "authorized" and shown
 
         shown = await eventually(authorized, "the workers have the total held")

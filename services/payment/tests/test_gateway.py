@@ -29,11 +29,14 @@ from payment.gateway import (
     idempotency_key,
 )
 from payment.gateway.stripe_psp import StripePsp
+from payment.model import PaymentKey
 
 TIMEOUT_SECONDS = 0.7
 TOTAL = Money(amount=3000, currency="EUR")
 PART = Money(amount=1000, currency="EUR")
 REST = Money(amount=2000, currency="EUR")
+MORE = Money(amount=500, currency="EUR")
+LITTLE = Money(amount=100, currency="EUR")
 MODES = {"timeout_done": "timeout_captured", "timeout_lost": "timeout_lost", "error": "error_5xx"}
 
 # Stripe's SDK hands its bodies to httpx by a parameter that httpx is about to drop.
@@ -136,7 +139,7 @@ class Held:
     """A payment that the PSP holds 30.00 for."""
 
     provider: Provider
-    order_id: UUID
+    key: PaymentKey
     reference: str
 
     @property
@@ -144,19 +147,19 @@ class Held:
         return self.provider.psp
 
     async def books(self) -> Books:
-        return await self.provider.books(self.order_id)
+        return await self.provider.books(self.key.order_id)
 
 
 @pytest.fixture
 async def held(provider: Provider) -> Held:
-    order_id = new_id()
-    answer = await provider.psp.authorize(order_id, TOTAL, "card", "tok_ok")
+    key = PaymentKey(new_id())
+    answer = await provider.psp.authorize(key, TOTAL, "card", "tok_ok")
     assert isinstance(answer, Authorized)
-    return Held(provider, order_id, answer.reference)
+    return Held(provider, key, answer.reference)
 
 
 async def test_authorizing_again_answers_the_same_and_holds_once(held: Held) -> None:
-    again = await held.psp.authorize(held.order_id, TOTAL, "card", "tok_ok")
+    again = await held.psp.authorize(held.key, TOTAL, "card", "tok_ok")
     assert again == Authorized(held.reference)
     assert await held.books() == Books(intents=1, open=3000)
 
@@ -167,13 +170,13 @@ async def test_authorizing_again_answers_the_same_and_holds_once(held: Held) -> 
 async def test_decline_is_an_answer_with_the_issuers_reason(provider: Provider, token: str, detail: str) -> None:
     order_id = new_id()
     for _ in range(2):
-        assert await provider.psp.authorize(order_id, TOTAL, "card", token) == Declined("card_declined", detail)
-    assert await provider.psp.inquire(order_id) == Declined("card_declined", detail)
+        assert await provider.psp.authorize(PaymentKey(order_id), TOTAL, "card", token) == Declined("card_declined", detail)
+    assert await provider.psp.inquire(PaymentKey(order_id)) == Declined("card_declined", detail)
     assert await provider.books(order_id) == Books(intents=0)
 
 
 async def test_unknown_instrument_is_refused(provider: Provider) -> None:
-    assert await provider.psp.authorize(new_id(), TOTAL, "card", "tok_of_nobody") == Refused("resource_missing")
+    assert await provider.psp.authorize(PaymentKey(new_id()), TOTAL, "card", "tok_of_nobody") == Refused("resource_missing")
 
 
 @pytest.mark.parametrize(
@@ -181,8 +184,8 @@ async def test_unknown_instrument_is_refused(provider: Provider) -> None:
 )
 async def test_unanswered_authorization_is_unknown_until_asked_again(provider: Provider, token: str, truth: bool) -> None:  # noqa: FBT001 - a column of the table above
     order_id = new_id()
-    assert isinstance(await provider.psp.authorize(order_id, TOTAL, "card", token), Unknown)
-    answer = await provider.psp.authorize(order_id, TOTAL, "card", token)
+    assert isinstance(await provider.psp.authorize(PaymentKey(order_id), TOTAL, "card", token), Unknown)
+    answer = await provider.psp.authorize(PaymentKey(order_id), TOTAL, "card", token)
     assert isinstance(answer, Authorized if truth else Declined)
     assert await provider.books(order_id) == (Books(intents=1, open=3000) if truth else Books(intents=0))
 
@@ -190,62 +193,62 @@ async def test_unanswered_authorization_is_unknown_until_asked_again(provider: P
 async def test_server_error_is_unknown_and_leaves_nothing(provider: Provider) -> None:
     order_id = new_id()
     for _ in range(2):
-        assert isinstance(await provider.psp.authorize(order_id, TOTAL, "card", "tok_error"), Unknown)
+        assert isinstance(await provider.psp.authorize(PaymentKey(order_id), TOTAL, "card", "tok_error"), Unknown)
     assert await provider.books(order_id) == Books(intents=0)
 
 
 async def test_payment_that_never_was_is_absent_once_it_would_be_found(provider: Provider) -> None:
-    assert await provider.psp.inquire(new_id(), sent_at=utc_now() - timedelta(hours=1)) == Absent()
+    assert await provider.psp.inquire(PaymentKey(new_id()), sent_at=utc_now() - timedelta(hours=1)) == Absent()
 
 
 async def test_inquiry_tells_how_a_payment_stands(held: Held) -> None:
-    assert await held.psp.inquire(held.order_id) == Authorized(held.reference)
-    assert await held.psp.inquire(held.order_id, reference=held.reference) == Authorized(held.reference)
-    assert await held.psp.void(held.order_id, held.reference) == Done()
-    assert await held.psp.inquire(held.order_id) == Canceled(held.reference)
+    assert await held.psp.inquire(held.key) == Authorized(held.reference)
+    assert await held.psp.inquire(held.key, reference=held.reference) == Authorized(held.reference)
+    assert await held.psp.void(held.key, held.reference) == Done()
+    assert await held.psp.inquire(held.key) == Canceled(held.reference)
 
 
 async def test_captures_in_parts_each_once(held: Held) -> None:
     first, second = new_id(), new_id()
     for _ in range(2):
-        assert await held.psp.capture(held.order_id, first, held.reference, PART, final=False) == Done()
+        assert await held.psp.capture(held.key, first, held.reference, PART, final=False) == Done()
     assert await held.books() == Books(intents=1, open=2000, captured=1000)
     for _ in range(2):
-        assert await held.psp.capture(held.order_id, second, held.reference, REST, final=True) == Done()
+        assert await held.psp.capture(held.key, second, held.reference, REST, final=True) == Done()
     assert await held.books() == Books(intents=1, captured=3000)
 
 
 async def test_captures_never_more_than_held(held: Held) -> None:
     too_much = Money(amount=3001, currency="EUR")
-    assert await held.psp.capture(held.order_id, new_id(), held.reference, too_much, final=True) == Refused("amount_too_large")
+    assert await held.psp.capture(held.key, new_id(), held.reference, too_much, final=True) == Refused("amount_too_large")
     assert await held.books() == Books(intents=1, open=3000)
 
 
 async def test_void_lets_go_and_can_be_repeated(held: Held) -> None:
     for _ in range(2):
-        assert await held.psp.void(held.order_id, held.reference) == Done()
+        assert await held.psp.void(held.key, held.reference) == Done()
     assert await held.books() == Books(intents=1)
-    answer = await held.psp.capture(held.order_id, new_id(), held.reference, PART, final=False)
+    answer = await held.psp.capture(held.key, new_id(), held.reference, PART, final=False)
     assert answer == Refused("payment_intent_unexpected_state")
 
 
 async def test_void_after_a_part_was_captured_keeps_that_part(held: Held) -> None:
-    await held.psp.capture(held.order_id, new_id(), held.reference, PART, final=False)
-    assert await held.psp.void(held.order_id, held.reference) == Done()
+    await held.psp.capture(held.key, new_id(), held.reference, PART, final=False)
+    assert await held.psp.void(held.key, held.reference) == Done()
     assert await held.books() == Books(intents=1, captured=1000)
-    assert await held.psp.refund(held.order_id, held.reference, PART) == Done()
+    assert await held.psp.refund(held.key, held.reference, PART) == Done()
     assert await held.books() == Books(intents=1, captured=1000, refunded=1000)
 
 
 async def test_void_of_captured_money_is_refused(held: Held) -> None:
-    await held.psp.capture(held.order_id, new_id(), held.reference, TOTAL, final=True)
-    assert await held.psp.void(held.order_id, held.reference) == Refused("payment_intent_unexpected_state")
+    await held.psp.capture(held.key, new_id(), held.reference, TOTAL, final=True)
+    assert await held.psp.void(held.key, held.reference) == Refused("payment_intent_unexpected_state")
 
 
 async def test_refund_gives_back_once(held: Held) -> None:
-    await held.psp.capture(held.order_id, new_id(), held.reference, TOTAL, final=True)
+    await held.psp.capture(held.key, new_id(), held.reference, TOTAL, final=True)
     for _ in range(2):
-        assert await held.psp.refund(held.order_id, held.reference, TOTAL) == Done()
+        assert await held.psp.refund(held.key, held.reference, TOTAL) == Done()
     assert await held.books() == Books(intents=1, captured=3000, refunded=3000)
 
 
@@ -253,69 +256,158 @@ async def test_refund_gives_back_once(held: Held) -> None:
 async def test_unanswered_change_is_done_once_when_asked_again(held: Held, fault: str) -> None:
     shipment = new_id()
     await held.provider.fail(fault)
-    assert isinstance(await held.psp.capture(held.order_id, shipment, held.reference, TOTAL, final=True), Unknown)
-    assert await held.psp.capture(held.order_id, shipment, held.reference, TOTAL, final=True) == Done()
+    assert isinstance(await held.psp.capture(held.key, shipment, held.reference, TOTAL, final=True), Unknown)
+    assert await held.psp.capture(held.key, shipment, held.reference, TOTAL, final=True) == Done()
     await held.provider.fail(fault)
-    assert isinstance(await held.psp.refund(held.order_id, held.reference, TOTAL), Unknown)
-    assert await held.psp.refund(held.order_id, held.reference, TOTAL) == Done()
+    assert isinstance(await held.psp.refund(held.key, held.reference, TOTAL), Unknown)
+    assert await held.psp.refund(held.key, held.reference, TOTAL) == Done()
     assert await held.books() == Books(intents=1, captured=3000, refunded=3000)
 
 
 @pytest.mark.parametrize("fault", ["timeout_done", "timeout_lost", "error"])
 async def test_unanswered_void_is_done_when_asked_again(held: Held, fault: str) -> None:
     await held.provider.fail(fault)
-    assert isinstance(await held.psp.void(held.order_id, held.reference), Unknown)
-    assert await held.psp.void(held.order_id, held.reference) == Done()
+    assert isinstance(await held.psp.void(held.key, held.reference), Unknown)
+    assert await held.psp.void(held.key, held.reference) == Done()
     assert await held.books() == Books(intents=1)
 
 
 async def test_inquiry_that_is_not_answered_is_unknown(held: Held) -> None:
     await held.provider.fail("error")
-    assert isinstance(await held.psp.inquire(held.order_id), Unknown)
+    assert isinstance(await held.psp.inquire(held.key), Unknown)
 
 
-def test_keys_follow_from_the_order_alone() -> None:
-    order_id, shipment_id = UUID(int=1), UUID(int=2)
-    assert idempotency_key("authorize", order_id) == f"waybill:authorize:{order_id}"
-    assert idempotency_key("capture", order_id, shipment_id) == f"waybill:capture:{order_id}:{shipment_id}"
+def test_keys_follow_from_order_and_change_alone() -> None:
+    order_id, change_id, shipment_id = UUID(int=1), UUID(int=2), UUID(int=3)
+    main, addition = PaymentKey(order_id), PaymentKey(order_id, change_id)
+    assert idempotency_key("authorize", main) == f"waybill:authorize:{order_id}"
+    assert idempotency_key("capture", main, shipment_id) == f"waybill:capture:{order_id}:{shipment_id}"
+    assert idempotency_key("authorize", addition) == f"waybill:authorize:{order_id}:{change_id}"
+    assert idempotency_key("capture", addition, shipment_id) == f"waybill:capture:{order_id}:{change_id}:{shipment_id}"
+
+
+@dataclass(frozen=True)
+class Extended:
+    """An order that the PSP holds 30.00 for, and 5.00 for each of so many additions."""
+
+    main: Held
+    additions: list[Held]
+
+    async def books(self) -> Books:
+        return await self.main.books()
+
+
+@pytest.fixture
+async def extended(held: Held) -> Extended:
+    additions = []
+    for _ in range(3):
+        key = PaymentKey(held.key.order_id, new_id())
+        answer = await held.psp.authorize(key, MORE, "card", "tok_ok")
+        assert isinstance(answer, Authorized)
+        additions.append(Held(held.provider, key, answer.reference))
+    return Extended(held, additions)
+
+
+async def test_each_payment_of_an_order_is_one_of_its_own(extended: Extended) -> None:
+    for one in (extended.main, *extended.additions):
+        amount = TOTAL if one is extended.main else MORE
+        assert await one.psp.authorize(one.key, amount, "card", "tok_ok") == Authorized(one.reference)
+    assert len({one.reference for one in (extended.main, *extended.additions)}) == 4
+    assert await extended.books() == Books(intents=4, open=4500)
+
+
+async def test_inquiry_finds_the_right_payment_of_an_order(extended: Extended) -> None:
+    first, second, _ = extended.additions
+    for one in (extended.main, first, second):
+        assert await one.psp.inquire(one.key) == Authorized(one.reference)
+    assert await first.psp.void(first.key, first.reference) == Done()
+    assert await first.psp.inquire(first.key) == Canceled(first.reference)
+    assert await second.psp.inquire(second.key) == Authorized(second.reference)
+    assert await extended.main.psp.inquire(extended.main.key) == Authorized(extended.main.reference)
+
+
+async def test_payment_that_never_was_is_not_taken_for_another_of_its_order(provider: Provider) -> None:
+    main, addition = PaymentKey(new_id()), PaymentKey(new_id(), new_id())
+    long_ago = utc_now() - timedelta(hours=1)
+    await provider.psp.authorize(main, TOTAL, "card", "tok_ok")
+    await provider.psp.authorize(addition, MORE, "card", "tok_ok")
+    assert await provider.psp.inquire(PaymentKey(main.order_id, new_id()), sent_at=long_ago) == Absent()
+    assert await provider.psp.inquire(PaymentKey(addition.order_id), sent_at=long_ago) == Absent()
+
+
+async def test_a_shipment_is_captured_of_several_payments_once_each(extended: Extended) -> None:
+    shipment, addition = new_id(), extended.additions[0]
+    for _ in range(2):
+        assert await addition.psp.capture(extended.main.key, shipment, extended.main.reference, TOTAL, final=True) == Done()
+        assert await addition.psp.capture(addition.key, shipment, addition.reference, LITTLE, final=False) == Done()
+    assert await extended.books() == Books(intents=4, open=1400, captured=3100)
+
+
+async def test_the_last_capture_lets_go_of_what_is_not_needed(held: Held) -> None:
+    assert await held.psp.capture(held.key, new_id(), held.reference, PART, final=True) == Done()
+    assert await held.books() == Books(intents=1, captured=1000)
+
+
+async def test_refunds_and_voids_of_several_payments_do_not_meet(extended: Extended) -> None:
+    one, other, third = extended.additions
+    for addition in (one, other):
+        assert await addition.psp.capture(addition.key, new_id(), addition.reference, MORE, final=True) == Done()
+    assert await one.psp.refund(one.key, one.reference, MORE) == Done()
+    assert await extended.books() == Books(intents=4, open=3500, captured=1000, refunded=500)
+    assert await other.psp.refund(other.key, other.reference, MORE) == Done()
+    assert await third.psp.void(third.key, third.reference) == Done()
+    assert await extended.main.psp.void(extended.main.key, extended.main.reference) == Done()
+    assert await extended.books() == Books(intents=4, captured=1000, refunded=1000)
+
+
+async def test_main_payment_is_found_among_more_than_a_page_of_additions(simulator: str) -> None:
+    psp, order_id = StripePsp("sk_test", simulator, timeout_seconds=TIMEOUT_SECONDS), new_id()
+    main = await psp.authorize(PaymentKey(order_id), TOTAL, "card", "tok_ok")
+    for _ in range(101):
+        await psp.authorize(PaymentKey(order_id, new_id()), LITTLE, "card", "tok_ok")
+    assert await psp.inquire(PaymentKey(order_id)) == main
+    await psp.close()
 
 
 async def test_wrong_key_is_an_operators_business(simulator: str) -> None:
     psp = StripePsp("sk_wrong", simulator, timeout_seconds=TIMEOUT_SECONDS)
     with pytest.raises(PspCredentialsError):
-        await psp.authorize(new_id(), TOTAL, "card", "tok_ok")
+        await psp.authorize(PaymentKey(new_id()), TOTAL, "card", "tok_ok")
     await psp.close()
 
 
 async def test_nobody_listening_is_unknown() -> None:
     psp = StripePsp("sk_test", "http://127.0.0.1:9", timeout_seconds=TIMEOUT_SECONDS)
     order_id = new_id()
-    assert await psp.authorize(order_id, TOTAL, "card", "tok_ok") == Unknown("ConnectError")
-    assert await psp.void(order_id, "pi_1") == Unknown("ConnectError")
-    assert await psp.inquire(order_id) == Unknown("ConnectError")
+    assert await psp.authorize(PaymentKey(order_id), TOTAL, "card", "tok_ok") == Unknown("ConnectError")
+    assert await psp.void(PaymentKey(order_id), "pi_1") == Unknown("ConnectError")
+    assert await psp.inquire(PaymentKey(order_id)) == Unknown("ConnectError")
     await psp.close()
 
 
 async def test_key_used_with_another_instrument_is_resolved_by_inquiry(simulator: str) -> None:
     psp = StripePsp("sk_test", simulator, timeout_seconds=TIMEOUT_SECONDS)
     order_id = new_id()
-    first = await psp.authorize(order_id, TOTAL, "card", "tok_ok")
+    first = await psp.authorize(PaymentKey(order_id), TOTAL, "card", "tok_ok")
     assert isinstance(first, Authorized)
-    assert await psp.authorize(order_id, TOTAL, "card", "tok_slow") == first
+    assert await psp.authorize(PaymentKey(order_id), TOTAL, "card", "tok_slow") == first
     await psp.close()
 
 
 async def test_payment_not_found_is_unknown_while_search_lags(simulator: str) -> None:
     psp = StripePsp("sk_test", simulator, search_lag_seconds=60)
-    assert await psp.inquire(new_id(), sent_at=utc_now() - timedelta(seconds=30)) == Unknown("not_found_yet")
-    assert await psp.inquire(new_id()) == Unknown("not_found_yet")
+    assert await psp.inquire(PaymentKey(new_id()), sent_at=utc_now() - timedelta(seconds=30)) == Unknown("not_found_yet")
+    assert await psp.inquire(PaymentKey(new_id())) == Unknown("not_found_yet")
     await psp.close()
 
 
 async def test_sdk_never_writes_the_token_down(simulator: str, caplog: pytest.LogCaptureFixture) -> None:
     psp = StripePsp("sk_test", simulator)
     with caplog.at_level(logging.DEBUG):
-        answers = [await psp.authorize(new_id(), TOTAL, "card", token) for token in ("tok_ok", "tok_declined", "tok_of_nobody")]
+        answers = [
+            await psp.authorize(PaymentKey(new_id()), TOTAL, "card", token)
+            for token in ("tok_ok", "tok_declined", "tok_of_nobody")
+        ]
     await psp.close()
     assert caplog.records, "the HTTP client logs its requests"
     assert "tok_" not in caplog.text + repr(answers)

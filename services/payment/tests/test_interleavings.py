@@ -1,11 +1,12 @@
 """Whatever the order of facts, calls and answers, whatever is lost or comes again: the money ends right.
 
-Random schedules of one order's facts (repeated, reordered), of claims, answers that are delayed, lost or heard twice, of faults
-of the PSP, webhooks and passing time, run on a real database. When all is told and nothing is due any more, the books hold.
+Random schedules of one order's facts (repeated, reordered), of its changes, of claims, answers that are delayed, lost or heard
+twice, of faults of the PSP, webhooks and passing time, run on a real database. When all is told and nothing is due any more,
+the books hold; and so they do when several replicas do all of it at once.
 """
 
+import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
@@ -13,33 +14,34 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import payment
 from chassis import batch
 from chassis.batch import Item
-from chassis.database import Database
+from chassis.database import TRANSIENT, Database
 from chassis.domain import new_id
-from chassis.testing import PostgresServer, SettableClock, perform, service_database, told, work
+from chassis.testing import SettableClock, perform
 from contracts import Event
-from contracts.inventory import StockReserved
-from contracts.order import CancelReason, OrderCancelled, OrderContacts, ShipmentDispatched
-from contracts.types import Address, Contact, Money, PaymentInstrument
 from payment import handlers
-from payment.gateway import PspGateway, StubPsp, WebhookHeard
+from payment.gateway import WebhookHeard
+from payment.model import PaymentKey
 from payment.store import audit
+
+from .shop import OK, Shop
 
 pytestmark = pytest.mark.database
 
-TOTAL = 3000
 PARCELS = (1000, 2000, 2500)
-HOME = Address(name="Alice", line1="1 Main Street", city="Berlin", postal_code="10115", country="DE")
+ADDED = (500, 0)
+LESS = 400
 TOKENS = ["tok_ok", "tok_declined", "tok_error", "tok_timeout_captured", "tok_timeout_lost", "tok_timeout_failed"]
 STEPS = [
     "contacts", "reserved", "cancelled", "parcel 0", "parcel 1", "parcel 2",
-    "call authorize", "call authorize", "call capture", "call void", "call refund", "call inquire",
+    "call authorize", "call authorize", "call capture", "call void", "call refund", "call inquire", "call draw",
     "answer", "answer", "answer again", "lose answer", "crash authorize", "crash capture",
-    "fault timeout_done", "fault timeout_lost", "fault error", "webhook", "second", "lease",
+    "fault timeout_done", "fault timeout_lost", "fault error", "webhook", "webhook 0", "second", "lease",
 ]  # fmt: skip
+CHANGES = ["pays 0", "added 0", "withdrawn 0", "pays 1", "added 1", "withdrawn 1", "reduced", "readdressed"]
 HELD = ["contacts", "reserved", "call authorize", "answer"]
+MORE = [*HELD, "pays 0", "added 0", "call authorize", "answer"]
 BEGINNINGS = [
     [],
     ["contacts", "reserved", "call authorize"],
@@ -49,52 +51,53 @@ BEGINNINGS = [
     [*HELD, "parcel 0", "call capture"],
     [*HELD, "cancelled"],
 ]
+BEGINNINGS_OF_CHANGES = [
+    HELD,
+    [*HELD, "pays 0", "added 0", "call authorize"],
+    MORE,
+    [*MORE, "added 1", "parcel 0", "call capture", "answer"],
+    [*MORE, "parcel 2", "call capture", "answer", "parcel 0", "call capture"],
+    [*MORE, "reduced"],
+    [*MORE, "withdrawn 0", "call void"],
+]
 
 
-class Schedule:
+class Schedule(Shop):
     """One order, told to payment step by step."""
 
-    def __init__(self, database: Database, clock: SettableClock, token: str) -> None:
-        self.database = database
-        self.clock = clock
-        self.psp = StubPsp()
-        self.order_id = new_id()
+    def __init__(self, database: Database, clock: SettableClock, token: str, token_of_additions: str = OK) -> None:
+        super().__init__(database, clock)
         self.heard: set[str] = set()
+        self.changes = [new_id() for _ in ADDED]
         self._answers: list[tuple[Any, Any]] = []
-        self._facts = self._make_facts(token)
-
-    def _make_facts(self, token: str) -> dict[str, Event]:
-        order: dict[str, Any] = {"order_id": self.order_id, "user_id": "alice"}
-        total = Money(amount=TOTAL, currency="EUR")
-        instrument = PaymentInstrument(method="card", token=token)
-        contact = Contact(email="alice@example.org")
-        facts: dict[str, Event] = {
-            "contacts": OrderContacts(
-                **order, contact=contact, shipping_address=HOME, billing_address=HOME, payment=instrument
-            ),
-            "reserved": StockReserved(**order, total_amount=total, allocations=[]),
-            "cancelled": OrderCancelled(**order, reason=CancelReason.CUSTOMER, total_amount=total),
+        self._facts: dict[str, Event] = {
+            "contacts": self.contacts(token),
+            "reserved": self.reserved(),
+            "cancelled": self.cancelled(),
+            "reduced": self.changed(LESS),
+            "readdressed": self.contacts(""),
+            **{f"parcel {number}": self.dispatched(amount) for number, amount in enumerate(PARCELS)},
         }
-        for number, amount in enumerate(PARCELS):
-            money = Money(amount=amount, currency="EUR")
-            facts[f"parcel {number}"] = ShipmentDispatched(
-                **order, shipment_id=UUID(int=self.order_id.int ^ number), warehouse_id="north", lines=[], amount=money
-            )
-        return facts
+        for number, (change_id, difference) in enumerate(zip(self.changes, ADDED, strict=True)):
+            self._facts |= {
+                f"pays {number}": self.contacts(token_of_additions, change_id),
+                f"added {number}": self.added(change_id, difference),
+                f"withdrawn {number}": self.withdrawn(change_id),
+            }
 
     async def take(self, step: str) -> None:
         """Let one thing happen."""
         kind, _, name = step.partition(" ")
         if step in self._facts:
             await self.hear(step)
+        elif kind == "webhook" and name:
+            await self._notice(PaymentKey(self.order_id, self.changes[int(name)]))
         elif kind in {"call", "crash"}:
             await self._call(name, lost=kind == "crash")
         elif kind == "fault":
             self.psp.misbehave(name)  # type: ignore[arg-type]
         elif kind == "webhook":
-            await perform(
-                self.database, handlers.hear_webhook, WebhookHeard(self.order_id, "payment_intent.canceled", doubtful=True)
-            )
+            await self._notice(PaymentKey(self.order_id))
         elif kind == "second":
             self.clock.forward(seconds=1.1)
         elif kind == "lease":
@@ -105,14 +108,19 @@ class Schedule:
     async def hear(self, fact: str) -> None:
         """Hear a fact of another service, as an event of its own."""
         self.heard.add(fact)
-        event = self._facts[fact]
-        await perform(self.database, handlers.react.functions[type(event)].call, event)
+        await self.hears(self._facts[fact])
+
+    async def _notice(self, key: PaymentKey) -> None:
+        heard = WebhookHeard(key, "payment_intent.canceled", doubtful=True)
+        await perform(self.database, handlers.hear_webhook, heard)
 
     async def _call(self, name: str, *, lost: bool) -> None:
         job = handlers.jobs.jobs[name]
         async with self.database.transaction() as transaction:
             claimed = await job.due.claim(transaction, 10)
-        if job.call is not None and not lost:
+        if job.heard_by is not None:
+            await batch.run(self.database, [Item(due, job.heard_by, due.cause) for due in claimed])
+        elif job.call is not None and not lost:
             self._answers += [(await job.call(due, self.psp), due.cause) for due in claimed]
 
     async def _answer(self, step: str) -> None:
@@ -129,19 +137,22 @@ class Schedule:
             await self._answer("answer")
         if not self.psp.books and "cancelled" not in self.heard and await self._waits():
             await self.hear("cancelled")  # the order service's deadline
-        for _ in range(10):
-            await work(self.database, handlers.jobs, {PspGateway: self.psp})
-            self.clock.forward(seconds=61)
+        for number in range(len(ADDED)):
+            if {f"pays {number}", f"added {number}"} & self.heard and f"withdrawn {number}" not in self.heard:
+                for fact in (f"pays {number}", f"added {number}"):
+                    if fact not in self.heard:
+                        await self.hear(fact)
+                if await self._waits_for(self.changes[number]):
+                    await self.hear(f"withdrawn {number}")
+        await self.rests()
 
     async def _waits(self) -> bool:
-        await work(self.database, handlers.jobs, {PspGateway: self.psp})
-        return not await told(self.database, self.order_id)
+        await self.works()
+        return not await self.facts()
 
-
-@pytest.fixture(scope="module")
-async def database(postgres: PostgresServer) -> AsyncIterator[Database]:
-    async with service_database(postgres, payment, SettableClock()) as database:
-        yield database
+    async def _waits_for(self, change_id: UUID) -> bool:
+        await self.works()
+        return not any(getattr(fact, "change_id", None) == change_id for fact in await self.facts())
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
@@ -165,31 +176,66 @@ async def test_money_ends_right(
     await check(schedule)
 
 
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@given(
+    beginning=st.sampled_from(BEGINNINGS_OF_CHANGES),
+    steps=st.lists(st.sampled_from([*STEPS, *CHANGES, *CHANGES]), max_size=25),
+    token=st.one_of(st.just("tok_ok"), st.sampled_from(TOKENS)),
+)
+async def test_money_of_a_changing_order_ends_right(
+    database: Database, beginning: list[str], steps: list[str], token: str
+) -> None:
+    clock = database.clock
+    assert isinstance(clock, SettableClock)
+    schedule = Schedule(database, clock, "tok_ok", token)
+    for step in [*beginning, *steps]:
+        await schedule.take(step)
+    await schedule.finish()
+    await check(schedule)
+
+
 async def check(schedule: Schedule) -> None:
     """Compare facts, database and the PSP's books."""
-    facts = Counter(type(fact).__name__ for fact in await told(schedule.database, schedule.order_id))
+    facts = await schedule.facts()
+    counted = Counter(type(fact).__name__ for fact in facts)
     async with schedule.database.transaction() as transaction:
-        [row] = await transaction.fetch("SELECT * FROM payment WHERE order_id = $1", schedule.order_id)
+        rows = await transaction.fetch("SELECT * FROM payment WHERE order_id = $1", schedule.order_id)
         captures = await transaction.fetch("SELECT * FROM capture WHERE order_id = $1", schedule.order_id)
-        tokens = await transaction.fetch("SELECT 1 FROM instrument WHERE order_id = $1", schedule.order_id)
     async with schedule.database.reading() as session:
         books = await audit(session)
-    answers = facts["PaymentVoided"] + facts["PaymentRefunded"]
+    cancelled = "cancelled" in schedule.heard
     assert books.violations == []
-    assert row["due_at"] is None, f"something is due for ever: {dict(row)}"
-    assert answers == ("cancelled" in schedule.heard), "a cancellation has exactly one answer, and nothing else has one"
-    assert facts["PaymentAuthorized"] + facts["PaymentDeclined"] <= 1
+    assert [dict(row) for row in rows if row["due_at"] is not None] == [], "something is due for ever"
+    assert counted["PaymentVoided"] + counted["PaymentRefunded"] == cancelled, "a cancellation has exactly one answer"
+    assert counted["PaymentAuthorized"] + counted["PaymentDeclined"] <= 1
     assert all(capture["due_at"] is None for capture in captures)
     assert len(captures) == sum(fact.startswith("parcel") for fact in schedule.heard)
-    assert facts["PaymentCaptured"] + facts["PaymentCaptureFailed"] == len(captures), "each parcel has exactly one answer"
-    assert tokens == []
-    assert len(schedule.psp.books) <= 1, "the PSP was never asked for the same money twice"
-    for held in schedule.psp.books.values():
+    assert counted["PaymentCaptured"] + counted["PaymentCaptureFailed"] == len(captures), "each parcel has exactly one answer"
+    assert counted["PaymentReduced"] == ("reduced" in schedule.heard)
+    for number, change_id in enumerate(schedule.changes):
+        answers = Counter(type(fact).__name__ for fact in facts if getattr(fact, "change_id", None) == change_id)
+        assert answers["AdditionVoided"] == (f"withdrawn {number}" in schedule.heard)
+        assert answers["AdditionAuthorized"] + answers["AdditionDeclined"] <= 1
+    assert await schedule.row("token", "instrument") == ()
+    assert await schedule.row("token", "change_instrument") == ()
+    mine = Counter(held.key for held in schedule.psp.books.values())
+    assert all(count == 1 for count in mine.values()), "the PSP was never asked for the same money twice"
+    for row in rows:
+        check_books(schedule, row, cancelled=cancelled)
+
+
+def check_books(schedule: Schedule, row: Any, *, cancelled: bool) -> None:
+    """Compare a payment with what the PSP has written down of it."""
+    key = PaymentKey(schedule.order_id, row["change_id"])
+    for held in (one for one in schedule.psp.books.values() if one.key == key):
         assert held.captured <= held.authorized
         assert (held.captured, held.refunded) == (row["captured_amount"], row["refunded_amount"])
-        assert held.open == row["authorized_amount"] - row["captured_amount"] - row["released_amount"]
-        if "cancelled" in schedule.heard:
+        taken_or_kept = row["captured_amount"] + (0 if row["status"] == "authorized" else row["released_amount"])
+        assert held.open == row["authorized_amount"] - taken_or_kept, "a part that is not needed goes with the last capture"
+        if cancelled:
             assert (held.open, held.captured) == (0, held.refunded), "nothing is kept of a cancelled order"
+        if row["withdrawn_at"] is not None:
+            assert held.open == 0, "nothing is held for a withdrawn change"
 
 
 @pytest.mark.parametrize(
@@ -201,18 +247,11 @@ async def check(schedule: Schedule) -> None:
         ["parcel 0", "cancelled", "reserved", "contacts"],
         [*HELD, "parcel 0", "fault timeout_done", "call capture", "answer", "cancelled"],
         [*HELD, "parcel 0", "fault timeout_lost", "call capture", "answer", "cancelled", "call void"],
-        [
-            "contacts",
-            "reserved",
-            "call authorize",
-            "answer",
-            "parcel 1",
-            "parcel 2",
-            "parcel 0",
-            "webhook",
-            "lease",
-            "cancelled",
-        ],
+        [*HELD, "parcel 1", "parcel 2", "parcel 0", "webhook", "lease", "cancelled"],
+        [*HELD, "withdrawn 0", "pays 0", "added 0", "cancelled", "added 1", "pays 1", "withdrawn 1"],
+        [*HELD, "pays 0", "added 0", "call authorize", "cancelled", "answer", "withdrawn 0", "call void"],
+        [*MORE, "parcel 2", "parcel 0", "call capture", "reduced", "answer", "call capture", "cancelled", "answer"],
+        [*MORE, "added 1", "reduced", "parcel 1", "parcel 0", "call capture", "lose answer", "withdrawn 0", "lease"],
     ],
 )
 async def test_schedules_worth_remembering(database: Database, steps: list[str]) -> None:
@@ -223,3 +262,29 @@ async def test_schedules_worth_remembering(database: Database, steps: list[str])
         await schedule.take(step)
     await schedule.finish()
     await check(schedule)
+
+
+async def replica(schedule: Schedule, steps: list[str]) -> None:
+    """Hear and work as one process of several: what was done elsewhere at the same moment is done again."""
+    for step in steps:
+        while True:
+            try:
+                await (schedule.works() if step == "work" else schedule.hear(step))
+            except TRANSIENT:
+                continue
+            break
+
+
+@pytest.mark.parametrize("ending", [["cancelled"], ["withdrawn 0"], ["parcel 0", "reduced"], []])
+async def test_replicas_that_do_it_all_at_once_do_it_once(database: Database, ending: list[str]) -> None:
+    clock = database.clock
+    assert isinstance(clock, SettableClock)
+    for _ in range(5):
+        schedule = Schedule(database, clock, "tok_ok")
+        for step in HELD:
+            await schedule.take(step)
+        changing = ["pays 0", "work", "added 0", "work"]
+        adding, taking = ["added 0", "work", "pays 0", "added 1", "work"], ["parcel 1", "work", "readdressed", "work"]
+        await asyncio.gather(*(replica(schedule, steps) for steps in (changing, adding, taking, ["work", *ending, "work"])))
+        await schedule.finish()
+        await check(schedule)

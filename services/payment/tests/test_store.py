@@ -17,8 +17,12 @@ from contracts.payment import PaymentAuthorized
 from contracts.types import Address, Contact, Money, PaymentInstrument
 from payment import handlers
 from payment.gateway import Authorized, Done
-from payment.store import AuthorizationDue, CaptureDue, PaymentStore, VoidDue, audit
+from payment.model import OrderFunds, Reduction
+from payment.store import AuthorizationDue, CaptureDue, PaymentStore, ReductionStore, VoidDue, audit
+from payment.store.audit import RULES
 from payment.store.payments import MadeElsewhereError
+
+from .shop import Shop
 
 pytestmark = pytest.mark.database
 TOTAL = Money(amount=3000, currency="EUR")
@@ -31,6 +35,13 @@ WHY = cause(at=MORNING)
 async def database(postgres: PostgresServer) -> AsyncIterator[Database]:
     async with service_database(postgres, payment, SettableClock()) as database:
         yield database
+
+
+@pytest.fixture
+def shop(database: Database) -> Shop:
+    clock = database.clock
+    assert isinstance(clock, SettableClock)
+    return Shop(database, clock)
 
 
 def reserved(order_id: UUID) -> StockReserved:
@@ -58,6 +69,10 @@ def dispatched(order_id: UUID) -> ShipmentDispatched:
     )
 
 
+def authorized_by(due: AuthorizationDue) -> handlers.AuthorizationOutcome:
+    return handlers.AuthorizationOutcome(due.key.order_id, due.payment_id, Authorized(f"pi_{due.payment_id}"))
+
+
 async def authorized(database: Database, count: int) -> Sequence[UUID]:
     """Have the totals of so many orders held."""
     orders = [new_id() for _ in range(count)]
@@ -65,7 +80,7 @@ async def authorized(database: Database, count: int) -> Sequence[UUID]:
     await perform(database, handlers.authorize_payment, *map(reserved, orders))
     async with database.transaction() as transaction:
         due = await AuthorizationDue.claim(transaction, count)
-    outcomes = [handlers.AuthorizationOutcome(one.order_id, Authorized(f"pi_{one.order_id}")) for one in due]
+    outcomes = [authorized_by(one) for one in due]
     await perform(database, handlers.note_authorization, *outcomes)
     return orders
 
@@ -88,7 +103,7 @@ async def costs(database: Database, count: int) -> dict[str, int]:
     async with database.transaction() as transaction:
         due = await AuthorizationDue.claim(transaction, count)
     mark("claim authorizations")
-    outcomes = [handlers.AuthorizationOutcome(one.order_id, Authorized(f"pi_{one.order_id}")) for one in due]
+    outcomes = [authorized_by(one) for one in due]
     await perform(database, handlers.note_authorization, *outcomes)
     mark("note_authorization")
     shipped, stopped = orders[: (count + 1) // 2], orders[(count + 1) // 2 :] or await authorized(database, 1)
@@ -98,7 +113,7 @@ async def costs(database: Database, count: int) -> dict[str, int]:
     async with database.transaction() as transaction:
         captures = await CaptureDue.claim(transaction, count)
     mark("claim captures")
-    taken = [handlers.CaptureOutcome(one.order_id, one.shipment_id, one.amount, Done()) for one in captures]
+    taken = [handlers.CaptureOutcome(one.key.order_id, one.payment_id, one.shipment_id, Done()) for one in captures]
     await perform(database, handlers.note_capture, *taken)
     mark("note_capture")
     await perform(database, handlers.void_or_refund, *map(cancelled, stopped))
@@ -106,7 +121,8 @@ async def costs(database: Database, count: int) -> dict[str, int]:
     async with database.transaction() as transaction:
         voids = await VoidDue.claim(transaction, count)
     mark("claim voids")
-    await perform(database, handlers.note_void, *[handlers.VoidOutcome(one.order_id, Done()) for one in voids])
+    let_go = [handlers.VoidOutcome(one.key.order_id, one.payment_id, Done()) for one in voids]
+    await perform(database, handlers.note_void, *let_go)
     mark("note_void")
     assert (len(due), len(captures), len(voids)) == (count, len(shipped), len(stopped))
     return spent
@@ -121,8 +137,8 @@ async def test_batch_of_200_costs_what_a_batch_of_one_costs(database: Database) 
         "authorize_payment": 5,
         "claim authorizations": 3,
         "note_authorization": 8,
-        "capture_payment": 5,
-        "claim captures": 4,
+        "capture_payment": 6,
+        "claim captures": 3,
         "note_capture": 9,
         "void_or_refund": 6,
         "claim voids": 3,
@@ -130,10 +146,12 @@ async def test_batch_of_200_costs_what_a_batch_of_one_costs(database: Database) 
     }
 
 
-@pytest.mark.parametrize("table", ["ledger_entry", "psp_attempt"])
+@pytest.mark.parametrize("table", ["ledger_entry", "further_ledger_entry", "reduction", "psp_attempt"])
 @pytest.mark.parametrize("change", ["UPDATE {} SET order_id = order_id", "DELETE FROM {}", "TRUNCATE {}"])
-async def test_ledger_and_log_are_append_only(database: Database, table: str, change: str) -> None:
-    await authorized(database, 1)
+async def test_ledger_and_log_are_append_only(shop: Shop, database: Database, table: str, change: str) -> None:
+    await shop.holds()
+    await shop.holds_more(500)
+    await shop.hears(shop.changed(100))
     with pytest.raises(asyncpg.RestrictViolationError, match="append-only"):
         await database.pool.execute(change.format(table))
 
@@ -181,14 +199,14 @@ async def test_a_payment_whose_instrument_is_known_is_handed_to_the_workers(data
     await perform(database, handlers.note_instrument, *map(contacts, ready))
     database.workforce = hands = Hands(room=3)
     await perform(database, handlers.authorize_payment, *map(reserved, [ready[0], early, ready[1], ready[2]]))
-    handed = [(due.order_id, due.amount, due.token) for due in hands.begun["authorize"]]
+    handed = [(due.key.order_id, due.amount, due.token) for due in hands.begun["authorize"]]
     assert sorted(handed) == sorted((order, TOTAL, "tok_ok") for order in ready[:2])
     assert hands.woken == ["authorize"]
     await perform(database, handlers.note_instrument, contacts(early))
     async with database.transaction() as transaction:
         claimed = await AuthorizationDue.claim(transaction, MANY)
-    assert {due.order_id for due in claimed} == {ready[2], early}, "what was handed over is under its lease"
-    outcomes = [handlers.AuthorizationOutcome(due.order_id, Authorized("pi")) for due in (*hands.begun["authorize"], *claimed)]
+    assert {due.key.order_id for due in claimed} == {ready[2], early}, "what was handed over is under its lease"
+    outcomes = [authorized_by(due) for due in (*hands.begun["authorize"], *claimed)]
     await perform(database, handlers.note_authorization, *outcomes)
     assert {event.order_id for event in await told(database) if isinstance(event, PaymentAuthorized)} == {*ready, early}
 
@@ -210,13 +228,13 @@ async def test_outcome_waits_for_a_cancellation_in_another_process(database: Dat
     await perform(database, handlers.note_instrument, contacts(order_id))
     await perform(database, handlers.authorize_payment, reserved(order_id))
     async with database.transaction() as transaction:
-        await AuthorizationDue.claim(transaction, 1)
-    outcome = handlers.AuthorizationOutcome(order_id, Authorized("pi_1"))
+        [due] = await AuthorizationDue.claim(transaction, 1)
+    outcome = authorized_by(due)
     async with database.transaction() as transaction:
         store = PaymentStore(transaction)
         await store.fetch([cancelled(order_id)])
         noting = asyncio.create_task(perform(database, handlers.note_authorization, outcome))
-        store.known(order_id).cancel(WHY, capturing=False)
+        OrderFunds(store.of(order_id)).cancel(WHY)
         await store.flush()
         assert not noting.done(), "the row is locked"
     await noting
@@ -237,6 +255,89 @@ async def test_audit_finds_what_is_wrong(database: Database) -> None:
     async with database.reading() as session:
         found = await audit(session)
     assert ("cancelled-holds-nothing", [str(right)]) in [(one.rule, one.order_ids) for one in found.violations]
+
+
+PLANTED: dict[str, str] = {
+    "counters-equal-ledger": "UPDATE further_payment SET captured_amount = 399, released_amount = 101 WHERE amount = 500",
+    "captured-equals-captures": "DELETE FROM draw WHERE place = 1",
+    "captures-equal-draws": "UPDATE draw SET amount = amount + 1 WHERE place = 1",
+    "ledger-has-payment": "UPDATE further_payment SET payment_id = gen_random_uuid() WHERE status = 'captured'",
+    "additions-have-main-payment": "DELETE FROM ONLY payment",
+    "cancelled-bars-all-payments": "UPDATE ONLY payment SET barred_at = now()",
+    "cancelled-holds-nothing": "UPDATE payment SET barred_at = now()",
+    "withdrawn-holds-nothing": (
+        "UPDATE further_payment SET withdrawn_at = now(), status = 'authorized', released_amount = 0 WHERE captured_amount = 0"
+    ),
+    "nothing-to-take-holds-nothing": "UPDATE further_payment SET status = 'authorized' WHERE status = 'captured'",
+    "reductions-equal-ledger": (
+        "INSERT INTO reduction SELECT order_id, gen_random_uuid(), 100, 2000, 'EUR', now() FROM ONLY payment"
+    ),
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+async def test_audit_sees_each_rule_broken(shop: Shop, database: Database, rule: str) -> None:
+    await shop.holds()
+    await shop.holds_more(500, 700)
+    await shop.hears(shop.changed(800, before=4200), shop.dispatched(3400))
+    await shop.works()
+    async with database.reading() as session:
+        assert (await audit(session)).violations == []
+    if rule == "ledger-has-payment":
+        await database.pool.execute("DROP TRIGGER identity ON further_payment")
+    await database.pool.execute(PLANTED[rule])
+    async with database.reading() as session:
+        found = await audit(session)
+    assert (rule, [str(shop.order_id)]) in [(one.rule, one.order_ids) for one in found.violations]
+
+
+async def test_a_change_is_taken_up_by_one_of_two_processes(shop: Shop, database: Database) -> None:
+    await shop.holds()
+    change = shop.changed(400)
+    await shop.hears(change)
+    async with database.transaction() as transaction:
+        store = ReductionStore(transaction)
+        await store.fetch([])  # as it was before the other process had it
+        store.add(
+            Reduction(order_id=shop.order_id, change_id=change.change_id, amount=400, due=2600, currency="EUR", at=MORNING)
+        )
+        with pytest.raises(MadeElsewhereError):
+            await store.flush()
+
+
+async def test_an_addition_that_comes_in_beside_a_cancellation_has_it_done_again(shop: Shop, database: Database) -> None:
+    await shop.holds()
+    async with database.transaction() as transaction:
+        store = PaymentStore(transaction)
+        await store.fetch([shop.cancelled()])
+        OrderFunds(store.of(shop.order_id)).cancel(WHY)
+        await database.pool.execute(
+            """INSERT INTO further_payment SELECT (jsonb_populate_record(NULL::further_payment, to_jsonb(p)
+            || jsonb_build_object('payment_id', gen_random_uuid(), 'change_id', gen_random_uuid()))).* FROM ONLY payment p"""
+        )
+        with pytest.raises(MadeElsewhereError):
+            await store.flush()
+
+
+async def test_a_batch_of_changes_costs_the_statements_of_one(database: Database) -> None:
+    async def costs_of(count: int) -> list[int]:
+        shops = [Shop(database, SettableClock()) for _ in range(count)]
+        changes = [new_id() for _ in shops]
+        for shop in shops:
+            await shop.holds()
+        spent = []
+        for function, facts in (
+            (handlers.note_instrument, [shop.contacts("tok_ok", one) for shop, one in zip(shops, changes, strict=True)]),
+            (handlers.authorize_addition, [shop.added(one) for shop, one in zip(shops, changes, strict=True)]),
+            (handlers.reduce_payment, [shop.changed(100) for shop in shops]),
+            (handlers.void_addition, [shop.withdrawn(one) for shop, one in zip(shops, changes, strict=True)]),
+        ):
+            before = database.statements
+            await perform(database, function, *facts)
+            spent.append(database.statements - before)
+        return spent
+
+    assert await costs_of(20) == await costs_of(1)
 
 
 async def test_audit_of_right_books_is_clean(database: Database) -> None:

@@ -19,7 +19,7 @@ from chassis.pages import Cursor, Limit, page, read_cursor
 from contracts.types import Money
 from payment.gateway import PspWebhooks
 from payment.handlers import hear_webhook
-from payment.model import Attempt, Capture, LedgerEntry, Payment, Status
+from payment.model import Attempt, Capture, Draw, LedgerEntry, Payment, Reduction, Status
 from payment.store import Audit, audit
 
 router = APIRouter(tags=["payments"])
@@ -27,10 +27,14 @@ Reader = Annotated[Caller, staff("finance", "support", "auditor")]
 
 
 class PaymentView(BaseModel):
-    """A payment as staff see it; `due` names what is to be asked of the PSP next, `code` why something did not work."""
+    """A payment as staff see it; `due` names what is to be asked of the PSP next, `code` why something did not work.
+
+    `change_id` is the change that it pays for (None: the order as it was placed).
+    """
 
     order_id: UUID
     payment_id: UUID
+    change_id: UUID | None
     user_id: str
     status: Status
     amount: Money
@@ -39,6 +43,7 @@ class PaymentView(BaseModel):
     released: Money
     refunded: Money
     order_cancelled: bool
+    change_withdrawn: bool
     psp_reference: str | None
     code: str | None
     due: str | None
@@ -53,8 +58,18 @@ class PaymentView(BaseModel):
         return cls(**_view(payment))
 
 
+class DrawView(BaseModel):
+    """What is taken for a shipment of one payment; `final`: the PSP lets go of the rest."""
+
+    payment_id: UUID
+    amount: Money
+    final: bool
+    status: str
+    code: str | None
+
+
 class CaptureView(BaseModel):
-    """The money of one shipment."""
+    """The money of one shipment, and the payments it is drawn from, in turn."""
 
     shipment_id: UUID
     amount: Money
@@ -63,11 +78,22 @@ class CaptureView(BaseModel):
     due_at: datetime | None
     attempts: int
     created_at: datetime
+    draws: list[DrawView]
+
+
+class ReductionView(BaseModel):
+    """A change that made the order cost less: so much of what was held is not taken, and so much is due now."""
+
+    change_id: UUID
+    amount: Money
+    due: Money
+    at: datetime
 
 
 class AttemptView(BaseModel):
     """One question to the PSP and its answer."""
 
+    payment_id: UUID
     purpose: str
     idempotency_key: str
     result: str
@@ -79,6 +105,7 @@ class AttemptView(BaseModel):
 class EntryView(BaseModel):
     """A movement of money: one account is debited what the other is credited."""
 
+    payment_id: UUID
     entry: str
     reference: UUID
     debit: str
@@ -87,10 +114,19 @@ class EntryView(BaseModel):
     at: datetime
 
 
-class PaymentDetails(PaymentView):
-    """A payment with everything that was done for it."""
+class OrderPayments(BaseModel):
+    """The money of an order: the sums over its payments, the payments, and everything that was done for them."""
 
+    order_id: UUID
+    user_id: str
+    order_cancelled: bool
+    authorized: Money
+    captured: Money
+    released: Money
+    refunded: Money
+    payments: list[PaymentView]
     captures: list[CaptureView]
+    reductions: list[ReductionView]
     psp_attempts: list[AttemptView]
     ledger: list[EntryView]
 
@@ -133,22 +169,35 @@ async def audit_payments(request: Request, _: Annotated[Caller, staff("finance",
 
 
 @router.get("/api/admin/payments/{order_id}")
-async def read_payment(request: Request, _: Reader, order_id: UUID) -> PaymentDetails:
-    """Read an order's payment with its captures, what was asked of the PSP, and its ledger."""
+async def read_payments(request: Request, _: Reader, order_id: UUID) -> OrderPayments:
+    """Read all payments of an order with its captures, what was asked of the PSP, and its ledger."""
     async with request.app.state.database.reading() as session:
-        payment = await session.get(Payment, order_id)
-        if payment is None:
+        payments = (await session.exec(select(Payment).where(Payment.order_id == order_id))).all()
+        if not payments:
             raise NotFoundError("There is no payment for this order.")
+        payments = sorted(payments, key=lambda payment: (payment.change_id is not None, payment.payment_id))
         captures = await session.exec(select(Capture).where(Capture.order_id == order_id).order_by(col(Capture.capture_id)))
+        draws = await session.exec(select(Draw).where(Draw.order_id == order_id).order_by(col(Draw.place)))
+        drawn = list(draws)
+        reductions = await session.exec(select(Reduction).where(Reduction.order_id == order_id).order_by(col(Reduction.at)))
         attempts = await session.exec(select(Attempt).where(Attempt.order_id == order_id).order_by(col(Attempt.attempt_id)))
         entries = await session.exec(
             select(LedgerEntry).where(LedgerEntry.order_id == order_id).order_by(col(LedgerEntry.at), col(LedgerEntry.entry))
         )
-        return PaymentDetails(
-            **_view(payment),
-            captures=[CaptureView.model_validate({**_fields(one, CaptureView), "amount": _money(one)}) for one in captures],
-            psp_attempts=[AttemptView.model_validate(_fields(one, AttemptView)) for one in attempts],
-            ledger=[EntryView.model_validate({**_fields(one, EntryView), "amount": _money(one)}) for one in entries],
+        main = payments[0]
+        return OrderPayments(
+            order_id=order_id,
+            user_id=main.user_id,
+            order_cancelled=main.barred,
+            **{
+                name: main.money(sum(getattr(payment, f"{name}_amount") for payment in payments))
+                for name in ("authorized", "captured", "released", "refunded")
+            },
+            payments=[PaymentView.of(payment) for payment in payments],
+            captures=[_capture(one, drawn) for one in captures],
+            reductions=[ReductionView.model_validate(_fields(one, ReductionView, "amount", "due")) for one in reductions],
+            psp_attempts=[AttemptView.model_validate({**_fields(one, AttemptView), **_whose(one, main)}) for one in attempts],
+            ledger=[EntryView.model_validate({**_fields(one, EntryView, "amount"), **_whose(one, main)}) for one in entries],
         )
 
 
@@ -174,15 +223,27 @@ def _view(payment: Payment) -> dict[str, Any]:
     }
     return {
         **_fields(payment, PaymentView),
-        **{name: Money(amount=amount, currency=payment.currency) for name, amount in money.items()},
+        **{name: payment.money(amount) for name, amount in money.items()},
         "order_cancelled": payment.barred,
+        "change_withdrawn": payment.withdrawn,
         "due": payment.action,
     }
 
 
-def _fields(row: Any, view: type[BaseModel]) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in view.model_fields if hasattr(row, name)}
+def _capture(capture: Capture, draws: Sequence[Draw]) -> CaptureView:
+    mine = [
+        DrawView.model_validate({**_fields(draw, DrawView), "amount": Money(amount=draw.amount, currency=capture.currency)})
+        for draw in draws
+        if draw.shipment_id == capture.shipment_id
+    ]
+    return CaptureView.model_validate({**_fields(capture, CaptureView, "amount"), "draws": mine})
 
 
-def _money(row: Capture | LedgerEntry) -> Money:
-    return Money(amount=row.amount, currency=row.currency)
+def _whose(row: Attempt | LedgerEntry, main: Payment) -> dict[str, UUID]:
+    return {"payment_id": row.payment_id or main.payment_id}
+
+
+def _fields(row: Any, view: type[BaseModel], *amounts: str) -> dict[str, Any]:
+    """Pick what a view shows of a row, `amounts` with the row's currency."""
+    picked = {name: getattr(row, name) for name in view.model_fields if hasattr(row, name)}
+    return picked | {name: Money(amount=picked[name], currency=row.currency) for name in amounts}

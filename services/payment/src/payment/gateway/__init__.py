@@ -2,8 +2,8 @@
 
 `PspGateway` is the port; whatever stands behind it keeps these promises, which one contract suite checks: a call repeated with
 the same idempotency key does its work once and answers what became of it; a call that was not answered is `Unknown`, never a
-guess; nothing here is called inside a database transaction. Keys are derived from the order and the purpose alone, so they
-survive retries, restarts and even a database brought back from a backup.
+guess; nothing here is called inside a database transaction. Keys are derived from the order, the change and the purpose alone,
+so they survive retries, restarts and even a database brought back from a backup.
 """
 
 from payment.gateway.port import (

@@ -6,6 +6,7 @@ from typing import Protocol
 from uuid import UUID
 
 from contracts.types import Money
+from payment.model import PaymentKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,29 +65,37 @@ class PspCredentialsError(Exception):
 
 
 class PspGateway(Protocol):
-    """A PSP that holds, captures and gives back money. Amounts in minor units; every method raises PspCredentialsError."""
+    """A PSP that holds, captures and gives back money. Amounts in minor units; every method raises PspCredentialsError.
 
-    async def authorize(self, order_id: UUID, amount: Money, method: str, token: str) -> AuthorizationAnswer:
+    `payment` names which of an order's payments is meant; each is one payment at the PSP, known there by a `reference`.
+    """
+
+    async def authorize(self, payment: PaymentKey, amount: Money, method: str, token: str) -> AuthorizationAnswer:
         """Hold `amount` on the instrument behind `token`, to be captured in parts later."""
         ...
 
-    async def capture(self, order_id: UUID, shipment_id: UUID, reference: str, amount: Money, *, final: bool) -> ChangeAnswer:
+    async def capture(
+        self, payment: PaymentKey, shipment_id: UUID, reference: str, amount: Money, *, final: bool
+    ) -> ChangeAnswer:
         """Take a part of what is held; `final` lets go of the rest."""
         ...
 
-    async def void(self, order_id: UUID, reference: str) -> ChangeAnswer:
+    async def void(self, payment: PaymentKey, reference: str) -> ChangeAnswer:
         """Let go of what is held and not captured; done, too, where nothing is held any more."""
         ...
 
-    async def refund(self, order_id: UUID, reference: str, amount: Money) -> ChangeAnswer:
+    async def refund(self, payment: PaymentKey, reference: str, amount: Money) -> ChangeAnswer:
         """Give back captured money; done, too, where all of it was given back."""
         ...
 
-    async def inquire(self, order_id: UUID, *, reference: str | None = None, sent_at: datetime | None = None) -> InquiryAnswer:
-        """Tell how an order's payment stands. `Absent` is answered only once what was sent at `sent_at` would be found."""
+    async def inquire(
+        self, payment: PaymentKey, *, reference: str | None = None, sent_at: datetime | None = None
+    ) -> InquiryAnswer:
+        """Tell how a payment stands. `Absent` is answered only once what was sent at `sent_at` would be found."""
         ...
 
 
-def idempotency_key(purpose: str, order_id: UUID, shipment_id: UUID | None = None) -> str:
+def idempotency_key(purpose: str, payment: PaymentKey, shipment_id: UUID | None = None) -> str:
     """Name a wish for the PSP: the same wish always has the same key."""
-    return f"waybill:{purpose}:{order_id}" if shipment_id is None else f"waybill:{purpose}:{order_id}:{shipment_id}"
+    parts = (payment.order_id, payment.change_id, shipment_id)
+    return ":".join(["waybill", purpose, *(str(part) for part in parts if part is not None)])

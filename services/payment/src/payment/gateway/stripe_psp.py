@@ -31,6 +31,7 @@ from payment.gateway.port import (
     Unknown,
     idempotency_key,
 )
+from payment.model import PaymentKey
 
 ALREADY_REFUNDED: Final = "charge_already_refunded"
 UNEXPECTED_STATE: Final = "payment_intent_unexpected_state"
@@ -64,7 +65,7 @@ class StripePsp:
         """Let go of the connections to the PSP."""
         await self._http.close_async()  # type: ignore[no-untyped-call]
 
-    async def authorize(self, order_id: UUID, amount: Money, method: str, token: str) -> AuthorizationAnswer:
+    async def authorize(self, payment: PaymentKey, amount: Money, method: str, token: str) -> AuthorizationAnswer:
         """Hold `amount`; where the key was used with another instrument before, answer what became of that."""
         parameters: Any = {
             "amount": amount.amount,
@@ -72,17 +73,17 @@ class StripePsp:
             "capture_method": "manual",
             "confirm": True,
             "error_on_requires_action": True,  # nobody is there to answer a challenge: it counts as declined
-            "metadata": {"order_id": str(order_id)},
+            "metadata": _metadata(payment),
             "payment_method_types": [method],
             **_instrument(method, token),
         }
-        options: Any = {"idempotency_key": idempotency_key("authorize", order_id)}
+        options: Any = {"idempotency_key": idempotency_key("authorize", payment)}
         try:
             answer = await _asked(lambda: self._intents.create_async(parameters, options))
         except stripe.CardError as error:
             return Declined(error.code or "card_declined", _decline_code(error))
         except stripe.IdempotencyError:
-            found = await self.inquire(order_id)
+            found = await self.inquire(payment)
             return found if isinstance(found, Authorized | Declined) else Unknown("key_used_before")
         except stripe.InvalidRequestError as error:
             return Refused(error.code or "invalid_request")
@@ -90,34 +91,38 @@ class StripePsp:
             return answer
         return Authorized(answer.id) if answer.status == "requires_capture" else Unknown(f"status_{answer.status}")
 
-    async def capture(self, order_id: UUID, shipment_id: UUID, reference: str, amount: Money, *, final: bool) -> ChangeAnswer:
+    async def capture(
+        self, payment: PaymentKey, shipment_id: UUID, reference: str, amount: Money, *, final: bool
+    ) -> ChangeAnswer:
         """Take a part of what is held."""
         parameters: Any = {"amount_to_capture": amount.amount}
         if not final:
             parameters["final_capture"] = False
-        options: Any = {"idempotency_key": idempotency_key("capture", order_id, shipment_id)}
+        options: Any = {"idempotency_key": idempotency_key("capture", payment, shipment_id)}
         return await _changed(lambda: self._intents.capture_async(reference, parameters, options))
 
-    async def void(self, order_id: UUID, reference: str) -> ChangeAnswer:
+    async def void(self, payment: PaymentKey, reference: str) -> ChangeAnswer:
         """Let go of what is held; an intent that is canceled already is as good."""
-        options: Any = {"idempotency_key": idempotency_key("void", order_id)}
+        options: Any = {"idempotency_key": idempotency_key("void", payment)}
         answer = await _changed(lambda: self._intents.cancel_async(reference, None, options))
         if answer == Refused(UNEXPECTED_STATE):
-            found = await self.inquire(order_id, reference=reference)
+            found = await self.inquire(payment, reference=reference)
             return Done() if isinstance(found, Canceled) else answer
         return answer
 
-    async def refund(self, order_id: UUID, reference: str, amount: Money) -> ChangeAnswer:
+    async def refund(self, payment: PaymentKey, reference: str, amount: Money) -> ChangeAnswer:
         """Give back captured money."""
-        parameters: Any = {"payment_intent": reference, "amount": amount.amount, "metadata": {"order_id": str(order_id)}}
-        options: Any = {"idempotency_key": idempotency_key("refund", order_id)}
+        parameters: Any = {"payment_intent": reference, "amount": amount.amount, "metadata": _metadata(payment)}
+        options: Any = {"idempotency_key": idempotency_key("refund", payment)}
         answer = await _changed(lambda: self._refunds.create_async(parameters, options))
         return Done() if answer == Refused(ALREADY_REFUNDED) else answer
 
-    async def inquire(self, order_id: UUID, *, reference: str | None = None, sent_at: datetime | None = None) -> InquiryAnswer:
-        """Tell how an order's payment stands: by its reference, or by search, which sees new payments late."""
+    async def inquire(
+        self, payment: PaymentKey, *, reference: str | None = None, sent_at: datetime | None = None
+    ) -> InquiryAnswer:
+        """Tell how a payment stands: by its reference, or by search, which sees new payments late."""
         try:
-            found = await _asked(lambda: self._find(order_id, reference))
+            found = await _asked(lambda: self._find(payment, reference))
         except stripe.InvalidRequestError as error:
             return Unknown(error.code or "invalid_request")
         if isinstance(found, Unknown):
@@ -127,11 +132,17 @@ class StripePsp:
         late = sent_at is not None and self._clock() >= sent_at + self._search_lag
         return Absent() if late else Unknown("not_found_yet")
 
-    async def _find(self, order_id: UUID, reference: str | None) -> stripe.PaymentIntent | None:
+    async def _find(self, payment: PaymentKey, reference: str | None) -> stripe.PaymentIntent | None:
+        """Find a payment; the main one of an order by what it lacks, which no search can say."""
         if reference is not None:
             return await self._intents.retrieve_async(reference)
-        found = await self._intents.search_async({"query": f"metadata['order_id']:'{order_id}'", "limit": 10})
-        return found.data[0] if found.data else None
+        named = _metadata(payment)
+        query = " AND ".join(f"metadata['{name}']:'{value}'" for name, value in named.items())
+        found = await self._intents.search_async({"query": query, "limit": 100})
+        async for intent in found.auto_paging_iter():
+            if intent.metadata.to_dict().get("change_id") == named.get("change_id"):
+                return intent
+        return None
 
 
 async def _asked(call: Callable[[], Awaitable[T]]) -> T | Unknown:
@@ -156,6 +167,12 @@ async def _changed(call: Callable[[], Awaitable[object]]) -> ChangeAnswer:
     except stripe.IdempotencyError:
         return Refused("idempotency_error")
     return answer if isinstance(answer, Unknown) else Done()
+
+
+def _metadata(payment: PaymentKey) -> dict[str, str]:
+    """Name a payment in its notes at the PSP; those of an order's main payment name the order alone."""
+    notes = {"order_id": str(payment.order_id)}
+    return notes if payment.change_id is None else {**notes, "change_id": str(payment.change_id)}
 
 
 def _instrument(method: str, token: str) -> dict[str, Any]:

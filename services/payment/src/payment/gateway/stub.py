@@ -24,6 +24,7 @@ from payment.gateway.port import (
     Unknown,
     idempotency_key,
 )
+from payment.model import PaymentKey
 
 Answer = AuthorizationAnswer | ChangeAnswer
 Work = Callable[[], Answer]
@@ -42,12 +43,17 @@ UNANSWERED = frozenset({"tok_timeout_captured", "tok_timeout_failed", "tok_timeo
 class StubPayment:
     """A payment in the stub's books, in minor units."""
 
-    order_id: UUID
+    key: PaymentKey
     authorized: int
     open: int
     captured: int = 0
     refunded: int = 0
     canceled: bool = False
+
+    @property
+    def order_id(self) -> UUID:
+        """The order it is for."""
+        return self.key.order_id
 
 
 class StubPsp:
@@ -57,7 +63,7 @@ class StubPsp:
         self.books: dict[str, StubPayment] = {}
         self.calls = 0
         self._answers: dict[str, Answer] = {}
-        self._references: dict[UUID, str] = {}
+        self._references: dict[PaymentKey, str] = {}
         self._heard: set[str] = set()
         self._faults: list[Fault] = []
 
@@ -65,43 +71,51 @@ class StubPsp:
         """Have the next calls fail: done and not answered, lost and not answered, or an error of the PSP."""
         self._faults += [fault] * times
 
-    async def authorize(self, order_id: UUID, amount: Money, method: str, token: str) -> AuthorizationAnswer:  # noqa: ARG002 - cards only
+    async def authorize(self, payment: PaymentKey, amount: Money, method: str, token: str) -> AuthorizationAnswer:  # noqa: ARG002 - cards only
         """Hold `amount`, or behave as the token's name says."""
-        key = idempotency_key("authorize", order_id)
+        key = idempotency_key("authorize", payment)
         first = key not in self._heard
         self._heard.add(key)
         if token == "tok_error":  # noqa: S105 - the name of a scenario
             return Unknown("server_error")
         if first and token == "tok_timeout_lost":  # noqa: S105 - the name of a scenario
             return Unknown("timeout")
-        answer = self._once(key, lambda: self._hold(order_id, amount, token))
+        answer = self._once(key, lambda: self._hold(payment, amount, token))
         if isinstance(answer, Done):
             raise TypeError("an authorisation is answered with its reference")
         return Unknown("timeout") if first and token in UNANSWERED else answer
 
-    async def capture(self, order_id: UUID, shipment_id: UUID, reference: str, amount: Money, *, final: bool) -> ChangeAnswer:
+    async def capture(
+        self, payment: PaymentKey, shipment_id: UUID, reference: str, amount: Money, *, final: bool
+    ) -> ChangeAnswer:
         """Take a part of what is held."""
-        key = idempotency_key("capture", order_id, shipment_id)
+        key = idempotency_key("capture", payment, shipment_id)
         return self._change(key, lambda: self._take(reference, amount.amount, final=final))
 
-    async def void(self, order_id: UUID, reference: str) -> ChangeAnswer:
+    async def void(self, payment: PaymentKey, reference: str) -> ChangeAnswer:
         """Let go of what is held."""
-        return self._change(idempotency_key("void", order_id), lambda: self._cancel(reference))
+        return self._change(idempotency_key("void", payment), lambda: self._cancel(reference))
 
-    async def refund(self, order_id: UUID, reference: str, amount: Money) -> ChangeAnswer:
+    async def refund(self, payment: PaymentKey, reference: str, amount: Money) -> ChangeAnswer:
         """Give back captured money."""
-        return self._change(idempotency_key("refund", order_id), lambda: self._return(reference, amount.amount))
+        return self._change(idempotency_key("refund", payment), lambda: self._return(reference, amount.amount))
 
-    async def inquire(self, order_id: UUID, *, reference: str | None = None, sent_at: datetime | None = None) -> InquiryAnswer:  # noqa: ARG002 - nothing is ever on its way
-        """Tell how an order's payment stands."""
+    async def inquire(
+        self,
+        payment: PaymentKey,
+        *,
+        reference: str | None = None,
+        sent_at: datetime | None = None,  # noqa: ARG002 - nothing is ever on its way
+    ) -> InquiryAnswer:
+        """Tell how a payment stands."""
         self.calls += 1
         if self._faults:
             self._faults.pop(0)
             return Unknown("server_error")
-        reference = reference or self._references.get(order_id)
+        reference = reference or self._references.get(payment)
         if reference is not None and reference in self.books:
             return Canceled(reference) if self.books[reference].canceled else Authorized(reference)
-        answer = self._answers.get(idempotency_key("authorize", order_id))
+        answer = self._answers.get(idempotency_key("authorize", payment))
         return answer if isinstance(answer, Declined) else Absent()
 
     def _once(self, key: str, work: Work) -> Answer:
@@ -123,7 +137,7 @@ class StubPsp:
             raise TypeError("a change is done or refused")
         return answer
 
-    def _hold(self, order_id: UUID, amount: Money, token: str) -> AuthorizationAnswer:
+    def _hold(self, key: PaymentKey, amount: Money, token: str) -> AuthorizationAnswer:
         if token in DECLINES:
             return Declined("card_declined", DECLINES[token])
         if token not in ACCEPTED:
@@ -131,8 +145,8 @@ class StubPsp:
         if amount.amount <= 0:
             return Refused("amount_too_small")
         reference = f"stub_{new_id().hex}"
-        self._references[order_id] = reference
-        self.books[reference] = StubPayment(order_id, amount.amount, amount.amount)
+        self._references[key] = reference
+        self.books[reference] = StubPayment(key, amount.amount, amount.amount)
         return Authorized(reference)
 
     def _take(self, reference: str, amount: int, *, final: bool) -> ChangeAnswer:

@@ -1,6 +1,6 @@
 """The PSP's webhooks: signed notices that something happened to a payment.
 
-A notice is a hint, nothing more: it names an order whose payment is to be asked about, and the truth comes from the PSP itself.
+A notice is a hint, nothing more: it names a payment that is to be asked about, and the truth comes from the PSP itself.
 So a late, repeated or reordered notice changes nothing. One that is forged or stale is refused and counted.
 """
 
@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, Counter
 from pydantic_core import from_json
 
 from chassis.domain import Clock, Refusal, utc_now
+from payment.model import PaymentKey
 
 TOLERANCE_SECONDS: Final = 300
 DOUBTS: Final = frozenset({"payment_intent.canceled", "charge.expired"})
@@ -30,11 +31,16 @@ class InvalidWebhookError(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class WebhookHeard:
-    """The PSP says that something happened to an order's payment; `doubtful`: that its hold is gone."""
+    """The PSP says that something happened to a payment; `doubtful`: that its hold is gone."""
 
-    order_id: UUID
+    payment: PaymentKey
     kind: str
     doubtful: bool
+
+    @property
+    def order_id(self) -> UUID:
+        """The order it is about."""
+        return self.payment.order_id
 
 
 class PspWebhooks:
@@ -80,7 +86,9 @@ def _about(body: bytes) -> WebhookHeard | None:
     try:
         notice: Any = from_json(body)
         kind = str(notice["type"])
-        order_id = UUID(notice["data"]["object"]["metadata"]["order_id"])
+        notes: Any = notice["data"]["object"]["metadata"]
+        change_id: Any = notes.get("change_id")
+        payment = PaymentKey(UUID(notes["order_id"]), None if change_id is None else UUID(change_id))
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
-    return WebhookHeard(order_id, kind, kind in DOUBTS)
+    return WebhookHeard(payment, kind, kind in DOUBTS)

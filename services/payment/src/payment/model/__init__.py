@@ -1,9 +1,11 @@
 """The money of an order: payments, captures, and the postings that tell of every movement. Pure: no I/O."""
 
-from payment.model.capture import Capture, CaptureConcludedError, CaptureStatus, Hold
+from payment.model.capture import Capture, CaptureConcludedError, CaptureStatus, Draw
+from payment.model.funds import OrderFunds
+from payment.model.key import PaymentKey
 from payment.model.ledger import Account, Entry, Posting
 from payment.model.payment import TRANSITIONS, Action, InvalidTransitionError, Payment, Status
-from payment.model.records import Attempt, LedgerEntry
+from payment.model.records import Attempt, LedgerEntry, Reduction
 from payment.model.retry import retry_delay
 from payment.model.table import Table
 
@@ -15,12 +17,15 @@ __all__ = [
     "Capture",
     "CaptureConcludedError",
     "CaptureStatus",
+    "Draw",
     "Entry",
-    "Hold",
     "InvalidTransitionError",
     "LedgerEntry",
+    "OrderFunds",
     "Payment",
+    "PaymentKey",
     "Posting",
+    "Reduction",
     "Status",
     "Table",
     "retry_delay",

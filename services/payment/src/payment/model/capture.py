@@ -1,11 +1,11 @@
-"""A capture: the money due for one shipment, taken at most once.
+"""A capture: the money due for one shipment, drawn from the order's payments, of each of them at most once.
 
-A dispatched shipment leaves a due capture. Captures of one order are made one after the other, so the last one is known to be
-the last. Whether a capture may be asked of the PSP is decided when it is claimed: never for a cancelled order, never more than
-is still held. Once asked, it is asked with the same key until the PSP says what became of it.
+A dispatched shipment leaves a due capture. From which payments it is drawn is decided when it is heard of, or as soon as they
+are decided: never of a cancelled order, never more than is still held (see `funds`). Captures of one order are made one after
+the other, and so are the draws of a capture, so the last one is known to be the last. A draw that was asked for once is asked
+for in the same words until the PSP says what became of it.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Self
@@ -16,13 +16,12 @@ from sqlmodel import Field
 
 from chassis.domain import Cause, Refusal, new_id
 from contracts.order import ShipmentDispatched
-from payment.model.payment import Status
 from payment.model.retry import retry_delay
 from payment.model.table import Table
 
 
 class CaptureStatus(StrEnum):
-    """How far a capture has come."""
+    """How far a capture, or a draw of it, has come."""
 
     DUE = "due"
     CAPTURED = "captured"
@@ -36,18 +35,29 @@ class CaptureConcludedError(Refusal):
     title = "The capture has its outcome already"
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """What a payment can still be captured of: `open_amount` in minor units of `currency`."""
+class Draw(Table, table=True):
+    """What a capture takes of one payment; `place` is its turn, `final` tells the PSP to let go of the rest."""
 
-    status: str
-    barred: bool
-    open_amount: int
-    currency: str
+    __tablename__ = "draw"
+
+    order_id: UUID = Field(primary_key=True)
+    shipment_id: UUID = Field(primary_key=True)
+    payment_id: UUID = Field(primary_key=True)
+    place: int
+    amount: int = Field(sa_type=BigInteger)
+    final: bool = Field(default=False)
+    status: CaptureStatus = Field(default=CaptureStatus.DUE, sa_type=Text)
+    code: str | None = Field(default=None)
+    sent_at: datetime | None = Field(default=None)
+
+    @property
+    def pending(self) -> bool:
+        """Whether its outcome is still open."""
+        return self.status == CaptureStatus.DUE
 
 
 class Capture(Table, table=True):
-    """The money due for one shipment; `amount` in minor units of the payment's currency."""
+    """The money due for one shipment; `amount` in minor units of `currency`."""
 
     __tablename__ = "capture"
 
@@ -87,31 +97,65 @@ class Capture(Table, table=True):
         """Whether its outcome is still open."""
         return self.status == CaptureStatus.DUE
 
-    def refusal(self, hold: Hold) -> str | None:
-        """Tell why this capture must not be asked of the PSP; None where it may be, or has been already."""
-        if self.sent_at is not None:
-            return None
-        if hold.barred:
-            return "order_cancelled"
-        if hold.status != Status.AUTHORIZED:
-            return "not_authorized"
-        if self.currency != hold.currency:
-            return "currency_mismatch"
-        return None if 0 < self.amount <= hold.open_amount else "amount_exceeds_authorization"
+    @property
+    def draws(self) -> list[Draw]:
+        """What it takes of which payment, in turn; empty as long as that is not decided."""
+        draws: list[Draw] = self.__dict__.setdefault("_draws", [])
+        return draws
 
-    def succeed(self) -> None:
-        """Note that the PSP took the money."""
-        self._conclude(CaptureStatus.CAPTURED, None)
+    @property
+    def next_draw(self) -> Draw | None:
+        """The draw whose turn it is."""
+        return next((draw for draw in self.draws if draw.pending), None)
+
+    @property
+    def asked(self) -> bool:
+        """Whether the PSP was asked for what is to be taken next, and has not said yet what became of it."""
+        draw = self.next_draw
+        return self.pending and (self.sent_at if draw is None else draw.sent_at) is not None
+
+    @property
+    def taken(self) -> int:
+        """How much of its amount the PSP took."""
+        return sum(draw.amount for draw in self.draws if draw.status == CaptureStatus.CAPTURED)
+
+    def draw_of(self, payment_id: UUID) -> Draw | None:
+        """Find what it takes of a payment."""
+        return next((draw for draw in self.draws if draw.payment_id == payment_id), None)
+
+    def draw(self, payment_id: UUID, amount: int, *, final: bool) -> None:
+        """Have `amount` taken of a payment, after what is drawn already; `final` is decided anew when it is asked for."""
+        one = Draw(
+            order_id=self.order_id,
+            shipment_id=self.shipment_id,
+            payment_id=payment_id,
+            place=len(self.draws),
+            amount=amount,
+            final=final,
+            sent_at=None if self.draws else self.sent_at,
+        )
+        self.draws.append(one)
+
+    def succeed(self, draw: Draw, cause: Cause) -> None:
+        """Note that the PSP took a draw's money; the next draw is due, or none is left."""
+        if not self.pending or not draw.pending:
+            raise CaptureConcludedError(f"The capture for shipment {self.shipment_id} is {self.status} already.")
+        draw.status = CaptureStatus.CAPTURED
+        if self.next_draw is None:
+            self.status = CaptureStatus.CAPTURED
+            self.due_at = None
+        else:
+            self.attempts = 0
+            self.due_at = cause.at
 
     def fail(self, code: str) -> None:
-        """Note that the PSP refused, or was not asked, for the reason that `code` names."""
-        self._conclude(CaptureStatus.FAILED, code)
-
-    def _conclude(self, status: CaptureStatus, code: str | None) -> None:
+        """Note that the rest of it is not to be had, for the reason that `code` names; nothing more is drawn."""
         if not self.pending:
             raise CaptureConcludedError(f"The capture for shipment {self.shipment_id} is {self.status} already.")
-        self.status = status
-        self.code = code
+        for draw in self.draws:
+            if draw.pending:
+                draw.status, draw.code = CaptureStatus.FAILED, code
+        self.status, self.code = CaptureStatus.FAILED, code
         self.due_at = None
 
     def ask_again(self, cause: Cause) -> None:

@@ -27,7 +27,7 @@ class Account(StrEnum):
 
 
 class Entry(StrEnum):
-    """Kinds of movements; each happens once for its reference."""
+    """Kinds of movements; each happens once for its payment and reference."""
 
     HOLD = "hold"
     RELEASE = "release"
@@ -50,9 +50,13 @@ SIDES: Final[Mapping[Entry, tuple[Account, Account]]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """A movement to be written down: `amount` in minor units; `reference` is the payment, or the shipment captured for."""
+    """A movement of a payment to be written down: `amount` in minor units.
+
+    `reference` is what it happened for: the payment itself, the shipment captured for, or the change that reduced the order.
+    """
 
     order_id: UUID
+    payment_id: UUID
     entry: Entry
     reference: UUID
     amount: int

@@ -1,34 +1,50 @@
-"""Captures: one row per shipment, found by the orders a batch is about."""
+"""Captures with their draws: one row per shipment, and one for what is taken for it of each payment."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from chassis.database import Transaction
-from payment.model import Capture
+from payment.model import Capture, CaptureStatus, Draw
 from payment.store.payments import MadeElsewhereError
-from payment.store.rows import Columns
+from payment.store.tables import CAPTURES, DRAWS
 
-CAPTURES: Final = Columns(
-    "capture",
-    ("order_id", "shipment_id"),
-    {
-        "order_id": "uuid",
-        "shipment_id": "uuid",
-        "capture_id": "uuid",
-        "amount": "bigint",
-        "currency": "text",
-        "status": "text",
-        "code": "text",
-        "due_at": "timestamptz",
-        "attempts": "int",
-        "sent_at": "timestamptz",
-        "actor": "text",
-        "causation_id": "uuid",
-        "traceparent": "text",
-        "created_at": "timestamptz",
-    },
-)
+_DRAWS: Final = """
+(SELECT jsonb_agg(to_jsonb(d) ORDER BY d.place) FROM draw d WHERE d.order_id = c.order_id AND d.shipment_id = c.shipment_id)
+"""
+_FETCH: Final = f"""
+SELECT {", ".join(f"c.{name}" for name in CAPTURES.names)}, {_DRAWS} AS draws
+FROM capture c WHERE c.order_id = ANY($1::uuid[]) ORDER BY c.order_id, c.shipment_id FOR UPDATE OF c
+"""
+_DRAW: Final = f"""
+INSERT INTO draw ({DRAWS.listed}) SELECT * FROM unnest({DRAWS.parameters(len(CAPTURES.names) + 1)})
+ON CONFLICT (order_id, shipment_id, payment_id) DO UPDATE SET status = excluded.status, code = excluded.code
+"""
+_INSERT: Final = f"""
+WITH drawn AS ({_DRAW}) {CAPTURES.insert} ON CONFLICT (order_id, shipment_id) DO NOTHING RETURNING shipment_id
+"""
+_UPDATE: Final = f"WITH drawn AS ({_DRAW}) {CAPTURES.update}"
+
+
+def _stored(row: Mapping[str, Any]) -> Capture:
+    capture = Capture.stored({name: row[name] for name in CAPTURES.names})
+    capture.draws.extend(_drawn(capture, draw) for draw in row["draws"] or ())
+    return capture
+
+
+def _drawn(capture: Capture, draw: Mapping[str, Any]) -> Draw:
+    return Draw(
+        order_id=capture.order_id,
+        shipment_id=capture.shipment_id,
+        payment_id=UUID(draw["payment_id"]),
+        place=draw["place"],
+        amount=draw["amount"],
+        final=draw["final"],
+        status=CaptureStatus(draw["status"]),
+        code=draw["code"],
+        sent_at=None if draw["sent_at"] is None else datetime.fromisoformat(draw["sent_at"]),
+    )
 
 
 class CaptureStore:
@@ -40,16 +56,17 @@ class CaptureStore:
         self._transaction = transaction
         self._found: dict[UUID, dict[UUID, Capture]] = {}
         self._before: dict[tuple[UUID, UUID], tuple[Any, ...]] = {}
+        self._drawn: dict[tuple[UUID, UUID, UUID], tuple[Any, ...]] = {}
         self._new: list[Capture] = []
 
     async def fetch(self, messages: Sequence[Any]) -> None:
         """Load and lock all captures of the orders."""
-        orders = list({message.order_id for message in messages})
-        query = "SELECT * FROM capture WHERE order_id = ANY($1::uuid[]) ORDER BY order_id, shipment_id FOR UPDATE"
-        for row in await self._transaction.fetch(query, orders):
-            capture = Capture.stored(row)
+        for row in await self._transaction.fetch(_FETCH, list({message.order_id for message in messages})):
+            capture = _stored(row)
             self._found.setdefault(capture.order_id, {})[capture.shipment_id] = capture
             self._before[capture.order_id, capture.shipment_id] = CAPTURES.snapshot(capture)
+            for draw in capture.draws:
+                self._drawn[draw.order_id, draw.shipment_id, draw.payment_id] = DRAWS.snapshot(draw)
 
     def get(self, order_id: UUID, shipment_id: UUID) -> Capture | None:
         """Answer the capture of a shipment, if there is one."""
@@ -66,30 +83,32 @@ class CaptureStore:
         """Answer all captures of an order."""
         return list(self._found.get(order_id, {}).values())
 
-    def under_way(self, order_id: UUID) -> bool:
-        """Tell whether a capture of the order has no outcome yet."""
-        return any(capture.pending for capture in self.of(order_id))
-
-    def add(self, capture: Capture) -> None:
+    def add(self, capture: Capture) -> Capture:
         """Keep a new capture."""
         self._found.setdefault(capture.order_id, {})[capture.shipment_id] = capture
         self._new.append(capture)
+        return capture
 
     async def flush(self) -> None:
-        """Write new and changed captures."""
-        changed = [
-            self._found[order][shipment]
-            for (order, shipment), before in self._before.items()
-            if CAPTURES.snapshot(self._found[order][shipment]) != before
-        ]
+        """Write new and changed captures, and what came of their draws."""
         if self._new:
             await self._insert(sorted(self._new, key=lambda capture: (capture.order_id, capture.shipment_id)))
-        if changed:
-            await self._transaction.fetch(CAPTURES.update, *CAPTURES.arrays(changed))
-        if any(self.under_way(capture.order_id) for capture in [*self._new, *changed]):
-            self._transaction.wake("capture")
+        loaded = [self._found[order_id][shipment_id] for order_id, shipment_id in self._before]
+        changed = [one for one in loaded if CAPTURES.snapshot(one) != self._before[one.order_id, one.shipment_id]]
+        drawn = [
+            draw
+            for capture in loaded
+            for draw in capture.draws
+            if DRAWS.snapshot(draw) != self._drawn.get((draw.order_id, draw.shipment_id, draw.payment_id))
+        ]
+        if changed or drawn:
+            await self._transaction.fetch(_UPDATE, *CAPTURES.arrays(changed), *DRAWS.arrays(drawn))
+        pending = [capture for one in [*self._new, *changed] for capture in self.of(one.order_id) if capture.pending]
+        for job, wanted in (("capture", True), ("draw", False)):
+            if any(bool(capture.draws) is wanted for capture in pending):
+                self._transaction.wake(job)
 
     async def _insert(self, captures: Sequence[Capture]) -> None:
-        query = f"{CAPTURES.insert} ON CONFLICT (order_id, shipment_id) DO NOTHING RETURNING shipment_id"
-        if len(await self._transaction.fetch(query, *CAPTURES.arrays(captures))) != len(captures):
+        draws = DRAWS.arrays(draw for capture in captures for draw in capture.draws)
+        if len(await self._transaction.fetch(_INSERT, *CAPTURES.arrays(captures), *draws)) != len(captures):
             raise MadeElsewhereError("a capture of the same shipment was made at the same time")

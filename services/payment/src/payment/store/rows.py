@@ -12,13 +12,24 @@ class Columns:
 
     def __init__(self, table: str, key: Sequence[str], types: Mapping[str, str]) -> None:
         self.names = tuple(types)
+        self.listed = ", ".join(self.names)
+        self._table = table
+        self._key = key
+        self._types = tuple(types.values())
         self._pick = itemgetter(*self.names)
-        names = ", ".join(self.names)
-        arrays = ", ".join(f"${place}::{kind}[]" for place, kind in enumerate(types.values(), 1))
-        same = " AND ".join(f"t.{name} = n.{name}" for name in key)
-        changes = ", ".join(f"{name} = n.{name}" for name in self.names if name not in key)
-        self.insert = f"INSERT INTO {table} ({names}) SELECT * FROM unnest({arrays})"
-        self.update = f"UPDATE {table} AS t SET {changes} FROM unnest({arrays}) AS n({names}) WHERE {same}"
+        self.insert = f"INSERT INTO {table} ({self.listed}) SELECT * FROM unnest({self.parameters()})"
+        self.update = self.update_from(1)
+
+    def parameters(self, first: int = 1) -> str:
+        """Write the parameters that take one array per column, numbered from `first`."""
+        return ", ".join(f"${place}::{kind}[]" for place, kind in enumerate(self._types, first))
+
+    def update_from(self, first: int) -> str:
+        """Write the statement that changes rows, its parameters numbered from `first`."""
+        same = " AND ".join(f"t.{name} = n.{name}" for name in self._key)
+        changes = ", ".join(f"{name} = n.{name}" for name in self.names if name not in self._key)
+        arrays = self.parameters(first)
+        return f"UPDATE {self._table} AS t SET {changes} FROM unnest({arrays}) AS n({self.listed}) WHERE {same}"
 
     def snapshot(self, row: SQLModel) -> tuple[Any, ...]:
         """Take a row's values, to see later whether they changed."""
@@ -27,5 +38,5 @@ class Columns:
 
     def arrays(self, rows: Iterable[SQLModel]) -> list[list[Any]]:
         """Turn rows into one array per column."""
-        columns = zip(*(self.snapshot(row) for row in rows), strict=True)
-        return [list(column) for column in columns]
+        columns = [list(column) for column in zip(*(self.snapshot(row) for row in rows), strict=True)]
+        return columns or [[] for _ in self.names]
