@@ -8,10 +8,12 @@ import httpx2
 from fastapi import FastAPI
 
 from chassis.app import Parts, create_app
+from chassis.database import Database
 from chassis.domain import Clock, utc_now
+from chassis.telemetry import Metrics
 from contracts.topics import ORDER_EVENTS
 from order.api import router
-from order.gateway import TIMEOUT_SECONDS, Facts
+from order.gateway import TIMEOUT_SECONDS, CarrierGateway, CarrierWebhooks, Facts, carrier_webhooks, carriers
 from order.handlers import jobs, react
 from order.settings import Settings
 from order.store import count_open
@@ -19,11 +21,17 @@ from order.store import count_open
 
 def create(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
     """Put the order service together."""
+    webhooks = carrier_webhooks(settings, clock)
 
     @asynccontextmanager
     async def gateways() -> AsyncIterator[Mapping[type, Any]]:
-        async with httpx2.AsyncClient(timeout=TIMEOUT_SECONDS) as client:
-            yield {Facts: Facts(settings.gateway_url, client)}
+        async with httpx2.AsyncClient(timeout=TIMEOUT_SECONDS) as client, carriers(settings, clock) as carrying:
+            facts = Facts(settings.gateway_url, client)
+            yield {Facts: facts, CarrierGateway: carrying, CarrierWebhooks: webhooks}
+
+    async def measure(database: Database, metrics: Metrics) -> None:
+        webhooks.measure(metrics.registry)
+        await count_open(database, metrics)
 
     parts = Parts(
         name="order",
@@ -33,6 +41,6 @@ def create(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
         jobs=jobs,
         gateways=gateways,
         tail=ORDER_EVENTS,
-        measure=count_open,
+        measure=measure,
     )
     return create_app(parts, settings, clock=clock)

@@ -5,10 +5,23 @@ Each route that changes something names a command and the function that hears it
 
 from fastapi import APIRouter
 
-from order.api import admin, cart, live, orders
+from order.api import admin, cart, changes, fulfilment, labels, live, orders, quoting, terms, tracking
 
 router = APIRouter()
-for part in (orders.busy, orders.router, cart.router, live.router, admin.router):  # in one flat list, the busiest first
+for part in (  # in one flat list, the busiest first
+    orders.busy,
+    orders.router,
+    cart.router,
+    quoting.router,
+    live.router,
+    tracking.router,
+    changes.router,
+    admin.router,
+    fulfilment.router,
+    labels.router,
+    fulfilment.queue,
+    terms.router,
+):
     router.routes.extend(part.routes)
 
 __all__ = ["router"]

@@ -1,4 +1,4 @@
-"""What staff do with orders: look at all of them, ship, deliver, cancel, and follow a saga."""
+"""What staff do with orders: look at all of them, move them on or cancel them, and follow a saga."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -6,7 +6,6 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request, Response
-from pydantic import StringConstraints
 from pydantic_core import to_json
 
 from chassis.auth import Caller, staff
@@ -16,18 +15,14 @@ from chassis.domain import Cause
 from chassis.facts_api import facts_about
 from chassis.pages import Cursor, Limit
 from chassis.preconditions import ExpectedVersion, etag
-from chassis.requests import Clean, RequestModel
-from contracts.order import (
-    CancelReason,
-    OrderCancelled,
-    OrderDelivered,
-    OrderShipped,
-    ShipmentDelivered,
-    ShipmentDispatched,
-)
-from order.api.views import HistoryPage, OrderPage, OrderView, ShipmentView, history_view, order_body, order_page, shipment_view
+from chassis.requests import RequestModel
+from contracts.order import CancelReason, OrderCancelled, OrderChanged
+from order.api.forms import Notes
+from order.api.orders import cancel_what_is_left
+from order.api.views import HistoryPage, OrderPage, OrderView, history_view, order_body, order_page
 from order.gateway import Facts
-from order.model import InvalidTransitionError, Order, OrderState, PaymentState, Status
+from order.model import Change, ChangeState, InvalidTransitionError, Order, OrderState, PaymentState, Status
+from order.model.fulfilment import Delivered, Dispatched
 from order.store import OrderFilter, OrderQueries, OrderStore
 
 router = APIRouter(prefix="/api/admin/orders", tags=["admin"])
@@ -93,7 +88,7 @@ class StatusBody(RequestModel):
     """The status that the order is to reach, and why."""
 
     status: Status
-    notes: Annotated[str, StringConstraints(max_length=500), Clean] = ""
+    notes: Notes = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +101,11 @@ class SetStatus:
     expected_version: int | None
 
 
-Moved = ShipmentDispatched | OrderShipped | ShipmentDelivered | OrderDelivered | OrderCancelled
+Moved = Dispatched | Delivered | OrderCancelled | OrderChanged
 
 
 def set_status(command: SetStatus, orders: OrderStore, cause: Cause) -> Answer[Moved]:
-    """Bring the order to the status: ship what is left, confirm what is on its way, or cancel."""
+    """Bring the order to the status: ship what is left, confirm what is on its way, or cancel what has not left."""
     order = orders.get(command.order_id)
     order.check_version(command.expected_version)
     facts: list[Moved] = []
@@ -119,7 +114,8 @@ def set_status(command: SetStatus, orders: OrderStore, cause: Cause) -> Answer[M
     elif command.status == Status.DELIVERED:
         facts += order.deliver_rest(cause)
     elif command.status == Status.CANCELLED:
-        facts.append(order.cancel(CancelReason.STAFF, cause, command.notes))
+        body, fact = cancel_what_is_left(order, CancelReason.STAFF, cause, command.notes)
+        return Answer(body, events=[fact], headers={"ETag": etag(order.version)})
     else:
         raise InvalidTransitionError(
             f"{command.status} is reached by the saga, not by hand.", status_now=order.status, allowed=order.actions
@@ -133,75 +129,6 @@ async def put_status(run: Runs, _: Shipper, order_id: UUID, body: StatusBody, ex
     return await run(set_status, SetStatus(order_id, body.status, body.notes, expected_version))
 
 
-class ShipmentList(RequestModel):
-    """The shipments of an order."""
-
-    items: list[ShipmentView]
-
-
-@router.get("/{order_id}/shipments")
-async def list_shipments(request: Request, _: Reader, order_id: UUID) -> ShipmentList:
-    """List the shipments of an order."""
-    async with request.app.state.database.reading() as session:
-        order = await OrderQueries(session).order(order_id, None)
-    return ShipmentList(items=[shipment_view(one, order.currency) for one in order.shipments])
-
-
-Label = Annotated[str, StringConstraints(min_length=1, max_length=100), Clean]
-
-
-class DispatchBody(RequestModel):
-    """Who carries the parcel."""
-
-    carrier: Label | None = None
-    tracking_number: Label | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DispatchShipment:
-    """Send a parcel."""
-
-    order_id: UUID
-    shipment_id: UUID
-    carrier: str | None
-    tracking_number: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class DeliverShipment:
-    """Confirm that a parcel arrived."""
-
-    order_id: UUID
-    shipment_id: UUID
-
-
-def dispatch_shipment(command: DispatchShipment, orders: OrderStore, cause: Cause) -> Answer[ShipmentDispatched | OrderShipped]:
-    """Send one parcel: its stock leaves the books and its money is taken, by the saga."""
-    order = orders.get(command.order_id)
-    facts = order.dispatch(command.shipment_id, cause, command.carrier, command.tracking_number)
-    return Answer(order_body(order), events=facts, headers={"ETag": etag(order.version)})
-
-
-def deliver_shipment(command: DeliverShipment, orders: OrderStore, cause: Cause) -> Answer[ShipmentDelivered | OrderDelivered]:
-    """Confirm one parcel's arrival."""
-    order = orders.get(command.order_id)
-    facts = order.deliver(command.shipment_id, cause)
-    return Answer(order_body(order), events=facts, headers={"ETag": etag(order.version)})
-
-
-@router.post("/{order_id}/shipments/{shipment_id}/dispatch", response_model=OrderView)
-async def post_dispatch(run: Runs, _: Shipper, order_id: UUID, shipment_id: UUID, body: DispatchBody | None = None) -> Response:
-    """Send a parcel."""
-    label = body or DispatchBody()
-    return await run(dispatch_shipment, DispatchShipment(order_id, shipment_id, label.carrier, label.tracking_number))
-
-
-@router.post("/{order_id}/shipments/{shipment_id}/deliver", response_model=OrderView)
-async def post_deliver(run: Runs, _: Shipper, order_id: UUID, shipment_id: UUID) -> Response:
-    """Confirm that a parcel arrived."""
-    return await run(deliver_shipment, DeliverShipment(order_id, shipment_id))
-
-
 @router.get("/{order_id}/saga")
 async def get_saga(request: Request, _: Reader, order_id: UUID, authorization: Annotated[str, Header()]) -> Response:
     """Show the causation tree of an order across the services, and what it waits for until when."""
@@ -209,6 +136,7 @@ async def get_saga(request: Request, _: Reader, order_id: UUID, authorization: A
     async with database.reading() as session:
         queries = OrderQueries(session)
         order = await queries.order(order_id, None)
+        order.changes = list(await queries.changes(order_id))
         entries = await queries.history(order_id)
     own = await facts_about(database, str(order_id))
     theirs, missing = await facts.about(str(order_id), authorization)
@@ -235,4 +163,21 @@ def waits_for(order: Order) -> list[str]:
         return stock + ([] if order.voided_at is not None else ["payment.voided.v1"])
     captured = order.captured_amount
     shipped = sum(one.amount for one in order.shipments if one.dispatched_at is not None)
-    return ["payment.captured.v1"] if captured < shipped else []
+    waited = ["payment.captured.v1"] if captured < shipped else []
+    if any(one.move_id is not None for one in order.shipments):
+        waited.append("inventory.shipment_moved.v1")
+    return waited + [fact for change in order.changes for fact in _settles(change)]
+
+
+def _settles(change: Change) -> list[str]:
+    """List the facts that a change of an order needs to come to rest."""
+    if change.is_requested:
+        stock = [] if change.allocation is not None else ["inventory.addition_reserved.v1"]
+        return stock + ([] if change.authorized else ["payment.addition_authorized.v1"])
+    given_back = change.state == ChangeState.WITHDRAWN
+    stock_fact, money_fact = (
+        ("inventory.addition_released.v1", "payment.addition_voided.v1")
+        if given_back
+        else ("inventory.reservation_reduced.v1", "payment.reduced.v1")
+    )
+    return ([] if change.stock_at is not None else [stock_fact]) + ([] if change.money_at is not None else [money_fact])

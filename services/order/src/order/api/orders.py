@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Self
 from uuid import UUID
 
-import phonenumbers
 from fastapi import APIRouter, Request, Response
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
 from chassis.auth import Customer
 from chassis.batch import Answer
@@ -16,22 +15,23 @@ from chassis.domain import Cause
 from chassis.pages import Cursor, Limit
 from chassis.preconditions import ExpectedVersion, etag
 from chassis.problems import invalid
-from chassis.requests import Clean, RequestModel, Text
-from contracts.order import CancelReason, OrderCancelled, OrderContacts, OrderPlaced
+from chassis.requests import RequestModel
+from contracts.order import CancelReason, OrderCancelled, OrderChanged, OrderContacts, OrderPlaced
 from contracts.types import Address, Contact, Money, PaymentInstrument
 from order.api.cart import CartItem
+from order.api.forms import AddressBody, ContactBody, MethodId, MoneyBody, Notes, PaymentBody
 from order.api.live import until_decided
 from order.api.views import (
+    CancelledView,
     HistoryPage,
     OrderPage,
     OrderView,
-    TrackingView,
+    cancelled_body,
     history_view,
     order_body,
     order_page,
-    shipment_view,
 )
-from order.model import Order, Status
+from order.model import Order, OrderState, Status, quote
 from order.model.cart import MOST_LINES, lines_of, price_lines
 from order.store import CartStore, OrderFilter, OrderQueries, OrderStore, ProductStore
 
@@ -44,54 +44,6 @@ PREFER: Final = {
     "schema": {"type": "string"},
     "description": "`wait=SECONDS` answers once stock and payment are decided.",
 }
-EMAIL: Final = r"^[^@\s\"<>,;:\\]+@[^@\s\"<>,;:\\]+\.[A-Za-z]{2,}$"
-
-
-class AddressBody(RequestModel):
-    """A postal address; `country` is ISO 3166 alpha-2."""
-
-    name: Text
-    line1: Text
-    line2: Text | None = None
-    city: Text
-    region: Text | None = None
-    postal_code: Annotated[str, StringConstraints(min_length=1, max_length=20), Clean]
-    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
-
-
-def _e164(text: str) -> str:
-    """Write a phone number in E.164."""
-    try:
-        number = phonenumbers.parse(text, None)
-    except phonenumbers.NumberParseException:
-        raise ValueError("must be a phone number with its country code, like +4930123456") from None
-    if not phonenumbers.is_possible_number(number):
-        raise ValueError("is not a possible phone number")
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-
-
-class ContactBody(RequestModel):
-    """How to reach the customer."""
-
-    email: Annotated[
-        str, StringConstraints(max_length=254, pattern=r"^[^@\s\"<>,;:\\]+@[^@\s\"<>,;:\\]+\.[A-Za-z]{2,}$"), Clean
-    ]
-    phone: Annotated[str, StringConstraints(max_length=30, pattern=r"^\+[0-9 ().-]+$"), AfterValidator(_e164)] | None = None
-    locale: Annotated[str, StringConstraints(max_length=35, pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$")] = "en"
-
-
-class PaymentBody(RequestModel):
-    """How the customer pays: the PSP's token, never a card number."""
-
-    method: Literal["card"]
-    token: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9_-]+$"), Clean]
-
-
-class MoneyBody(RequestModel):
-    """An amount in minor units."""
-
-    amount: Annotated[int, Field(strict=True, ge=0, le=10**12)]
-    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 
 
 class OrderBody(RequestModel):
@@ -102,6 +54,7 @@ class OrderBody(RequestModel):
     billing_address: AddressBody | None = None
     contact: ContactBody
     payment: PaymentBody
+    shipping_method: MethodId | None = None
     expected_total: MoneyBody | None = None
 
     @model_validator(mode="after")
@@ -122,6 +75,7 @@ class PlaceOrder:
     body: OrderBody
     currency: str
     deadline: timedelta
+    prices_include_tax: bool = True
 
     @property
     def cart_of(self) -> str | None:
@@ -151,7 +105,7 @@ def place_order(
     contact = body.contact.model_dump()
     order, placed = Order.place(
         user_id=command.user_id,
-        lines=priced,
+        quote=quote(priced, products.terms, shipping, body.shipping_method, included=command.prices_include_tax),
         contact=contact,
         shipping_address=shipping,
         billing_address=billing,
@@ -180,7 +134,8 @@ async def post_order(request: Request, run: Runs, who: Customer, body: OrderBody
     """Place an order; `Prefer: wait=SECONDS` answers once stock and payment are decided."""
     settings = request.app.state.settings
     deadline = timedelta(seconds=settings.pending_deadline_seconds)
-    reply = await run(place_order, PlaceOrder(who.user_id, body, settings.currency, deadline))
+    wish = PlaceOrder(who.user_id, body, settings.currency, deadline, settings.prices_include_tax)
+    reply = await run(place_order, wish)
     return await until_decided(request, who, reply)
 
 
@@ -213,19 +168,10 @@ async def get_history(request: Request, who: Customer, order_id: UUID) -> Histor
     return HistoryPage(items=[history_view(entry) for entry in entries])
 
 
-@router.get("/{order_id}/tracking")
-async def get_tracking(request: Request, who: Customer, order_id: UUID) -> TrackingView:
-    """Show where the parcels of an order are."""
-    async with request.app.state.database.reading() as session:
-        order = await OrderQueries(session).order(order_id, who.user_id)
-    shipments = [shipment_view(one, order.currency) for one in order.shipments]
-    return TrackingView(order_id=order.order_id, status=order.status, shipments=shipments)
-
-
 class CancelBody(RequestModel):
     """Why the customer cancels, in their words."""
 
-    notes: Annotated[str, StringConstraints(max_length=500), Clean] = ""
+    notes: Notes = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,18 +184,29 @@ class CancelOrder:
     expected_version: int | None = None
 
 
-def cancel_order(command: CancelOrder, orders: OrderStore, cause: Cause) -> Answer[OrderCancelled]:
-    """Cancel the order, as long as no part of it has left; stock and money come back by the saga."""
+def cancel_order(command: CancelOrder, orders: OrderStore, cause: Cause) -> Answer[OrderCancelled | OrderChanged]:
+    """Cancel what has not left: all of the order, or the rest of it; the answer says what. Stock and money come back."""
     if command.user_id is None:
         order, reason = orders.get(command.order_id), CancelReason.STAFF
     else:
         order, reason = orders.owned(command.order_id, command.user_id), CancelReason.CUSTOMER
     order.check_version(command.expected_version)
-    cancelled = order.cancel(reason, cause, command.notes)
-    return Answer(order_body(order), events=[cancelled], headers={"ETag": etag(order.version)})
+    body, fact = cancel_what_is_left(order, reason, cause, command.notes)
+    return Answer(body, events=[fact], headers={"ETag": etag(order.version)})
 
 
-@router.post("/{order_id}/cancel", response_model=OrderView)
+def cancel_what_is_left(
+    order: Order, reason: CancelReason, cause: Cause, notes: str
+) -> tuple[bytes, OrderCancelled | OrderChanged]:
+    """Cancel an order, or what of it has not left a warehouse; answers what is said of it, and told."""
+    before = {item.item_id: item.quantity for item in order.items}
+    partly = order.order_state == OrderState.CONFIRMED and 0 < order.shipped_units < order.units
+    fact = order.cancel_rest(cause, notes) if partly else order.cancel(reason, cause, notes)
+    kept = {item.item_id: item.quantity if partly else 0 for item in order.items}
+    return cancelled_body(order, before, kept), fact
+
+
+@router.post("/{order_id}/cancel", response_model=CancelledView)
 async def post_cancel(
     run: Runs,
     who: Customer,
@@ -257,6 +214,6 @@ async def post_cancel(
     expected_version: ExpectedVersion,
     body: CancelBody | None = None,
 ) -> Response:
-    """Cancel an order before it ships."""
+    """Cancel what has not been sent yet; `cancelled` and `not_cancelled` say which lines."""
     notes = body.notes if body is not None else ""
     return await run(cancel_order, CancelOrder(order_id, who.user_id, notes, expected_version))

@@ -1,7 +1,7 @@
 """How carts and orders look to those who ask."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from order.model import Cart, HistoryEntry, Order, Product, Shipment
 
 
 class ItemView(BaseModel):
-    """A line of an order."""
+    """A line of an order; `quantity` 0: it was taken out."""
 
     item_id: UUID
     product_id: str
@@ -22,27 +22,66 @@ class ItemView(BaseModel):
     quantity: int
     price: Money
     subtotal: Money
+    discount_amount: Money
+    tax_percent: str
+    tax_amount: Money
+    total_amount: Money
 
 
 class LineView(BaseModel):
-    """A quantity of a product in a parcel."""
+    """A quantity of a line in a parcel, and what it is worth."""
 
+    item_id: UUID
     product_id: str
     quantity: int
+    amount: Money
 
 
 class ShipmentView(BaseModel):
-    """A parcel."""
+    """A parcel; `amount` is the money due for it, `shipping_amount` of it for shipping."""
 
     shipment_id: UUID
     warehouse_id: str
     status: str
     lines: list[LineView]
     amount: Money
+    shipping_amount: Money
     carrier: str | None
+    service: str | None
     tracking_number: str | None
+    tracking_status: str | None
+    expected_delivery: date | None
+    label_id: UUID | None
+    hold_reason: str | None
+    moving_to: str | None
     dispatched_at: datetime | None
     delivered_at: datetime | None
+
+
+class WaitingView(BaseModel):
+    """Units of a line that wait for stock."""
+
+    item_id: UUID
+    product_id: str
+    quantity: int
+
+
+class ShippingView(BaseModel):
+    """How an order is sent, and what that costs."""
+
+    method_id: str
+    name: str
+    tax_percent: str
+    tax_amount: Money
+    total_amount: Money
+
+
+class TaxLineView(BaseModel):
+    """All that is taxed at one rate: without tax, and the tax."""
+
+    tax_percent: str
+    net_amount: Money
+    tax_amount: Money
 
 
 class OrderView(BaseModel):
@@ -59,6 +98,13 @@ class OrderView(BaseModel):
     hold_reason: str | None
     cancel_reason: str | None
     total_amount: Money
+    subtotal_amount: Money
+    shipping_amount: Money
+    tax_amount: Money
+    tax_lines: list[TaxLineView]
+    prices_include_tax: bool
+    rounding: str
+    shipping: ShippingView | None
     currency: str
     captured_amount: Money
     refunded_amount: Money
@@ -67,11 +113,27 @@ class OrderView(BaseModel):
     contact: dict[str, Any]
     payment_method: str
     items: list[ItemView]
+    backordered: list[WaitingView]
     shipments: list[ShipmentView]
     allowed_actions: list[str]
     deadline_at: datetime | None
     version: int
     updated_at: datetime
+
+
+class CutView(BaseModel):
+    """Units of a line that were cancelled, or were not."""
+
+    item_id: UUID
+    product_id: str
+    quantity: int
+
+
+class CancelledView(OrderView):
+    """An order after a cancellation: what was cancelled, and what had left already."""
+
+    cancelled: list[CutView]
+    not_cancelled: list[CutView]
 
 
 class OrderPage(Page):
@@ -98,14 +160,6 @@ class HistoryPage(Page):
     items: list[HistoryView]
 
 
-class TrackingView(BaseModel):
-    """Where the parcels of an order are."""
-
-    order_id: UUID
-    status: str
-    shipments: list[ShipmentView]
-
-
 class CartLineView(BaseModel):
     """A line of a cart at the price of the moment; `available` false where it is not on sale any more."""
 
@@ -126,25 +180,45 @@ class CartView(BaseModel):
     version: int
 
 
+def percent(ppm: int) -> str:
+    """Write a tax rate in millionths as percent, without needless digits."""
+    whole, rest = divmod(ppm, 10_000)
+    return f"{whole}.{rest:04d}".rstrip("0").rstrip(".")
+
+
 def shipment_view(shipment: Shipment, currency: str) -> ShipmentView:
     """Show a parcel."""
     return ShipmentView.model_validate(_shipment(shipment, currency))
 
 
 def _shipment(shipment: Shipment, currency: str) -> dict[str, Any]:
+    row = shipment.__dict__
     return {
-        "shipment_id": shipment.shipment_id,
-        "warehouse_id": shipment.warehouse_id,
+        **{name: row[name] for name in _SHIPMENT_SHOWN_AS_STORED},
         "status": shipment.state,
-        "lines": shipment.lines,
+        "lines": [
+            {**line, "item_id": line["item_id"], "amount": {"amount": line["amount"], "currency": currency}}
+            for line in shipment.lines
+        ],
         "amount": {"amount": shipment.amount, "currency": currency},
-        "carrier": shipment.carrier,
-        "tracking_number": shipment.tracking_number,
-        "dispatched_at": shipment.dispatched_at,
-        "delivered_at": shipment.delivered_at,
+        "shipping_amount": {"amount": shipment.shipping_amount, "currency": currency},
     }
 
 
+_SHIPMENT_SHOWN_AS_STORED = (
+    "shipment_id",
+    "warehouse_id",
+    "carrier",
+    "service",
+    "tracking_number",
+    "tracking_status",
+    "expected_delivery",
+    "label_id",
+    "hold_reason",
+    "moving_to",
+    "dispatched_at",
+    "delivered_at",
+)
 _SHOWN_AS_STORED = (
     "order_id",
     "user_id",
@@ -161,6 +235,8 @@ _SHOWN_AS_STORED = (
     "billing_address",
     "contact",
     "payment_method",
+    "prices_include_tax",
+    "rounding",
     "deadline_at",
     "version",
     "updated_at",
@@ -174,24 +250,81 @@ def order_view(order: Order) -> dict[str, Any]:
     """
     currency = order.currency
     row = order.__dict__
+
+    def money(amount: int) -> dict[str, Any]:
+        return {"amount": amount, "currency": currency}
+
     view = {name: row[name] for name in _SHOWN_AS_STORED}
-    view["total_amount"] = {"amount": order.total_amount, "currency": currency}
-    view["captured_amount"] = {"amount": order.captured_amount, "currency": currency}
-    view["refunded_amount"] = {"amount": order.refunded_amount, "currency": currency}
+    for name in ("total_amount", "shipping_amount", "tax_amount", "captured_amount", "refunded_amount"):
+        view[name] = money(row[name])
+    view["subtotal_amount"] = money(sum([item.subtotal for item in order.items]))
+    view["tax_lines"] = _tax_lines(order)
+    view["shipping"] = _shipping(order)
     view["items"] = [
         {
             "item_id": item.item_id,
             "product_id": item.product_id,
             "name": item.name,
             "quantity": item.quantity,
-            "price": {"amount": item.price, "currency": currency},
-            "subtotal": {"amount": item.subtotal, "currency": currency},
+            "price": money(item.price),
+            "subtotal": money(item.subtotal),
+            "discount_amount": money(item.discount_amount),
+            "tax_percent": percent(item.tax_rate_ppm),
+            "tax_amount": money(item.tax_amount),
+            "total_amount": money(item.total_amount),
         }
         for item in order.items
     ]
+    view["backordered"] = order.backordered or []
     view["shipments"] = [_shipment(one, currency) for one in order.shipments]
     view["allowed_actions"] = order.actions
     return view
+
+
+def _shipping(order: Order) -> dict[str, Any] | None:
+    if order.shipping_method is None:
+        return None
+    return {
+        "method_id": order.shipping_method,
+        "name": order.shipping_name,
+        "tax_percent": percent(order.shipping_tax_rate_ppm),
+        "tax_amount": {"amount": order.shipping_tax_amount, "currency": order.currency},
+        "total_amount": {"amount": order.shipping_amount, "currency": order.currency},
+    }
+
+
+def _tax_lines(order: Order) -> list[dict[str, Any]]:
+    """Add up what is taxed, by rate; nothing is taxed at no rate."""
+    if not order.tax_amount:
+        return []
+    charges = [(item.tax_rate_ppm, item.total_amount, item.tax_amount) for item in order.items]
+    charges.append((order.shipping_tax_rate_ppm, order.shipping_amount, order.shipping_tax_amount))
+    sums: dict[int, tuple[int, int]] = {}
+    for rate, total, tax in charges:
+        net, so_far = sums.get(rate, (0, 0))
+        sums[rate] = net + total - tax, so_far + tax
+    return [
+        {
+            "tax_percent": percent(rate),
+            "net_amount": {"amount": net, "currency": order.currency},
+            "tax_amount": {"amount": tax, "currency": order.currency},
+        }
+        for rate, (net, tax) in sorted(sums.items())
+        if net or tax
+    ]
+
+
+def cancelled_body(order: Order, before: Mapping[UUID, int], kept: Mapping[UUID, int]) -> bytes:
+    """Show an order after a cancellation, by what was there of each line and what was kept."""
+    view = order_view(order)
+    lines = [(item.item_id, item.product_id, before[item.item_id], kept[item.item_id]) for item in order.items]
+    view["cancelled"] = [
+        {"item_id": item_id, "product_id": sku, "quantity": was - left} for item_id, sku, was, left in lines if was > left
+    ]
+    view["not_cancelled"] = [
+        {"item_id": item_id, "product_id": sku, "quantity": left} for item_id, sku, _, left in lines if left
+    ]
+    return to_json(view)
 
 
 def order_body(order: Order) -> bytes:

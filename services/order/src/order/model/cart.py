@@ -53,6 +53,8 @@ class Product(Table, table=True):
     currency: str = Field(sa_type=Text)
     active: bool
     sequence: int
+    weight_grams: int = 0
+    tax_class: str = Field(default="standard", sa_type=Text)
 
 
 class PricedLine:

@@ -66,6 +66,7 @@ class Action(StrEnum):
     """What a person may do to an order."""
 
     CANCEL = "cancel"
+    CHANGE = "change"
     DISPATCH = "dispatch"
     DELIVER = "deliver"
 
@@ -79,13 +80,17 @@ class InvalidTransitionError(Refusal):
 
 TRANSITIONS: Final[Mapping[Status, Mapping[Status, Action | None]]] = {
     Status.PENDING: {Status.PROCESSING: None, Status.CANCELLED: Action.CANCEL},
-    Status.PROCESSING: {Status.SHIPPED: Action.DISPATCH, Status.CANCELLED: Action.CANCEL},
-    Status.SHIPPED: {Status.DELIVERED: Action.DELIVER, Status.REFUNDED: None},
-    Status.DELIVERED: {Status.REFUNDED: None},
+    Status.PROCESSING: {Status.SHIPPED: Action.DISPATCH, Status.DELIVERED: None, Status.CANCELLED: Action.CANCEL},
+    Status.SHIPPED: {Status.DELIVERED: Action.DELIVER, Status.PROCESSING: None, Status.REFUNDED: None},
+    Status.DELIVERED: {Status.PROCESSING: None, Status.REFUNDED: None},
     Status.CANCELLED: {},
     Status.REFUNDED: {},
 }
-"""Which status may follow which; None where the saga moves it, never a person's command."""
+"""Which status may follow which; None where the saga moves it, never a person's command.
+
+Processing to Delivered: the rest is cancelled when all else has arrived. Back to Processing: an addition comes about after the
+last parcel has left.
+"""
 
 
 def public_status(order: OrderState, *, units: int, shipped: int, delivered: int, captured: int, refunded: int) -> Status:
@@ -106,11 +111,17 @@ def public_status(order: OrderState, *, units: int, shipped: int, delivered: int
     return Status.PROCESSING
 
 
-def allowed_actions(status: Status, *, shipped: int) -> list[Action]:
-    """List what a person may do now; what has left a warehouse is not cancelled but returned."""
+def allowed_actions(status: Status, *, open_units: int, shipped: int) -> list[Action]:
+    """List what a person may do now; what has left a warehouse is neither cancelled nor changed but returned.
+
+    `open_units` counts those of a confirmed order that have not left yet.
+    """
     actions = [action for action in TRANSITIONS[status].values() if action is not None]
-    if shipped:
-        actions = [action for action in actions if action != Action.CANCEL]
-        if status == Status.PROCESSING:
+    if status == Status.PROCESSING:
+        if open_units == 0:
+            actions = [action for action in actions if action not in {Action.CANCEL, Action.DISPATCH}]
+        else:
+            actions.append(Action.CHANGE)
+        if shipped:
             actions.append(Action.DELIVER)
     return actions

@@ -1,17 +1,41 @@
 """Orders as people look at them: single ones with their parts, and pages of lists. Ownership is in the query."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Final
 from uuid import UUID
 
+import sqlalchemy
+from sqlalchemy import text
 from sqlmodel import col, exists, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
 from chassis.domain import NotFoundError
 from chassis.pages import page, read_cursor
-from order.model import Cart, HistoryEntry, Order, OrderItem, Product, Shipment
+from order.model import (
+    Cart,
+    Change,
+    HistoryEntry,
+    Label,
+    Order,
+    OrderItem,
+    Product,
+    Shipment,
+    Terms,
+    TrackingEvent,
+)
+
+_PARCEL: Final = """
+SELECT o.shipping_address, s.state, s.warehouse_id,
+    w.name AS origin_name, w.line1, w.city, w.postal_code, w.region, w.country,
+    (SELECT coalesce(sum(i.weight_grams * (l.line->>'quantity')::int), 0)::int
+     FROM jsonb_array_elements(s.lines) AS l(line)
+     JOIN order_items i ON i.order_id = s.order_id AND i.item_id = (l.line->>'item_id')::uuid) AS grams
+FROM shipments s JOIN orders o ON o.order_id = s.order_id LEFT JOIN warehouse w ON w.warehouse_id = s.warehouse_id
+WHERE s.order_id = :order AND s.shipment_id = :shipment
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +94,115 @@ class OrderQueries:
         products = (await self._session.exec(select(Product).where(col(Product.sku).in_(cart.items)))).all()
         return cart, {product.sku: product for product in products}
 
+    async def products(self, skus: Sequence[str]) -> dict[str, Product]:
+        """Answer products by SKU; those that are not known are left out."""
+        found = (await self._session.exec(select(Product).where(col(Product.sku).in_(skus)))).all()
+        return {product.sku: product for product in found}
+
+    async def terms(self) -> Terms:
+        """Answer the terms of sale as they are now."""
+        connection = await self._session.connection()
+        row = (await connection.execute(text("SELECT version, shipping_methods, tax_rates FROM terms"))).one()
+        return Terms.model_validate(dict(row._mapping))  # noqa: SLF001 - the name by which SQLAlchemy documents it
+
+    async def changes(self, order_id: UUID) -> Sequence[Change]:
+        """Answer the changes of an order, oldest first."""
+        query = select(Change).where(Change.order_id == order_id).order_by(col(Change.change_id))
+        return (await self._session.exec(query)).all()
+
+    async def sightings(self, order_id: UUID) -> list[TrackingEvent]:
+        """Answer where the parcels of an order were seen."""
+        return list((await self._session.exec(select(TrackingEvent).where(TrackingEvent.order_id == order_id))).all())
+
+    async def parcels(self, tracking_numbers: Collection[str]) -> dict[str, tuple[UUID, UUID]]:
+        """Answer order and shipment by tracking number, of the labels that were bought; others are left out."""
+        query = select(Label.tracking_number, Label.order_id, Label.shipment_id)
+        rows = (await self._session.exec(query.where(col(Label.tracking_number).in_(tracking_numbers)))).all()
+        return {number: (order_id, shipment_id) for number, order_id, shipment_id in rows if number is not None}
+
+    async def has_tracking_number(self, tracking_number: str, carrier: str | None, other_than: UUID) -> bool:
+        """Tell whether a shipment other than the named one goes under this number, with this carrier or (None) any."""
+        query = select(Shipment.shipment_id).where(
+            Shipment.tracking_number == tracking_number, Shipment.shipment_id != other_than
+        )
+        if carrier is not None:
+            query = query.where(Shipment.carrier == carrier)
+        return (await self._session.exec(query.limit(1))).first() is not None
+
+    async def label_pdf(self, order_id: UUID, shipment_id: UUID) -> bytes:
+        """Answer the label of a shipment; raises NotFoundError where it has none."""
+        query = (
+            select(Label.pdf)
+            .join(Shipment, (col(Shipment.label_id) == Label.label_id) & (col(Shipment.order_id) == Label.order_id))
+            .where(Label.order_id == order_id, Label.shipment_id == shipment_id)
+        )
+        pdf = (await self._session.exec(query)).one_or_none()
+        if pdf is None:
+            raise NotFoundError(f"Shipment {shipment_id} has no label.")
+        return pdf
+
+    async def labels(self, order_id: UUID) -> Sequence[Any]:
+        """Answer all labels an order ever had, without their PDF, oldest first."""
+        names = (
+            "label_id",
+            "shipment_id",
+            "state",
+            "carrier",
+            "service",
+            "tracking_number",
+            "cost_amount",
+            "cost_currency",
+            "error",
+            "attempts",
+            "due_at",
+            "created_at",
+        )
+        columns = [getattr(Label, name) for name in names]
+        query = sqlalchemy.select(*columns).where(col(Label.order_id) == order_id).order_by(col(Label.label_id))
+        return (await (await self._session.connection()).execute(query)).all()
+
+    async def parcel(self, order_id: UUID, shipment_id: UUID) -> Any:
+        """Answer a shipment with its warehouse and weight, for a carrier's offer; raises NotFoundError."""
+        connection = await self._session.connection()
+        row = (await connection.execute(text(_PARCEL), {"order": order_id, "shipment": shipment_id})).one_or_none()
+        if row is None:
+            raise NotFoundError(f"There is no shipment {shipment_id} in order {order_id}.")
+        return row._mapping  # noqa: SLF001
+
+    async def work_queue(
+        self, warehouse_id: str | None, state: str, after: UUID | None, limit: int
+    ) -> Sequence[tuple[Shipment, str, Mapping[str, Any]]]:
+        """Answer shipments to be worked on with their order's user and address, oldest first."""
+        query = (
+            select(Shipment, Order.user_id, Order.shipping_address)
+            .join(Order, col(Order.order_id) == col(Shipment.order_id))
+            .where(col(Shipment.state) == state)
+            .order_by(col(Shipment.shipment_id))
+            .limit(limit)
+        )
+        if warehouse_id is not None:
+            query = query.where(col(Shipment.warehouse_id) == warehouse_id)
+        if after is not None:
+            query = query.where(col(Shipment.shipment_id) > after)
+        return (await self._session.exec(query)).all()
+
     async def _complete(self, orders: Sequence[Order]) -> None:
         """Set the parts of orders beside their columns."""
         by_id = {order.order_id: order for order in orders}
         for order in orders:
-            order.items, order.shipments, order.new_history = [], [], []
+            order.items, order.shipments, order.labels, order.changes, order.new_history = [], [], {}, [], []
         if not by_id:
             return
         items = select(OrderItem).where(col(OrderItem.order_id).in_(by_id)).order_by(col(OrderItem.position))
         for item in (await self._session.exec(items)).all():
+            if item.total_amount is None:  # written by a version that knew no taxes
+                item.total_amount = item.subtotal
             by_id[item.order_id].items.append(item)
         shipments = select(Shipment).where(col(Shipment.order_id).in_(by_id)).order_by(col(Shipment.shipment_id))
         for shipment in (await self._session.exec(shipments)).all():
             by_id[shipment.order_id].shipments.append(shipment)
+        for order in orders:
+            order.name_lines()
 
 
 def _narrow(query: "SelectOfScalar[Order]", narrowed: OrderFilter) -> "SelectOfScalar[Order]":
@@ -103,5 +223,7 @@ def _narrow(query: "SelectOfScalar[Order]", narrowed: OrderFilter) -> "SelectOfS
         waiting = (col(Order.order_state) == "pending") | (
             (col(Order.order_state) == "cancelled") & (col(Order.released_at).is_(None) | col(Order.voided_at).is_(None))
         )
+        unsettled = (col(Change.state) == "requested") | col(Change.stock_at).is_(None) | col(Change.money_at).is_(None)
+        waiting |= (col(Order.changes_count) > 0) & exists().where(col(Change.order_id) == Order.order_id, unsettled)
         query = query.where(waiting | (col(Order.payment_state) == "capture_failed"), Order.updated_at < narrowed.stuck_since)
     return query

@@ -1,14 +1,18 @@
-"""Events in: what the order service does when stock, money or time decide about an order.
-
-It hears inventory and payment, and one deadline; it tells of orders confirmed or cancelled. Every failure becomes
-`OrderCancelled`, on which all compensation hangs.
-"""
+"""From placed to confirmed or cancelled, and the money after it. Every failure becomes `OrderCancelled`."""
 
 from chassis.domain import Cause
-from chassis.jobs import Jobs
-from chassis.reactions import Reactions
-from contracts.inventory import ProductPublished, StockReleased, StockReservationFailed, StockReserved
-from contracts.order import CancelReason, OrderCancelled, OrderConfirmed
+from contracts.inventory import (
+    ProductPublished,
+    StockReleased,
+    StockReservationFailed,
+    StockReserved,
+    WarehousePublished,
+)
+from contracts.order import (
+    CancelReason,
+    OrderCancelled,
+    OrderConfirmed,
+)
 from contracts.payment import (
     PaymentAuthorized,
     PaymentCaptured,
@@ -17,11 +21,14 @@ from contracts.payment import (
     PaymentRefunded,
     PaymentVoided,
 )
-from order.model import Product
-from order.store import ExpiredOrder, OrderStore, ProductStore
-
-react = Reactions("order")
-jobs = Jobs("order")
+from order.handlers.registry import jobs, react
+from order.model import Product, Warehouse
+from order.store import (
+    ExpiredOrder,
+    OrderStore,
+    ProductStore,
+    WarehouseStore,
+)
 
 
 @react.on(ProductPublished)
@@ -35,14 +42,22 @@ def learn_product(event: ProductPublished, products: ProductStore, cause: Cause)
             currency=event.price.currency,
             active=event.active,
             sequence=cause.sequence,
+            weight_grams=event.weight_grams,
+            tax_class=event.tax_class,
         )
     )
+
+
+@react.on(WarehousePublished)
+def learn_warehouse(event: WarehousePublished, warehouses: WarehouseStore, cause: Cause) -> None:
+    """Keep our copy of the warehouses, so that a label needs no call."""
+    warehouses.learn(Warehouse(**event.model_dump(), sequence=cause.sequence))
 
 
 @react.on(StockReserved)
 def note_allocation(event: StockReserved, orders: OrderStore, cause: Cause) -> OrderConfirmed | None:
     """Note from where the order ships; confirm it if the money is held already."""
-    return orders.get(event.order_id).allocate(event.allocations, cause)
+    return orders.get(event.order_id).allocate(event.allocations, cause, event.backordered)
 
 
 @react.on(StockReservationFailed)

@@ -1,4 +1,4 @@
-"""The way out of the order service: what the other services told about an order, for the saga view.
+"""What the other services told about an order, for the saga view.
 
 It goes through the gateway, with the token of the person who looks, so each service decides what they may see. A service that
 does not answer is named as missing; the view shows the rest.

@@ -1,0 +1,60 @@
+"""What several requests say: addresses, contacts, how one pays; and the forms of ids and texts."""
+
+from typing import Annotated, Literal
+
+import phonenumbers
+from pydantic import AfterValidator, Field, StringConstraints
+
+from chassis.requests import Clean, RequestModel, Text
+from order.model.terms import Slug
+
+
+class AddressBody(RequestModel):
+    """A postal address; `country` is ISO 3166 alpha-2."""
+
+    name: Text
+    line1: Text
+    line2: Text | None = None
+    city: Text
+    region: Text | None = None
+    postal_code: Annotated[str, StringConstraints(min_length=1, max_length=20), Clean]
+    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+
+
+def _e164(text: str) -> str:
+    """Write a phone number in E.164."""
+    try:
+        number = phonenumbers.parse(text, None)
+    except phonenumbers.NumberParseException:
+        raise ValueError("must be a phone number with its country code, like +4930123456") from None
+    if not phonenumbers.is_possible_number(number):
+        raise ValueError("is not a possible phone number")
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+class ContactBody(RequestModel):
+    """How to reach the customer."""
+
+    email: Annotated[
+        str, StringConstraints(max_length=254, pattern=r"^[^@\s\"<>,;:\\]+@[^@\s\"<>,;:\\]+\.[A-Za-z]{2,}$"), Clean
+    ]
+    phone: Annotated[str, StringConstraints(max_length=30, pattern=r"^\+[0-9 ().-]+$"), AfterValidator(_e164)] | None = None
+    locale: Annotated[str, StringConstraints(max_length=35, pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$")] = "en"
+
+
+class PaymentBody(RequestModel):
+    """How the customer pays: the PSP's token, never a card number."""
+
+    method: Literal["card"]
+    token: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9_-]+$"), Clean]
+
+
+class MoneyBody(RequestModel):
+    """An amount in minor units."""
+
+    amount: Annotated[int, Field(strict=True, ge=0, le=10**12)]
+    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+
+
+Notes = Annotated[str, StringConstraints(max_length=500), Clean]
+MethodId = Annotated[Slug, Field(description="One of the ways of shipping that a quote offers; absent: the cheapest.")]

@@ -1,0 +1,88 @@
+"""Events in: what the order service does when stock, money, carriers or time decide about an order.
+
+It hears inventory and payment, and deadlines; it asks carriers. Every failure of an order becomes `OrderCancelled`, on which
+all compensation hangs; every failure of an addition becomes `OrderChangeWithdrawn`, and the order stays as it was.
+"""
+
+from order.handlers.carrying import (
+    Followed,
+    LabelPurchase,
+    LabelReturn,
+    ParcelSeen,
+    ask_carrier,
+    buy_label,
+    note_move_refused,
+    note_move_unanswered,
+    note_moved,
+    note_purchase,
+    note_return,
+    note_seen,
+    plan_backorder,
+    void_label,
+)
+from order.handlers.changing import (
+    apply_addition,
+    note_addition_released,
+    note_addition_reserved,
+    note_addition_voided,
+    note_payment_reduced,
+    note_reservation_reduced,
+    withdraw_declined,
+    withdraw_expired,
+    withdraw_out_of_stock,
+)
+from order.handlers.deciding import (
+    cancel_declined,
+    cancel_expired,
+    cancel_out_of_stock,
+    confirm_order,
+    learn_product,
+    learn_warehouse,
+    note_allocation,
+    note_capture_failed,
+    note_captured,
+    note_refund,
+    note_released,
+    note_voided,
+)
+from order.handlers.registry import jobs, react
+
+__all__ = [
+    "Followed",
+    "LabelPurchase",
+    "LabelReturn",
+    "ParcelSeen",
+    "apply_addition",
+    "ask_carrier",
+    "buy_label",
+    "cancel_declined",
+    "cancel_expired",
+    "cancel_out_of_stock",
+    "confirm_order",
+    "jobs",
+    "learn_product",
+    "learn_warehouse",
+    "note_addition_released",
+    "note_addition_reserved",
+    "note_addition_voided",
+    "note_allocation",
+    "note_capture_failed",
+    "note_captured",
+    "note_move_refused",
+    "note_move_unanswered",
+    "note_moved",
+    "note_payment_reduced",
+    "note_purchase",
+    "note_refund",
+    "note_released",
+    "note_reservation_reduced",
+    "note_return",
+    "note_seen",
+    "note_voided",
+    "plan_backorder",
+    "react",
+    "void_label",
+    "withdraw_declined",
+    "withdraw_expired",
+    "withdraw_out_of_stock",
+]
