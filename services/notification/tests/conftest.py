@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,29 +18,42 @@ from chassis.testing import Hands, PostgresServer, SettableClock, perform
 from contracts import Event
 from contracts.order import (
     CancelReason,
+    ChangeKind,
+    ChangeRefusal,
     OrderCancelled,
+    OrderChanged,
+    OrderChangeWithdrawn,
     OrderConfirmed,
     OrderContacts,
     OrderPlaced,
     PlannedShipment,
     ShipmentDelivered,
     ShipmentDispatched,
+    ShipmentsPlanned,
+    ShipmentTracked,
+    TrackingStatus,
 )
 from contracts.types import Address, Contact, Destination, Line, Money, OrderLine, PaymentInstrument
 from notification.gateway import Mailer, StubProvider, Texter
 from notification.handlers import deliver, note_contact, note_delivery
-from notification.letters import Letters
+from notification.letters import Letters, TrackingLinks
 from notification.settings import Settings
 from notification.store import DeliveryDue
 
 EMAIL = "ada.canary@example.com"
 PHONE = "+4915112345678"
 NAME = "Ada Canary"
+LINK_SECRET = "a canary of a secret"
 
 
 def euros(amount: int) -> Money:
     """Make an amount of EUR cents."""
     return Money(amount=amount, currency="EUR")
+
+
+def lines(quantities: Mapping[str, int]) -> list[Line]:
+    """Make lines of quantities by product."""
+    return [Line(product_id=sku, quantity=quantity) for sku, quantity in quantities.items()]
 
 
 @dataclass
@@ -74,13 +87,66 @@ class Story:
             order_date=datetime(2026, 3, 2, 9, 0, tzinfo=UTC),
             items=[line],
             total_amount=euros(1998),
+            shipping_amount=euros(0),
+            tax_amount=euros(319),
             destination=Destination(country="DE"),
         )
 
     @property
+    def planned(self) -> PlannedShipment:
+        return PlannedShipment(shipment_id=self.shipment_id, warehouse_id="BER", lines=[Line(product_id="MUG", quantity=2)])
+
+    @property
     def confirmed(self) -> OrderConfirmed:
-        shipment = PlannedShipment(shipment_id=self.shipment_id, warehouse_id="BER", lines=[Line(product_id="MUG", quantity=2)])
-        return OrderConfirmed(order_id=self.order_id, user_id="ada", total_amount=euros(1998), shipments=[shipment])
+        return self.confirmed_with()
+
+    def confirmed_with(self, **backordered: int) -> OrderConfirmed:
+        return OrderConfirmed(
+            order_id=self.order_id,
+            user_id="ada",
+            total_amount=euros(1998),
+            shipments=[self.planned],
+            backordered=lines(backordered),
+        )
+
+    def replanned(self, **backordered: int) -> ShipmentsPlanned:
+        return ShipmentsPlanned(order_id=self.order_id, user_id="ada", shipments=[self.planned], backordered=lines(backordered))
+
+    @property
+    def changed(self) -> OrderChanged:
+        return self.changed_to(ChangeKind.ADDITION)
+
+    def changed_to(self, kind: ChangeKind, **changes: Any) -> OrderChanged:
+        return OrderChanged(
+            order_id=self.order_id,
+            user_id="ada",
+            change_id=new_id(),
+            kind=kind,
+            items=self.placed.items,
+            total_amount=euros(1998),
+            previous_total=euros(999),
+            **changes,
+        )
+
+    @property
+    def withdrawn(self) -> OrderChangeWithdrawn:
+        return OrderChangeWithdrawn(
+            order_id=self.order_id, user_id="ada", change_id=new_id(), reason=ChangeRefusal.PAYMENT_DECLINED
+        )
+
+    @property
+    def out_for_delivery(self) -> ShipmentTracked:
+        return self.tracked(TrackingStatus.OUT_FOR_DELIVERY)
+
+    def tracked(self, status: TrackingStatus, expected: date | None = None, shipment_id: UUID | None = None) -> ShipmentTracked:
+        return ShipmentTracked(
+            order_id=self.order_id,
+            user_id="ada",
+            shipment_id=shipment_id or self.shipment_id,
+            status=status,
+            occurred_at=datetime(2026, 3, 4, 7, 30, tzinfo=UTC),
+            expected_delivery=expected,
+        )
 
     @property
     def cancelled(self) -> OrderCancelled:
@@ -111,7 +177,7 @@ class Desk:
     database: Database
     clock: SettableClock
     settings: Settings
-    letters: Letters = field(default_factory=lambda: Letters("Waybill"))
+    letters: Letters = field(default_factory=lambda: Letters("Waybill", TrackingLinks("https://shop.example", LINK_SECRET)))
 
     async def rows(self, order_id: UUID | None = None) -> list[Mapping[str, Any]]:
         """Read the deliveries of an order, or all, oldest first."""

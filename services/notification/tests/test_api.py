@@ -125,7 +125,7 @@ async def test_a_failed_message_is_tried_again_on_the_record(served: Any, story:
 async def test_templates_are_listed_and_previewed(client: httpx2.AsyncClient) -> None:
     templates = (await client.get(f"{LIST}/templates", headers=SUPPORT)).json()["items"]
     assert {"name": "received", "channels": ["email"], "locales": ["de", "en"]} in templates
-    assert len(templates) == 5
+    assert len(templates) == 8
     preview = (await client.get(f"{LIST}/templates/shipped/preview", params={"locale": "de-AT"}, headers=SUPPORT)).json()
     assert (preview["locale"], preview["channel"]) == ("de", "email")
     assert "Sendungsnummer" in preview["text"]

@@ -6,11 +6,21 @@ from typing import Any
 
 import pytest
 
+from chassis import links
 from chassis.domain import new_id
-from chassis.testing import perform, told
+from chassis.testing import MORNING, perform, told
 from contracts.notification import Channel, NotificationFailed, NotificationSent
 from notification.gateway import PermanentError, StubProvider, TemporaryError
-from notification.handlers import deliver, note_delivery, notify_confirmed, notify_received, notify_shipped, retry_delivery
+from notification.handlers import (
+    deliver,
+    note_delivery,
+    notify_confirmed,
+    notify_received,
+    notify_shipped,
+    notify_tracking,
+    retry_delivery,
+)
+from notification.letters import Letters
 from notification.model import DeliveryOutcome, DeliveryUnknownError, NotFailedError, Verdict
 from notification.store import LEASE, DeliveryDue, RetryDelivery
 
@@ -73,6 +83,47 @@ async def test_sms_goes_to_the_phone_in_the_customers_language(desk: Any, storie
     [message] = texter.attempts
     assert message.to == story.phone
     assert "ist bestätigt" in message.body
+
+
+async def test_messages_of_a_parcel_carry_a_link_to_its_order_the_same_at_every_attempt(desk: Any, story: Any) -> None:
+    await desk.know(story)
+    await perform(desk.database, notify_shipped, story.dispatched)
+    await perform(desk.database, notify_tracking, story.out_for_delivery)
+    mailer, texter = (Recording(*(TemporaryError("busy") for _ in range(2))) for _ in range(2))
+    await desk.round(mailer, texter)
+    desk.clock.forward(seconds=1)
+    await desk.round(mailer, texter)
+    mails, texts = [mail.text for mail in mailer.attempts], [text.body for text in texter.attempts]
+    assert (len(mails), len(texts)) == (4, 4)
+    assert set(mails[:2]) == set(mails[2:])
+    assert set(texts[:2]) == set(texts[2:])
+    [token] = {word.rpartition("/track/")[2] for one in mails + texts for word in one.split() if "/track/" in word}
+    assert all(f"https://shop.example/track/{token}" in one for one in mails + texts)
+    last = MORNING + timedelta(days=90)
+    secrets = ["a canary of a secret"]
+    assert links.read(token, secrets, "tracking", last - timedelta(seconds=1)) == str(story.order_id)
+    with pytest.raises(links.LinkExpiredError):
+        links.read(token, secrets, "tracking", last)
+
+
+async def test_without_links_set_up_messages_carry_none(desk: Any, story: Any, stub: StubProvider) -> None:
+    desk.letters = Letters("Waybill")
+    await desk.know(story)
+    await perform(desk.database, notify_shipped, story.dispatched)
+    mailer = Recording()
+    await desk.round(mailer, stub)
+    [mail] = mailer.attempts
+    assert "PX1" in mail.text
+    assert "http" not in mail.text
+
+
+@pytest.mark.usefixtures("queued")
+async def test_a_message_that_an_older_version_queued_is_written(desk: Any) -> None:
+    async with desk.database.transaction() as transaction:
+        await transaction.fetch("UPDATE delivery SET facts = facts - 'shipping_amount' - 'tax_amount'")
+    mailer = Recording()
+    await desk.round(mailer, mailer)
+    assert (await row(desk))["status"] == "sent"
 
 
 async def test_not_now_is_tried_again_by_the_schedule_and_then_given_up(desk: Any, queued: Any) -> None:

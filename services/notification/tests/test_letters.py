@@ -1,15 +1,19 @@
 """Every template in every language by every channel: the facts are in it, in the customer's format, and nothing is executed."""
 
+import itertools
 import time
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from chassis import links
+from chassis.testing import MORNING
 from contracts.notification import Channel
-from contracts.order import CancelReason
-from notification.letters import SAMPLE_FACTS, Letters, UnwritableError
-from notification.model import CHANNELS, Template
+from contracts.order import CancelReason, ChangeKind, ChangeRefusal, TrackingStatus
+from notification.letters import SAMPLE_FACTS, UNTOLD, Letters, TrackingLinks, UnwritableError
+from notification.model import CHANNELS, WORTH_TELLING, Template
 
 LETTERS = Letters("Tea House")
 ORDER = UUID("01929a3b-7c4d-7e5f-8a6b-9c0d1e2f3a4b")
@@ -27,16 +31,31 @@ SUBJECTS = {
     ("shipped", "de"): "Ein Paket Ihrer Bestellung 1E2F3A4B ist unterwegs",
     ("delivered", "en"): "A parcel of your order 1E2F3A4B was delivered",
     ("delivered", "de"): "Ein Paket Ihrer Bestellung 1E2F3A4B wurde zugestellt",
+    ("changed", "en"): "Your order 1E2F3A4B was changed",
+    ("changed", "de"): "Ihre Bestellung 1E2F3A4B wurde geändert",
+    ("change_refused", "en"): "Your order 1E2F3A4B was not changed",
+    ("change_refused", "de"): "Ihre Bestellung 1E2F3A4B wurde nicht geändert",
+    ("tracking", "en"): "A parcel of your order 1E2F3A4B is out for delivery",
+    ("tracking", "de"): "Ein Paket Ihrer Bestellung 1E2F3A4B wird zugestellt",
 }
 TOTAL = {"en": "€35.88", "de": "35,88\N{NO-BREAK SPACE}€"}
 PARCEL = {"en": "€25.98", "de": "25,98\N{NO-BREAK SPACE}€"}
+SHIPPING = {"en": "€4.90", "de": "4,90\N{NO-BREAK SPACE}€"}
+TAXES = {"en": "€5.73", "de": "5,73\N{NO-BREAK SPACE}€"}
+EXPECTED = {"en": "March 5, 2026", "de": "5. März 2026"}
+LATER = {"en": "sent as soon as it comes in", "de": "senden wir, sobald es eintrifft"}
+LINK = SAMPLE_FACTS["tracking_link"]
 KEY_FACTS: dict[Template, list[dict[str, str] | str]] = {
-    Template.RECEIVED: [TOTAL, PARCEL, "MUG-BLUE", "TEA-250", {"en": "March 2, 2026", "de": "2. März 2026"}],
-    Template.CONFIRMED: [TOTAL, {"en": "2 parcels", "de": "2 Paketen"}],
+    Template.RECEIVED: [TOTAL, PARCEL, SHIPPING, TAXES, "MUG-BLUE", "TEA-250", {"en": "March 2, 2026", "de": "2. März 2026"}],
+    Template.CONFIRMED: [TOTAL, {"en": "2 parcels", "de": "2 Paketen"}, LATER, "POT-1L"],
     Template.CANCELLED: [TOTAL, {"en": "in stock any more", "de": "auf Lager"}],
-    Template.SHIPPED: [PARCEL, "MUG-BLUE", "PX123456789", "Parcel Express"],
+    Template.SHIPPED: [PARCEL, "MUG-BLUE", "PX123456789", "Parcel Express", EXPECTED, LATER, "POT-1L", LINK],
     Template.DELIVERED: [{"en": "was delivered", "de": "wurde zugestellt"}],
+    Template.CHANGED: [TOTAL, PARCEL, "MUG-BLUE", "TEA-250", {"en": "was added", "de": "kam etwas hinzu"}, LATER, "POT-1L"],
+    Template.CHANGE_REFUSED: [{"en": "stays as it was", "de": "bleibt, wie sie war"}, {"en": "in stock", "de": "auf Lager"}],
+    Template.TRACKING: [{"en": "is out for delivery", "de": "wird zugestellt"}, EXPECTED, LINK],
 }
+OPTIONAL = [one for length in range(len(UNTOLD) + 1) for one in itertools.combinations(UNTOLD, length)]
 
 
 def write(template: Template, channel: Channel, tag: str, name: str = "Kim Miller", **changes: Any) -> Any:
@@ -89,6 +108,105 @@ def test_every_reason_to_cancel_has_words_of_its_own(reason: CancelReason, langu
     assert reason not in words.text or reason in {CancelReason.STAFF, CancelReason.CUSTOMER}
 
 
+@pytest.mark.parametrize("reason", ChangeRefusal)
+@pytest.mark.parametrize("language", LETTERS.languages)
+def test_every_reason_not_to_change_has_a_sentence_of_its_own(reason: ChangeRefusal, language: str) -> None:
+    told = {one: write(Template.CHANGE_REFUSED, Channel.EMAIL, language, reason=one).text for one in ChangeRefusal}
+    assert len(set(told.values())) == len(ChangeRefusal)
+    assert told[reason] != write(Template.CHANGE_REFUSED, Channel.EMAIL, language, reason="a reason to come").text
+    assert len(write(Template.CHANGE_REFUSED, Channel.SMS, language, reason=reason).text) <= 160
+
+
+@pytest.mark.parametrize("status", sorted(WORTH_TELLING))
+@pytest.mark.parametrize("language", LETTERS.languages)
+def test_every_step_of_a_parcel_has_a_sentence_of_its_own(status: TrackingStatus, language: str) -> None:
+    told = {one: write(Template.TRACKING, Channel.EMAIL, language, status=one) for one in WORTH_TELLING}
+    assert len({words.subject for words in told.values()}) == len(WORTH_TELLING)
+    assert told[status].subject != write(Template.TRACKING, Channel.EMAIL, language, status="a step to come").subject
+    said = told[status].subject.split(REFERENCE)[1].strip()
+    for part in (told[status].text, told[status].html, write(Template.TRACKING, Channel.SMS, language, status=status).text):
+        assert said in part
+    assert len(write(Template.TRACKING, Channel.SMS, language, status=status).text) <= 160
+
+
+@pytest.mark.parametrize("status", ["available_for_pickup", "returned"])
+@pytest.mark.parametrize("language", LETTERS.languages)
+def test_a_parcel_that_does_not_come_any_more_is_not_expected(status: str, language: str) -> None:
+    words = write(Template.TRACKING, Channel.EMAIL, language, status=status)
+    assert EXPECTED[language] not in words.text + words.html
+
+
+@pytest.mark.parametrize("kind", ChangeKind)
+@pytest.mark.parametrize("language", LETTERS.languages)
+def test_every_kind_of_change_has_words_of_its_own(kind: ChangeKind, language: str) -> None:
+    told = {one: write(Template.CHANGED, Channel.EMAIL, language, kind=one).text for one in ChangeKind}
+    assert len(set(told.values())) == len(ChangeKind)
+    words = write(Template.CHANGED, Channel.EMAIL, language, kind=kind)
+    assert words.text != write(Template.CHANGED, Channel.EMAIL, language, kind="a kind to come").text
+    shows_the_order = {fact in part for fact in ("MUG-BLUE", TOTAL[language]) for part in (words.text, words.html)}
+    assert shows_the_order == {kind is not ChangeKind.ADDRESS}
+    assert len(write(Template.CHANGED, Channel.SMS, language, kind=kind).text) <= 160
+
+
+@pytest.mark.parametrize(
+    ("kind", "previous", "said"), [("reduction", 4000, True), ("reduction", 3588, False), ("addition", 2, False)]
+)
+def test_what_an_order_costs_less_is_said_not_to_be_charged(kind: str, previous: int, said: bool) -> None:  # noqa: FBT001
+    words = write(Template.CHANGED, Channel.EMAIL, "en", kind=kind, previous_total={"amount": previous, "currency": "EUR"})
+    assert ("The difference is not charged." in words.text) is said
+    assert ("The difference is not charged." in words.html) is said
+
+
+@pytest.mark.parametrize("absent", OPTIONAL)
+@pytest.mark.parametrize(("template", "language"), EVERY)
+def test_every_template_reads_well_whatever_was_not_told(template: Template, language: str, absent: tuple[str, ...]) -> None:
+    facts = {key: value for key, value in SAMPLE_FACTS.items() if key not in absent}
+    for channel in CHANNELS[template]:
+        words = LETTERS.write(template, channel, language, ORDER, facts, "Kim Miller")
+        for part in filter(None, (words.text, words.subject)):
+            assert "None" not in part
+            assert ".." not in part
+            assert "  ." not in part
+            assert "\n\n\n" not in part
+        assert "None" not in words.html
+        for fact, seen in (("tracking_link", LINK), ("backordered", "POT-1L"), ("shipping_amount", SHIPPING[language])):
+            assert fact not in absent or seen not in words.text + words.html
+
+
+@pytest.mark.parametrize(("template", "language"), EVERY)
+def test_every_template_bears_nothing_and_much(template: Template, language: str) -> None:
+    nothing = {"amount": 0, "currency": "EUR"}
+    sku = "S" * 64
+    name = "Kim " + "M" * 56
+    facts = {
+        **SAMPLE_FACTS,
+        **dict.fromkeys(("total_amount", "previous_total", "amount", "shipping_amount", "tax_amount"), nothing),
+        "items": [{"product_id": sku, "quantity": 1_000_000, "subtotal": nothing}],
+        "lines": [{"product_id": sku, "quantity": 1_000_000}],
+        "backordered": [{"product_id": sku, "quantity": 1_000_000}] * 50,
+        "carrier": "C" * 60,
+        "tracking_number": "T" * 60,
+        "parcels": 0,
+    }
+    for channel in CHANNELS[template]:
+        words = LETTERS.write(template, channel, language, ORDER, facts, name)
+        assert REFERENCE in words.text + words.subject
+        assert (name in words.text) is (channel is Channel.EMAIL)
+        assert " 0 " not in words.text
+        if channel is Channel.EMAIL and template in {Template.RECEIVED, Template.CHANGED, Template.SHIPPED}:
+            assert sku in words.text
+            assert sku in words.html
+            assert ("€0.00" if language == "en" else "0,00\N{NO-BREAK SPACE}€") in words.text
+        if channel is Channel.EMAIL and template is Template.RECEIVED:
+            assert words.text.count("0,00" if language == "de" else "0.00") == 4  # the line, shipping, the total, taxes
+
+
+def test_an_order_without_a_line_left_still_has_a_letter() -> None:
+    words = write(Template.CHANGED, Channel.EMAIL, "en", items=[], kind="rest_cancelled")
+    assert "cancelled" in words.text
+    assert TOTAL["en"] in words.text
+
+
 @pytest.mark.parametrize(
     ("tag", "language", "amount"),
     [
@@ -130,9 +248,37 @@ def test_a_name_is_never_a_template() -> None:
 
 def test_one_parcel_without_tracking_reads_well() -> None:
     assert "one parcel" in write(Template.CONFIRMED, Channel.EMAIL, "en", parcels=1).text
-    words = write(Template.SHIPPED, Channel.EMAIL, "en", carrier=None, tracking_number=None)
+    words = write(Template.SHIPPED, Channel.EMAIL, "en", carrier=None, tracking_number=None, tracking_link=None)
     assert "Tracking" not in words.text + words.html
+    assert "track" not in words.text + words.html
     assert "None" not in words.text + words.html
+
+
+def test_an_sms_has_the_link_or_what_else_helps_to_follow_the_parcel() -> None:
+    linked = write(Template.SHIPPED, Channel.SMS, "en", backordered=None).text
+    assert linked == f"Tea House: a parcel of your order {REFERENCE} is on its way. {LINK}"
+    plain = write(Template.SHIPPED, Channel.SMS, "en", tracking_link=None).text
+    assert "Expected on March 5, 2026." in plain
+    assert "Parcel Express PX123456789" in plain
+
+
+def test_the_link_can_be_clicked_and_read() -> None:
+    for template in (Template.SHIPPED, Template.TRACKING):
+        words = write(template, Channel.EMAIL, "en")
+        assert f'<a href="{LINK}"' in words.html
+        assert f": {LINK}\n" in words.text
+
+
+def test_the_order_of_a_link_is_read_with_its_secret_until_90_days_are_over() -> None:
+    made = TrackingLinks("https://shop.example/", "a secret of the tests")
+    link = made.link(ORDER, MORNING)
+    assert link.startswith("https://shop.example/track/")
+    token = link.rpartition("/")[2]
+    last = MORNING + timedelta(days=90)
+    assert links.read(token, ["a secret of the tests"], "tracking", last - timedelta(seconds=1)) == str(ORDER)
+    with pytest.raises(links.LinkExpiredError):
+        links.read(token, ["a secret of the tests"], "tracking", last)
+    assert "a secret of the tests" not in repr(made)
 
 
 def test_a_message_that_cannot_be_written_says_which_and_no_more() -> None:

@@ -1,7 +1,7 @@
 """The life of a delivery and of a contact, without a database."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from uuid import UUID
 
 import pytest
@@ -12,11 +12,20 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from chassis.domain import new_id
 from chassis.testing import MORNING, cause
 from contracts.notification import Channel, NotificationFailed, NotificationSent
-from contracts.order import OrderContacts
-from contracts.types import Address, PaymentInstrument
+from contracts.order import (
+    ChangeKind,
+    OrderChanged,
+    OrderConfirmed,
+    OrderContacts,
+    ShipmentsPlanned,
+    ShipmentTracked,
+    TrackingStatus,
+)
+from contracts.types import Address, Line, Money, PaymentInstrument
 from contracts.types import Contact as GivenContact
 from notification.model import (
     TRANSITIONS,
+    WORTH_TELLING,
     Contact,
     ContactState,
     Delivery,
@@ -119,6 +128,103 @@ def test_the_same_contact_again_changes_nothing() -> None:
     assert not contact.note(given_contact(contact.order_id))
     assert contact.note(given_contact(contact.order_id, email="new@example.com"))
     assert contact.email == "new@example.com"
+
+
+def test_customers_are_told_what_they_can_act_on_and_of_a_delivery_by_its_own_event() -> None:
+    assert sorted(set(TrackingStatus) - WORTH_TELLING) == ["delivered", "expired", "in_transit", "pre_transit"]
+
+
+def lines(quantities: dict[str, int]) -> list[Line]:
+    return [Line(product_id=sku, quantity=quantity) for sku, quantity in quantities.items()]
+
+
+def confirmed(**backordered: int) -> OrderConfirmed:
+    total = Money(amount=1998, currency="EUR")
+    return OrderConfirmed(order_id=new_id(), user_id="ada", total_amount=total, shipments=[], backordered=lines(backordered))
+
+
+def planned(**backordered: int) -> ShipmentsPlanned:
+    return ShipmentsPlanned(order_id=new_id(), user_id="ada", shipments=[], backordered=lines(backordered))
+
+
+def changed(
+    kind: ChangeKind, backordered: dict[str, int] | None = None, released: dict[str, int] | None = None
+) -> OrderChanged:
+    total = Money(amount=1998, currency="EUR")
+    return OrderChanged(
+        order_id=new_id(),
+        user_id="ada",
+        change_id=new_id(),
+        kind=kind,
+        items=[],
+        total_amount=total,
+        previous_total=total,
+        backordered=lines(backordered or {}),
+        released_backorders=lines(released or {}),
+    )
+
+
+def tracked(shipment_id: UUID, expected: date | None) -> ShipmentTracked:
+    status = TrackingStatus.IN_TRANSIT
+    return ShipmentTracked(
+        order_id=new_id(),
+        user_id="ada",
+        shipment_id=shipment_id,
+        status=status,
+        occurred_at=MORNING,
+        expected_delivery=expected,
+    )
+
+
+def test_what_is_sent_later_follows_the_order_through_its_changes() -> None:
+    contact = Contact(order_id=new_id())
+    seen = []
+    for event in (
+        confirmed(TEA=2, MUG=1),
+        changed(ChangeKind.ADDITION, {"TEA": 1, "POT": 1}),
+        changed(ChangeKind.ADDRESS),
+        changed(ChangeKind.REDUCTION, released={"TEA": 2, "MUG": 1}),
+        planned(TEA=1),
+        changed(ChangeKind.REST_CANCELLED),
+    ):
+        contact.wait_for(event)
+        seen.append(contact.backordered)
+    assert seen == [
+        {"TEA": 2, "MUG": 1},
+        {"TEA": 3, "MUG": 1, "POT": 1},
+        {"TEA": 3, "MUG": 1, "POT": 1},
+        {"TEA": 1, "POT": 1},
+        {"TEA": 1},
+        None,
+    ]
+
+
+def test_lines_of_one_product_add_up_and_are_told_in_order() -> None:
+    contact = Contact(order_id=new_id())
+    event = confirmed()
+    contact.wait_for(event.model_copy(update={"backordered": lines({"TEA": 2, "MUG": 1}) + lines({"TEA": 1})}))
+    assert contact.outlook() == {"backordered": [{"product_id": "MUG", "quantity": 1}, {"product_id": "TEA", "quantity": 3}]}
+
+
+@pytest.mark.parametrize(
+    "event", [confirmed(), planned(), *(changed(kind) for kind in ChangeKind)], ids=lambda one: getattr(one, "kind", one.type)
+)
+def test_an_order_from_stock_leaves_nothing_to_note(event: OrderConfirmed | OrderChanged | ShipmentsPlanned) -> None:
+    contact = Contact(order_id=new_id())
+    assert not contact.wait_for(event)
+    assert (contact.backordered, contact.outlook()) == (None, {})
+
+
+def test_each_parcel_is_expected_as_its_carrier_said_last() -> None:
+    contact, first, second = Contact(order_id=new_id()), new_id(), new_id()
+    assert contact.expect(tracked(first, date(2026, 3, 5)))
+    assert contact.expect(tracked(second, date(2026, 3, 9)))
+    assert contact.expect(tracked(first, date(2026, 3, 6)))
+    assert not contact.expect(tracked(first, date(2026, 3, 6)))
+    assert not contact.expect(tracked(first, None))
+    assert contact.outlook(first) == {"expected_delivery": "2026-03-06"}
+    assert contact.outlook(second) == {"expected_delivery": "2026-03-09"}
+    assert contact.outlook(new_id()) == contact.outlook() == {}
 
 
 @pytest.mark.parametrize("status", [Status.QUEUED, Status.SENDING, Status.FAILED])

@@ -17,7 +17,8 @@ from chassis.database import Database
 from chassis.domain import new_id
 from chassis.testing import PostgresServer, SettableClock, eventually, told
 from contracts.notification import NotificationFailed
-from notification.handlers import note_contact, notify_received, notify_shipped
+from contracts.order import ChangeKind
+from notification.handlers import note_contact, notify_changed, notify_received, notify_shipped, notify_tracking
 from waybill.simulators.launching import launched
 
 pytestmark = pytest.mark.database
@@ -37,6 +38,8 @@ class Service:
             "NOTIFICATION_SMTP_PORT": str(smtp_port),
             "NOTIFICATION_SMTP_SENDER": "Waybill <orders@shop.example>",
             "NOTIFICATION_LOG_LEVEL": "DEBUG",
+            "NOTIFICATION_PUBLIC_URL": "https://shop.example",
+            "NOTIFICATION_LINK_SECRET": "a canary of a secret",
         }
 
     @asynccontextmanager
@@ -118,9 +121,15 @@ async def test_no_personal_data_in_logs_events_or_stored_errors(clean: Any, tmp_
     server = await loop.create_server(lambda: SMTP(Gossip(), hostname="mx.example", loop=loop), "127.0.0.1", 0)
     url, database = clean
     service = Service(url, tmp_path / "log", server.sockets[0].getsockname()[1])
-    await desk.hear((note_contact, story.contacts), (notify_received, story.placed), (notify_shipped, story.dispatched))
+    await desk.hear(
+        (note_contact, story.contacts),
+        (notify_received, story.placed),
+        (notify_shipped, story.dispatched),
+        (notify_changed, story.changed_to(ChangeKind.ADDRESS)),
+        (notify_tracking, story.out_for_delivery),
+    )
     async with service.running():
-        failed = "failed,failed,failed"  # two mails, and an SMS that has no provider
+        failed = ",".join(["failed"] * 7)  # four mails, and three SMS that have no provider
         await eventually(lambda: _is(database, failed), "all are given up", within=60, seen=service.log.read_text)
     events = await told(database, story.order_id)
     rows = await desk.rows()
@@ -129,5 +138,5 @@ async def test_no_personal_data_in_logs_events_or_stored_errors(clean: Any, tmp_
     assert "550 5.1.1 there is no such mailbox" in {row["last_error"].partition("answered ")[2] for row in rows}
     seen = service.log.read_text() + repr(events) + repr([dict(row) for row in rows])
     assert "connected" in seen or "broker_unavailable" in seen  # the log was written
-    for canary in ("canary", story.phone, "5112345678", "tok_ok"):
+    for canary in ("canary", story.phone, "5112345678", "tok_ok", "/track/"):
         assert canary not in seen.lower()

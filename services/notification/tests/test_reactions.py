@@ -1,8 +1,10 @@
 """What the service does with events, on a real database: queue once, wait for the contact, forget."""
 
 import asyncio
+from datetime import date
 from typing import Any
 
+import asyncpg
 import pytest
 
 from chassis import batch
@@ -11,16 +13,23 @@ from chassis.domain import new_id
 from chassis.reactions import Erased
 from chassis.testing import Hands, cause, hear_again, perform, told
 from contracts.notification import NotificationFailed
+from contracts.order import ChangeKind, TrackingStatus
+from contracts.types import Line
 from notification.gateway import StubProvider
 from notification.handlers import (
     forget_contact,
     note_contact,
+    note_plan,
     notify_cancelled,
+    notify_change_refused,
+    notify_changed,
     notify_confirmed,
     notify_delivered,
     notify_received,
     notify_shipped,
+    notify_tracking,
 )
+from notification.model import CHANNELS, WORTH_TELLING, Template
 
 pytestmark = pytest.mark.database
 
@@ -31,15 +40,13 @@ async def test_each_event_queues_its_messages(desk: Any, story: Any) -> None:
     await perform(desk.database, notify_confirmed, story.confirmed)
     await perform(desk.database, notify_shipped, story.dispatched)
     await perform(desk.database, notify_delivered, story.delivered)
-    assert await desk.statuses(story.order_id) == {
-        ("received", "email"): "queued",
-        ("confirmed", "email"): "queued",
-        ("confirmed", "sms"): "queued",
-        ("shipped", "email"): "queued",
-        ("shipped", "sms"): "queued",
-        ("delivered", "email"): "queued",
-        ("delivered", "sms"): "queued",
-    }
+    await perform(desk.database, notify_changed, story.changed)
+    await perform(desk.database, notify_change_refused, story.withdrawn)
+    await perform(desk.database, notify_tracking, story.out_for_delivery)
+    await perform(desk.database, notify_cancelled, story.cancelled)
+    told_of = {(template, channel) for template, channels in CHANNELS.items() for channel in channels}
+    assert await desk.statuses(story.order_id) == dict.fromkeys(told_of, "queued")  # the table takes every template there is
+    assert {template for template, _ in told_of} == set(Template)
 
 
 async def test_a_cancellation_is_told_with_its_reason(desk: Any, story: Any) -> None:
@@ -54,8 +61,11 @@ async def test_no_personal_data_are_copied_into_deliveries(desk: Any, story: Any
     await desk.know(story)
     await perform(desk.database, notify_received, story.placed)
     await perform(desk.database, notify_shipped, story.dispatched)
+    await perform(desk.database, notify_changed, *(story.changed_to(kind) for kind in ChangeKind))
+    await perform(desk.database, notify_tracking, *(story.tracked(status) for status in TrackingStatus))
     text = repr([dict(row) for row in await desk.rows(story.order_id)])
     assert "MUG" in text
+    assert "/track/" not in text  # whoever holds a link may look: it is nowhere but in the message
     assert not [canary for canary in ("Canary", "canary", story.phone, story.email) if canary in text]
 
 
@@ -202,3 +212,159 @@ async def test_a_batch_costs_the_same_statements_whatever_its_size(desk: Any, st
     # begin, commit, inbox and contacts; then: new deliveries | waiting ones, contacts written, deliveries written | new ones
     assert costs == [5, 7, 5]
     assert len(await desk.rows()) == 3 * size
+
+
+EVERY_MESSAGE = [
+    (notify_received, "placed"),
+    (notify_confirmed, "confirmed"),
+    (notify_cancelled, "cancelled"),
+    (notify_shipped, "dispatched"),
+    (notify_delivered, "delivered"),
+    (notify_changed, "changed"),
+    (notify_change_refused, "withdrawn"),
+    (notify_tracking, "out_for_delivery"),
+]
+
+
+@pytest.mark.parametrize(("function", "event"), EVERY_MESSAGE)
+@pytest.mark.parametrize("contact_first", [True, False])
+async def test_every_message_goes_whichever_of_contact_and_event_came_first(
+    desk: Any,
+    stories: Any,
+    stub: StubProvider,
+    function: Any,
+    event: str,
+    contact_first: bool,  # noqa: FBT001 - what the row says
+) -> None:
+    story = stories(locale="de-AT")
+    if contact_first:
+        await desk.know(story)
+    await perform(desk.database, function, getattr(story, event))
+    if not contact_first:
+        assert set((await desk.statuses(story.order_id)).values()) == {"waiting_for_contact"}
+        await desk.know(story)
+    await desk.round(stub, stub)
+    assert set((await desk.statuses(story.order_id)).values()) == {"sent"}
+
+
+async def test_of_a_parcels_way_customers_are_told_the_steps_that_matter_and_no_others(desk: Any, stories: Any) -> None:
+    story = stories(phone=None)
+    await desk.know(story)
+    await perform(desk.database, notify_tracking, *(story.tracked(status) for status in TrackingStatus))
+    assert [row["facts"]["status"] for row in await desk.rows()] == [one for one in TrackingStatus if one in WORTH_TELLING]
+    assert {row["template"] for row in await desk.rows()} == {"tracking"}
+
+
+async def test_a_delivery_is_told_once_though_carrier_and_shop_both_say_it(desk: Any, story: Any) -> None:
+    await desk.know(story)
+    await perform(desk.database, notify_tracking, story.tracked(TrackingStatus.DELIVERED))
+    await perform(desk.database, notify_delivered, story.delivered)
+    await perform(desk.database, notify_tracking, story.tracked(TrackingStatus.DELIVERED))
+    assert set(await desk.statuses(story.order_id)) == {("delivered", "email"), ("delivered", "sms")}
+
+
+async def test_a_step_is_told_once_for_each_parcel_however_often_the_carrier_says_it(
+    desk: Any, stories: Any, stub: StubProvider
+) -> None:
+    story, second = stories(phone=None), new_id()
+    failed, again = (story.tracked(TrackingStatus.ATTEMPT_FAILED) for _ in range(2))
+    await desk.know(story)
+    await perform(desk.database, notify_tracking, failed, again)  # two events in one batch
+    await perform(desk.database, notify_tracking, story.tracked(TrackingStatus.ATTEMPT_FAILED, date(2026, 3, 6)))
+    assert await desk.round(stub, stub) == 1
+    desk.database.workforce = hands = Hands(room=9)
+    await perform(desk.database, notify_tracking, story.tracked(TrackingStatus.ATTEMPT_FAILED))  # after it was sent
+    assert hands.begun == {}
+    await perform(desk.database, notify_tracking, story.tracked(TrackingStatus.ATTEMPT_FAILED, shipment_id=second))
+    await perform(desk.database, notify_tracking, story.tracked(TrackingStatus.OUT_FOR_DELIVERY))
+    seen = [(row["facts"]["shipment_id"], row["facts"]["status"]) for row in await desk.rows(story.order_id)]
+    assert seen == [
+        (str(story.shipment_id), "attempt_failed"),
+        (str(second), "attempt_failed"),
+        (str(story.shipment_id), "out_for_delivery"),
+    ]
+    assert len(hands.begun["deliver"]) == 2
+
+
+async def test_a_step_told_by_several_events_at_once_is_one_message_by_each_channel(desk: Any, stories: Any) -> None:
+    told_of = [stories() for _ in range(10)]
+    await desk.know(*told_of)
+    await asyncio.gather(*(desk.hear((notify_tracking, story.out_for_delivery)) for story in told_of for _ in range(6)))
+    assert [row["status"] for row in await desk.rows()] == ["queued"] * 20
+
+
+async def test_a_repeated_step_does_not_wait_twice_for_the_contact(desk: Any, story: Any, stub: StubProvider) -> None:
+    first, again = story.out_for_delivery, story.out_for_delivery
+    await desk.hear((notify_tracking, first), (notify_tracking, again), (note_contact, story.contacts))
+    assert await desk.statuses(story.order_id) == {("tracking", "email"): "queued", ("tracking", "sms"): "queued"}
+    assert await desk.round(stub, stub) == 2
+    assert stub.count == 2
+
+
+async def test_a_parcels_message_tells_what_is_known_by_then(desk: Any, stories: Any) -> None:
+    story = stories(phone=None)
+    await desk.know(story)
+    pre_transit = story.tracked(TrackingStatus.PRE_TRANSIT, date(2026, 3, 5))
+    await perform(desk.database, notify_confirmed, story.confirmed_with(TEA=2))
+    await perform(desk.database, note_plan, story.replanned(TEA=1))
+    await perform(desk.database, notify_tracking, pre_transit)
+    await perform(desk.database, notify_shipped, story.dispatched)
+    confirmed, shipped = [row["facts"] for row in await desk.rows()]
+    assert confirmed["backordered"] == [{"product_id": "TEA", "quantity": 2}]
+    assert shipped["backordered"] == [{"product_id": "TEA", "quantity": 1}]
+    assert shipped["expected_delivery"] == "2026-03-05"
+    other = story.dispatched.model_copy(update={"shipment_id": new_id()})
+    await perform(desk.database, note_plan, story.replanned())
+    await perform(desk.database, notify_shipped, other)
+    last = (await desk.rows())[-1]["facts"]
+    assert not {"backordered", "expected_delivery"} & set(last)
+
+
+async def test_what_is_sent_later_is_known_within_one_batch_and_outlives_contact_and_erasure(desk: Any, story: Any) -> None:
+    tea = [Line(product_id="TEA", quantity=1)]
+    await desk.hear(
+        (notify_confirmed, story.confirmed),
+        (notify_changed, story.changed_to(ChangeKind.ADDITION, backordered=tea)),
+        (note_contact, story.contacts),
+        (notify_shipped, story.dispatched),
+    )
+    facts = {row["template"]: row["facts"] for row in await desk.rows()}
+    assert "backordered" not in facts["confirmed"]
+    assert facts["changed"]["backordered"] == facts["shipped"]["backordered"] == [{"product_id": "TEA", "quantity": 1}]
+    assert facts["changed"]["kind"] == "addition"
+    await perform(desk.database, forget_contact, Erased("order.contacts", str(story.order_id)))
+    await perform(desk.database, notify_tracking, story.tracked(TrackingStatus.IN_TRANSIT, date(2026, 3, 5)))
+    async with desk.database.transaction() as transaction:
+        [row] = await transaction.fetch("SELECT state, email, backordered, expected_delivery FROM contact")
+    assert tuple(row) == ("erased", None, {"TEA": 1}, {str(story.shipment_id): "2026-03-05"})
+
+
+async def test_the_table_refuses_a_step_that_does_not_say_which(desk: Any, story: Any) -> None:
+    await desk.know(story)
+    await perform(desk.database, notify_tracking, story.out_for_delivery)
+    with pytest.raises(asyncpg.CheckViolationError):
+        async with desk.database.transaction() as transaction:
+            await transaction.fetch("UPDATE delivery SET facts = facts - 'status'")
+
+
+@pytest.mark.parametrize("size", [1, 200])
+async def test_a_batch_about_changes_and_parcels_costs_the_same_statements_whatever_its_size(
+    desk: Any, stories: Any, size: int
+) -> None:
+    told_of = [stories() for _ in range(size)]
+    await desk.know(*told_of)
+    costs = []
+    for function, events in (
+        (notify_confirmed, [story.confirmed_with(TEA=1) for story in told_of]),
+        (notify_changed, [story.changed for story in told_of]),
+        (notify_tracking, [story.tracked(TrackingStatus.PRE_TRANSIT) for story in told_of]),
+        (notify_tracking, [story.tracked(TrackingStatus.IN_TRANSIT, date(2026, 3, 5)) for story in told_of]),
+        (notify_tracking, [story.out_for_delivery for story in told_of]),
+        (notify_shipped, [story.dispatched for story in told_of]),
+    ):
+        before = desk.database.statements
+        await desk.hear(*((function, event) for event in events))
+        costs.append(desk.database.statements - before)
+    # begin, commit, inbox and contacts; then what there is of: contacts written, new deliveries
+    assert costs == [6, 5, 4, 5, 5, 5]
+    assert len(await desk.rows()) == 8 * size

@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from chassis.domain import new_id
+from chassis.testing import MORNING
+from notification.main import tracking_links
 from notification.settings import Settings
 from notification.store import LEASE
 
@@ -50,6 +53,12 @@ def test_the_defaults_ride_out_an_outage_of_half_a_day(settings_from: Any) -> No
         ("NOTIFICATION_SMTP_SENDER", "nobody"),
         ("NOTIFICATION_SEND_TIMEOUT_SECONDS", "61"),
         ("NOTIFICATION_PROVIDERS", "pigeon"),
+        ("NOTIFICATION_PUBLIC_URL", "shop.example"),
+        ("NOTIFICATION_PUBLIC_URL", "ftp://shop.example"),
+        ("NOTIFICATION_PUBLIC_URL", "https://"),
+        ("NOTIFICATION_PUBLIC_URL", "https://shop.example/?from=mail"),
+        ("NOTIFICATION_PUBLIC_URL", 'https://shop.example/" onclick="'),
+        ("NOTIFICATION_LINK_SECRET", "fifteen letters"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings_from: Any, name: str, value: str) -> None:
@@ -60,3 +69,21 @@ def test_settings_that_make_no_sense_are_refused(settings_from: Any, name: str, 
 def test_the_lease_is_longer_than_any_attempt_may_take(settings_from: Any) -> None:
     longest = settings_from(NOTIFICATION_SEND_TIMEOUT_SECONDS="30").send_timeout_seconds
     assert timedelta(seconds=longest) < LEASE
+
+
+@pytest.mark.parametrize(
+    ("url", "secret", "linked"),
+    [
+        ("https://shop.example", "a secret of the tests", True),
+        ("http://localhost:8080/shop/", "a secret of the tests", True),
+        ("https://shop.example", "", False),
+        ("", "a secret of the tests", False),
+    ],
+)
+def test_messages_carry_links_where_address_and_secret_are_set(settings_from: Any, url: str, secret: str, linked: bool) -> None:  # noqa: FBT001 - what the row says
+    made = tracking_links(settings_from(NOTIFICATION_PUBLIC_URL=url, NOTIFICATION_LINK_SECRET=secret))
+    assert (made is not None) is linked
+    if made is not None:
+        link = made.link(new_id(), MORNING)
+        assert link.startswith(url.rstrip("/") + "/track/")
+        assert secret not in link + repr(made)

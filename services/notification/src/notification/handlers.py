@@ -16,15 +16,19 @@ from chassis.reactions import Erased, Reactions
 from contracts.notification import Channel, NotificationFailed, NotificationSent
 from contracts.order import (
     OrderCancelled,
+    OrderChanged,
+    OrderChangeWithdrawn,
     OrderConfirmed,
     OrderContacts,
     OrderPlaced,
     ShipmentDelivered,
     ShipmentDispatched,
+    ShipmentsPlanned,
+    ShipmentTracked,
 )
 from notification.gateway import Mailer, PermanentError, TemporaryError, Texter
 from notification.letters import Letters, UnwritableError
-from notification.model import ERASED, DeliveryOutcome, Template, Verdict, queue_all
+from notification.model import ERASED, WORTH_TELLING, DeliveryOutcome, Template, Verdict, queue_all
 from notification.settings import Settings
 from notification.store import ContactStore, DeliveryDue, DeliveryStore, RetryDelivery, order_of
 
@@ -47,15 +51,24 @@ def forget_contact(erased: Erased, contacts: ContactStore, deliveries: DeliveryS
 @react.on(OrderPlaced)
 def notify_received(event: OrderPlaced, contacts: ContactStore, deliveries: DeliveryStore, cause: Cause) -> None:
     """Tell the customer that the order came in."""
-    facts = event.model_dump(mode="json", include={"order_date", "items", "total_amount"})
+    told = {"order_date", "items", "shipping_amount", "tax_amount", "total_amount"}
+    facts = event.model_dump(mode="json", include=told, exclude_none=True)
     deliveries.add(queue_all(contacts.get(event.order_id), Template.RECEIVED, facts, cause))
 
 
 @react.on(OrderConfirmed)
 def notify_confirmed(event: OrderConfirmed, contacts: ContactStore, deliveries: DeliveryStore, cause: Cause) -> None:
-    """Tell the customer that the order will be shipped, and in how many parcels."""
-    facts = {**event.model_dump(mode="json", include={"total_amount"}), "parcels": len(event.shipments)}
-    deliveries.add(queue_all(contacts.get(event.order_id), Template.CONFIRMED, facts, cause))
+    """Tell the customer that the order will be shipped, in how many parcels, and what is sent later."""
+    contact = contacts.wait_for(event)
+    facts = event.model_dump(mode="json", include={"total_amount"})
+    facts |= {"parcels": len(event.shipments), **contact.outlook()}
+    deliveries.add(queue_all(contact, Template.CONFIRMED, facts, cause))
+
+
+@react.on(ShipmentsPlanned)
+def note_plan(event: ShipmentsPlanned, contacts: ContactStore) -> None:
+    """Keep what is sent later, for the messages to come."""
+    contacts.wait_for(event)
 
 
 @react.on(OrderCancelled)
@@ -65,11 +78,37 @@ def notify_cancelled(event: OrderCancelled, contacts: ContactStore, deliveries: 
     deliveries.add(queue_all(contacts.get(event.order_id), Template.CANCELLED, facts, cause))
 
 
+@react.on(OrderChanged)
+def notify_changed(event: OrderChanged, contacts: ContactStore, deliveries: DeliveryStore, cause: Cause) -> None:
+    """Tell the customer what the order is now; of another address only that there is one."""
+    contact = contacts.wait_for(event)
+    facts = event.model_dump(mode="json", include={"kind", "items", "total_amount", "previous_total"}) | contact.outlook()
+    deliveries.add(queue_all(contact, Template.CHANGED, facts, cause))
+
+
+@react.on(OrderChangeWithdrawn)
+def notify_change_refused(event: OrderChangeWithdrawn, contacts: ContactStore, deliveries: DeliveryStore, cause: Cause) -> None:
+    """Tell the customer that the order stays as it was, and why."""
+    facts = event.model_dump(mode="json", include={"reason"})
+    deliveries.add(queue_all(contacts.get(event.order_id), Template.CHANGE_REFUSED, facts, cause))
+
+
 @react.on(ShipmentDispatched)
 def notify_shipped(event: ShipmentDispatched, contacts: ContactStore, deliveries: DeliveryStore, cause: Cause) -> None:
-    """Tell the customer that a parcel is on its way, and how to follow it."""
+    """Tell the customer that a parcel is on its way, how to follow it, when to expect it, and what is sent later."""
+    contact = contacts.get(event.order_id)
     facts = event.model_dump(mode="json", include={"shipment_id", "lines", "amount", "carrier", "tracking_number"})
-    deliveries.add(queue_all(contacts.get(event.order_id), Template.SHIPPED, facts, cause))
+    facts |= contact.outlook(event.shipment_id)
+    deliveries.add(queue_all(contact, Template.SHIPPED, facts, cause))
+
+
+@react.on(ShipmentTracked)
+def notify_tracking(event: ShipmentTracked, contacts: ContactStore, deliveries: DeliveryStore, cause: Cause) -> None:
+    """Tell the customer of a step of the parcel that matters to them, once; keep when it is expected."""
+    contact = contacts.expect(event)
+    if event.status in WORTH_TELLING:
+        facts = event.model_dump(mode="json", include={"shipment_id", "status", "expected_delivery"}, exclude_none=True)
+        deliveries.add(queue_all(contact, Template.TRACKING, facts, cause))
 
 
 @react.on(ShipmentDelivered)

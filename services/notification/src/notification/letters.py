@@ -6,8 +6,8 @@ ours and is reported by its template and kind of error alone, since the text of 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final
@@ -18,6 +18,7 @@ from babel.dates import format_date
 from babel.numbers import format_currency, get_currency_precision
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from chassis import links
 from contracts.notification import Channel
 from notification import model
 from notification.gateway import Mail, ShortMessage
@@ -25,8 +26,17 @@ from notification.store import DeliveryDue, Recipient
 
 FALLBACK: Final = "en"
 REFERENCE_LENGTH: Final = 8
-MOMENTS: Final = frozenset({"order_date"})
-"""The facts that are moments; customers are shown their day."""
+DAYS: Final = frozenset({"order_date", "expected_delivery"})
+"""The facts that are days, or moments whose day customers are shown."""
+UNTOLD: Final[Mapping[str, Any]] = dict.fromkeys(
+    ("shipping_amount", "tax_amount", "backordered", "expected_delivery", "tracking_link")
+)
+"""Facts that an event may not have told; a template asks whether they are there. Any other that is missing is a fault."""
+
+TRACKING: Final = "tracking"
+"""The purpose of a link that shows where an order's parcels are; its subject is `str(order_id)`. The order service reads it
+with the same secret: `links.read(token, secrets, "tracking", now)`."""
+TRACKING_LASTS: Final = timedelta(days=90)
 
 SAMPLE_ORDER: Final = UUID("01929a3b-7c4d-7e5f-8a6b-9c0d1e2f3a4b")
 SAMPLE_NAME: Final = "Kim Miller"
@@ -37,12 +47,20 @@ SAMPLE_FACTS: Final[Mapping[str, Any]] = {
         {"product_id": "TEA-250", "quantity": 1, "subtotal": {"amount": 990, "currency": "EUR"}},
     ],
     "lines": [{"product_id": "MUG-BLUE", "quantity": 2}],
+    "backordered": [{"product_id": "POT-1L", "quantity": 1}],
+    "shipping_amount": {"amount": 490, "currency": "EUR"},
+    "tax_amount": {"amount": 573, "currency": "EUR"},
     "total_amount": {"amount": 3588, "currency": "EUR"},
+    "previous_total": {"amount": 2598, "currency": "EUR"},
     "amount": {"amount": 2598, "currency": "EUR"},
     "parcels": 2,
     "reason": "out_of_stock",
+    "kind": "addition",
+    "status": "out_for_delivery",
+    "expected_delivery": "2026-03-05",
     "carrier": "Parcel Express",
     "tracking_number": "PX123456789",
+    "tracking_link": f"https://waybill.example/track/{'0' * 50}",
 }
 
 
@@ -67,11 +85,28 @@ class Language:
     locale: Locale
 
 
-class Letters:
-    """Writes messages; one instance per process, with all templates compiled."""
+@dataclass(frozen=True, slots=True)
+class TrackingLinks:
+    """Makes the links by which customers see where their parcels are, without a login.
 
-    def __init__(self, shop: str) -> None:
+    A link is made when its message is written and kept nowhere, for whoever holds it may look.
+    """
+
+    public_url: str
+    secret: str = field(repr=False)
+
+    def link(self, order_id: UUID, since: datetime) -> str:
+        """Make the link of an order, good for TRACKING_LASTS from `since` on."""
+        token = links.sign(self.secret, TRACKING, str(order_id), since + TRACKING_LASTS)
+        return f"{self.public_url.rstrip('/')}/track/{token}"
+
+
+class Letters:
+    """Writes messages; one instance per process, with all templates compiled. Without `tracking` messages carry no links."""
+
+    def __init__(self, shop: str, tracking: TrackingLinks | None = None) -> None:
         self._shop = shop
+        self._tracking = tracking
         environment = _environment()
         names = environment.list_templates()
         self.languages = sorted({name.partition("/")[0] for name in names if "/" in name})
@@ -79,13 +114,19 @@ class Letters:
 
     def mail(self, due: DeliveryDue, recipient: Recipient) -> Mail:
         """Write the e-mail of a delivery; raises UnwritableError."""
-        written = self.write(due.template, Channel.EMAIL, recipient.locale, due.order_id, due.facts, recipient.name)
+        facts = self._with_link(due)
+        written = self.write(due.template, Channel.EMAIL, recipient.locale, due.order_id, facts, recipient.name)
         return Mail(due.delivery_id, due.order_id, recipient.email, written.subject, written.text, written.html)
 
     def short_message(self, due: DeliveryDue, phone: str, locale: str) -> ShortMessage:
         """Write the SMS of a delivery; raises UnwritableError."""
-        written = self.write(due.template, Channel.SMS, locale, due.order_id, due.facts)
+        written = self.write(due.template, Channel.SMS, locale, due.order_id, self._with_link(due))
         return ShortMessage(due.delivery_id, due.order_id, phone, written.text)
+
+    def _with_link(self, due: DeliveryDue) -> Mapping[str, Any]:
+        if self._tracking is None:
+            return due.facts
+        return {**due.facts, "tracking_link": self._tracking.link(due.order_id, due.created_at)}
 
     def write(
         self, template: model.Template, channel: Channel, tag: str, order_id: UUID, facts: Mapping[str, Any], name: str = ""
@@ -95,6 +136,7 @@ class Letters:
         place = f"{language.folder}/{template}"
         try:
             values = {
+                **UNTOLD,
                 **_shown(dict(facts), language.locale),
                 "shop": self._shop,
                 "name": " ".join(name.split()),
@@ -159,7 +201,7 @@ def _shown(fact: Any, locale: Locale) -> Any:
         if fact.keys() == {"amount", "currency"}:
             return _amount(fact["amount"], fact["currency"], locale)
         return {
-            key: _date(datetime.fromisoformat(value).date(), locale) if key in MOMENTS else _shown(value, locale)
+            key: _date(datetime.fromisoformat(value).date(), locale) if key in DAYS and value else _shown(value, locale)
             for key, value in fact.items()
         }
     if isinstance(fact, list):

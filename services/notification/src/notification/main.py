@@ -11,7 +11,7 @@ from chassis.domain import Clock, utc_now
 from notification.api import router
 from notification.gateway import HttpTexter, Mailer, NoTexter, SmtpMailer, StubProvider, Texter
 from notification.handlers import jobs, react
-from notification.letters import Letters
+from notification.letters import Letters, TrackingLinks
 from notification.settings import Settings
 from notification.store import measure
 
@@ -23,10 +23,17 @@ def create(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
     async def gateways() -> AsyncIterator[Mapping[type, Any]]:
         async with AsyncExitStack() as stack:
             mailer, texter = _providers(settings, stack)
-            yield {Mailer: mailer, Texter: texter, Letters: Letters(settings.shop_name), Settings: settings}
+            letters = Letters(settings.shop_name, tracking_links(settings))
+            yield {Mailer: mailer, Texter: texter, Letters: letters, Settings: settings}
 
     parts = Parts("notification", "Waybill notification", router, react, jobs, gateways, measure=measure)
     return create_app(parts, settings, clock=clock)
+
+
+def tracking_links(settings: Settings) -> TrackingLinks | None:
+    """Have messages carry links, where it is set up how."""
+    secret = settings.link_secret.get_secret_value()
+    return TrackingLinks(settings.public_url, secret) if settings.public_url and secret else None
 
 
 def _providers(settings: Settings, stack: AsyncExitStack) -> tuple[Mailer, Texter]:

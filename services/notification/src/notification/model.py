@@ -1,12 +1,14 @@
 """Contacts and deliveries: who is to be told, of what, and how far that has come. Pure: no I/O.
 
-A delivery exists once per order, template, event and channel. It waits while the order's contact is not known yet, is handed to
+A delivery exists once per order, template, event and channel; of a parcel's way a customer is told once per parcel and status,
+however often the carrier says it. A delivery waits while the order's contact is not known yet, is handed to
 a provider by attempts that are counted, and ends as sent, failed or skipped. What a provider has taken is never handed over
 again: a late answer of an earlier attempt ends the delivery whatever happened since. A delivery keeps the facts of its event
 that its text needs and copies nothing personal; those stay with the contact, in one row per order that a tombstone empties.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -20,7 +22,16 @@ from sqlmodel import Field
 
 from chassis.domain import Aggregate, Cause, NotFoundError, Refusal, new_id
 from contracts.notification import Channel, NotificationFailed, NotificationSent
-from contracts.order import OrderContacts
+from contracts.order import (
+    ChangeKind,
+    OrderChanged,
+    OrderConfirmed,
+    OrderContacts,
+    ShipmentsPlanned,
+    ShipmentTracked,
+    TrackingStatus,
+)
+from contracts.types import Line
 
 
 class Table(Aggregate, registry=registry()):
@@ -35,6 +46,9 @@ class Template(StrEnum):
     CANCELLED = "cancelled"
     SHIPPED = "shipped"
     DELIVERED = "delivered"
+    CHANGED = "changed"
+    CHANGE_REFUSED = "change_refused"
+    TRACKING = "tracking"
 
 
 class Status(StrEnum):
@@ -63,8 +77,22 @@ CHANNELS: Final[Mapping[Template, tuple[Channel, ...]]] = {
     Template.CANCELLED: BOTH,
     Template.SHIPPED: BOTH,
     Template.DELIVERED: BOTH,
+    Template.CHANGED: BOTH,
+    Template.CHANGE_REFUSED: BOTH,
+    Template.TRACKING: BOTH,
 }
 """The channels a template has texts for. By SMS only to those who gave a phone."""
+
+WORTH_TELLING: Final = frozenset(
+    {
+        TrackingStatus.OUT_FOR_DELIVERY,
+        TrackingStatus.AVAILABLE_FOR_PICKUP,
+        TrackingStatus.ATTEMPT_FAILED,
+        TrackingStatus.RETURNED,
+        TrackingStatus.EXCEPTION,
+    }
+)
+"""The steps of a parcel that customers are told of. Delivered is not among them: ShipmentDelivered is what tells of that."""
 
 TRANSITIONS: Final[Mapping[Status, frozenset[Status]]] = {
     Status.WAITING_FOR_CONTACT: frozenset({Status.QUEUED, Status.SKIPPED}),
@@ -92,7 +120,7 @@ class NotFailedError(Refusal):
 
 
 class Contact(Table, table=True):
-    """How to reach the customer of an order; the row is there from the first message about the order."""
+    """How to reach the customer of an order, and what they still wait for; there from the first message about the order."""
 
     __tablename__ = "contact"
 
@@ -102,6 +130,10 @@ class Contact(Table, table=True):
     phone: str | None = None
     locale: str | None = None
     name: str | None = None
+    backordered: dict[str, int] | None = Field(default=None, sa_column=Column(JSONB))
+    """How many of which product are sent later, when they come into stock."""
+    expected_delivery: dict[str, str] | None = Field(default=None, sa_column=Column(JSONB))
+    """The day on which a shipment is expected, as its carrier said last."""
 
     def note(self, event: OrderContacts) -> bool:
         """Keep what the customer gave; tells whether that changed anything. What was erased stays erased."""
@@ -120,9 +152,45 @@ class Contact(Table, table=True):
         self.email = self.phone = self.locale = self.name = None
         return True
 
+    def wait_for(self, event: OrderConfirmed | OrderChanged | ShipmentsPlanned) -> bool:
+        """Note what is sent later; tells whether that changed anything."""
+        if isinstance(event, OrderChanged):
+            if event.kind is ChangeKind.REST_CANCELLED:
+                waiting = Counter[str]()
+            else:
+                waiting = Counter(self.backordered) + _units(event.backordered) - _units(event.released_backorders)
+        else:
+            waiting = _units(event.backordered)
+        before, self.backordered = self.backordered, dict(waiting) or None
+        return self.backordered != before
+
+    def expect(self, event: ShipmentTracked) -> bool:
+        """Note when a parcel is expected; tells whether that changed anything. A carrier's silence takes nothing back."""
+        parcel, known = str(event.shipment_id), self.expected_delivery or {}
+        if event.expected_delivery is None or known.get(parcel) == event.expected_delivery.isoformat():
+            return False
+        self.expected_delivery = {**known, parcel: event.expected_delivery.isoformat()}
+        return True
+
+    def outlook(self, shipment_id: UUID | None = None) -> dict[str, Any]:
+        """Tell, as facts of a message, what is sent later and when this parcel is expected, as far as either is known."""
+        facts: dict[str, Any] = {}
+        if self.backordered:
+            facts["backordered"] = [{"product_id": sku, "quantity": self.backordered[sku]} for sku in sorted(self.backordered)]
+        if self.expected_delivery and str(shipment_id) in self.expected_delivery:
+            facts["expected_delivery"] = self.expected_delivery[str(shipment_id)]
+        return facts
+
     def may_take(self, channel: Channel) -> bool:
         """Tell whether a message by `channel` can come to pass: SMS needs a phone, or that we do not know yet."""
         return channel is Channel.EMAIL or self.phone is not None or self.state == ContactState.AWAITED
+
+
+def _units(lines: Iterable[Line]) -> Counter[str]:
+    units = Counter[str]()
+    for line in lines:
+        units[line.product_id] += line.quantity
+    return units
 
 
 class Verdict(StrEnum):

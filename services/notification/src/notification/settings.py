@@ -2,12 +2,15 @@
 
 from datetime import timedelta
 from email.utils import parseaddr
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from chassis.settings import ServiceSettings
+
+SHORTEST_SECRET: Final = 16
+"""Who gets a link can try secrets against it at leisure."""
 
 
 class Settings(ServiceSettings):
@@ -17,6 +20,11 @@ class Settings(ServiceSettings):
 
     shop_name: str = Field(default="Waybill", min_length=1, max_length=11)
     """How the shop calls itself in messages; short enough to be the sender of an SMS."""
+
+    public_url: str = Field(default="", pattern=r"^(https?://[^\s/?#]+(/[^\s?#]*)?)?$")
+    """Where customers reach the shop, to which `/track/TOKEN` is added; empty: no links in messages."""
+    link_secret: SecretStr = SecretStr("")
+    """Signs the links in messages, at least 16 characters; the order service reads with it. Empty: no links in messages."""
 
     providers: Literal["real", "stub"] = "real"
     """`stub` takes every message at once in this process and sends nothing; for the benchmark."""
@@ -57,6 +65,8 @@ class Settings(ServiceSettings):
             raise ValueError("smtp_sender must be an e-mail address, or a name and <address>")
         if not self.retry_schedule_seconds or min(self.retry_schedule_seconds) <= 0:
             raise ValueError("retry_schedule_seconds must name at least one wait, all longer than 0")
+        if 0 < len(self.link_secret.get_secret_value()) < SHORTEST_SECRET:
+            raise ValueError(f"link_secret must have at least {SHORTEST_SECRET} characters, or none")
         return self
 
     def retry_after(self, attempt: int) -> timedelta | None:

@@ -1,0 +1,21 @@
+"""SQL out: contacts and deliveries, the due rows of the job, what is open, and the list that staff read."""
+
+from notification.store.contacts import ContactStore, order_of
+from notification.store.deliveries import DeliveryStore, RetryDelivery
+from notification.store.due import DELIVER, LEASE, DeliveryDue, Recipient
+from notification.store.listing import ListedDelivery, list_deliveries
+from notification.store.open_work import measure
+
+__all__ = [
+    "DELIVER",
+    "LEASE",
+    "ContactStore",
+    "DeliveryDue",
+    "DeliveryStore",
+    "ListedDelivery",
+    "Recipient",
+    "RetryDelivery",
+    "list_deliveries",
+    "measure",
+    "order_of",
+]
