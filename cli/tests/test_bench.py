@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -15,10 +16,11 @@ from typing import Any
 
 import pytest
 
+from chassis.testing import eventually
 from waybill.commands.bench import bench, modules
 from waybill.errors import WaybillError
 
-accounting, checking, client, generator, loading, measuring, profiling, report, scenarios, topics, workload = modules(
+accounting, checking, client, generator, loading, measuring, profiling, report, scenarios, shipping, topics, workload = modules(
     "accounting",
     "checking",
     "client",
@@ -28,6 +30,7 @@ accounting, checking, client, generator, loading, measuring, profiling, report, 
     "profiling",
     "report",
     "scenarios",
+    "shipping",
     "topics",
     "workload",
 )
@@ -293,3 +296,66 @@ def figures(scenario: str, rate: float, checks: list[Any] | None = None) -> Any:
         database_ms_per_order={},
         checks=checks or [checking.Check("all is well")],
     )
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have warehouses tick a hundred times a second."""
+    monkeypatch.setattr(shipping, "TICK_SECONDS", 0.01)
+    monkeypatch.setattr(shipping, "PAUSE_TICKS", 2)
+
+
+def parcels(count: int) -> list[tuple[uuid.UUID, uuid.UUID]]:
+    return [(uuid.uuid4(), uuid.uuid4()) for _ in range(count)]
+
+
+@pytest.mark.usefixtures("hurried")
+async def test_a_warehouse_takes_each_parcel_through_its_three_steps() -> None:
+    heard: list[tuple[str, str]] = []
+
+    def answer(request: bytes) -> bytes:
+        path = request.split(b" ", 2)[1].decode()
+        shipment, step = path.split("/")[-2:]
+        heard.append((shipment, step))
+        return b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n" if step == "label" else CANCELLED
+
+    async with shop(answer) as port:
+        warehouse = shipping.Warehouse("127.0.0.1", port, "t", parcels(500), rate=200.0)
+        async with warehouse.working():
+            await eventually(lambda: _true(warehouse.answers["deliver granted"] >= 4), "some parcels have arrived")
+    assert warehouse.check.passed, warehouse.check.problem
+    steps: dict[str, list[str]] = {}
+    for shipment, step in heard:
+        steps.setdefault(shipment, []).append(step)
+    assert set(map(tuple, steps.values())) == {("label", "dispatch", "deliver")}, "what was begun is finished, in order"
+
+
+async def _true(value: bool) -> bool:  # noqa: FBT001
+    return value
+
+
+@pytest.mark.usefixtures("hurried")
+async def test_a_warehouse_that_is_refused_counts_against_the_run() -> None:
+    async with shop(lambda _: BUSY) as port:
+        warehouse = shipping.Warehouse("127.0.0.1", port, "t", parcels(500), rate=200.0)
+        async with warehouse.working():
+            await eventually(lambda: _true(warehouse.answers.total() > 0), "a parcel was refused")
+    assert not warehouse.check.passed
+    assert "label answered 503" in warehouse.check.problem
+    assert "no parcel was sent" in warehouse.check.problem
+
+
+@pytest.mark.usefixtures("hurried")
+async def test_a_warehouse_without_parcels_says_so() -> None:
+    async with shop(lambda _: CANCELLED) as port:
+        warehouse = shipping.Warehouse("127.0.0.1", port, "t", parcels(1), rate=200.0)
+        with pytest.raises(WaybillError, match="all 1 parcels have left"):
+            async with warehouse.working():
+                await asyncio.sleep(0.2)  # the load that goes on meanwhile
+
+
+async def test_no_warehouse_works_where_none_is_wanted() -> None:
+    warehouse = shipping.Warehouse("127.0.0.1", 1, "t", [], rate=0.0)
+    async with warehouse.working():
+        pass
+    assert warehouse.answers.total() == 0

@@ -14,7 +14,7 @@ from waybill.embedded.places import free_ports
 from waybill.embedded.system import SERVICES
 
 pytestmark = pytest.mark.system
-BEHIND: Final = (*SERVICES, "psp", "mail", "sms")
+BEHIND: Final = (*SERVICES, "psp", "mail", "sms", "carrier")
 LIMIT: Final = 256 * 1024
 
 ROUTES: Final = {
@@ -26,9 +26,11 @@ ROUTES: Final = {
     "/api/admin/stock": "inventory",
     "/api/admin/stock/adjustments": "inventory",
     "/api/admin/warehouses": "inventory",
+    "/api/admin/routing-rules": "inventory",
     "/api/admin/payments/7": "payment",
     "/api/admin/reviews": "payment",
     "/api/webhooks/psp": "payment",
+    "/api/webhooks/carrier": "order",
     "/api/admin/notifications": "notification",
     "/api/admin/webhooks/3": "notification",
     "/api/admin/dead-letters/order": "order",
@@ -37,6 +39,10 @@ ROUTES: Final = {
     "/api/admin/dead-letters/notification": "notification",
     "/api/admin/facts/payment/7": "payment",
     "/api/admin/facts/order/7": "order",
+    "/api/tracking/some.token": "order",
+    "/api/admin/shipments": "order",
+    "/api/admin/shipping-methods": "order",
+    "/api/admin/tax-rates": "order",
     "/api/cart": "order",
     "/api/cart/items": "order",
     "/api/orders": "order",
@@ -51,6 +57,8 @@ ROUTES: Final = {
     "/sim/psp/ledger": "psp",
     "/sim/mail/messages": "mail",
     "/sim/sms/messages": "sms",
+    "/sim/carrier/ledger": "carrier",
+    "/sim/carrier/parcels/PL1/hand-over": "carrier",
 }
 
 
@@ -148,6 +156,16 @@ async def test_the_page_is_served(running: Running) -> None:
     answer = await running.client.get("/")
     assert answer.status_code == 200
     assert "<title>Waybill</title>" in answer.text
+
+
+async def test_a_tracking_link_leads_to_a_page_that_gives_nothing_away(running: Running) -> None:
+    reply = await running.client.get("/track/dG9rZW4.c2lnbmF0dXJl")
+    assert (reply.status_code, reply.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert "/api/tracking/" in reply.text
+    assert "dG9rZW4" not in reply.text
+    assert reply.headers["referrer-policy"] == "no-referrer"
+    assert reply.headers["cache-control"] == "private, no-store"
+    assert "default-src 'none'" in reply.headers["content-security-policy"]
 
 
 async def test_events_come_at_once_and_a_client_that_leaves_is_noticed(running: Running) -> None:

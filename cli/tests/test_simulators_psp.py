@@ -116,7 +116,13 @@ def client(address: str, patience: float = 5.0, retries: int = 0) -> StripeClien
 
 
 async def authorise(
-    address: str, order: str, payment_method: str = "tok_ok", *, amount: int = 5_000, patience: float = 5.0
+    address: str,
+    order: str,
+    payment_method: str = "tok_ok",
+    *,
+    amount: int = 5_000,
+    patience: float = 5.0,
+    change: str | None = None,
 ) -> PaymentIntent:
     return await client(address, patience).v1.payment_intents.create_async(
         {
@@ -125,9 +131,9 @@ async def authorise(
             "confirm": True,
             "capture_method": "manual",
             "payment_method": payment_method,
-            "metadata": {"order_id": order},
+            "metadata": {"order_id": order} if change is None else {"order_id": order, "change_id": change},
         },
-        {"idempotency_key": f"authorise-{order}"},
+        {"idempotency_key": f"authorise-{order}" if change is None else f"authorise-{order}-{change}"},
     )
 
 
@@ -475,6 +481,38 @@ async def test_the_ledger_adds_up_and_is_read_by_page(psp: str) -> None:
         pages += page["items"]
         cursor = page["next_cursor"]
     assert pages == whole["items"]
+
+
+async def test_the_ledger_of_an_order_adds_up_over_its_payments(psp: str, receiver: Receiver) -> None:
+    main = await authorise(psp, "several", amount=3_000)
+    first, second = [await authorise(psp, "several", amount=500, change=change) for change in ("one", "two")]
+    intents = client(psp).v1.payment_intents
+    for number, (intent, amount) in enumerate(((main, 3_000), (first, 200))):
+        await intents.capture_async(intent.id, {"amount_to_capture": amount}, {"idempotency_key": f"several-{number}"})
+    await intents.cancel_async(second.id)
+    await client(psp).v1.refunds.create_async({"payment_intent": main.id, "amount": 1_000})
+    shown = HTTP.get(f"{psp}/sim/psp/ledger", params={"order_id": "several"}).json()
+    sums = {"intents": 3, "authorised": 4_000, "open": 0, "captured": 3_200, "refunded": 1_000}
+    assert shown["totals"]["EUR"] == sums
+    assert [(item["metadata"].get("change_id"), item["captured"]) for item in shown["items"]] == [
+        (None, 3_000),
+        ("one", 200),
+        ("two", 0),
+    ]
+    told = receiver.genuine(first.id, "charge.captured")["data"]["object"]
+    assert told["metadata"] == {"order_id": "several", "change_id": "one"}
+
+
+async def test_a_search_is_read_page_by_page(psp: str) -> None:
+    made = [await authorise(psp, "searched", change=f"{number}") for number in range(5)]
+    intents = client(psp).v1.payment_intents
+    first = await intents.search_async({"query": "metadata['order_id']:'searched'", "limit": 2})
+    assert first.has_more
+    assert [each.id for each in first.data] == [made[4].id, made[3].id]
+    assert [each.id async for each in first.auto_paging_iter()] == [each.id for each in reversed(made)]
+    for wrong in ("2", "page_", "page_x", "page_-1"):
+        with pytest.raises(stripe.InvalidRequestError, match="Invalid page"):
+            await intents.search_async({"query": "metadata['order_id']:'searched'", "page": wrong})
 
 
 async def test_a_killed_psp_forgets_nothing(tmp_path: Path) -> None:

@@ -80,6 +80,7 @@ async def test_the_life_of_a_data_directory(waybill: Waybill) -> None:
     status = await waybill.ready()
     names = {one["name"] for one in status["parts"]}
     assert {"gateway", "order", "payment", "payment-2", "inventory", "notification", "postgres", "kafka", "identity"} <= names
+    assert {"psp", "carrier", "mail", "sms"} <= names
     assert all(one["pid"] and one["rss_bytes"] > 0 for one in status["parts"])
     assert len((await waybill.call("customer", "/api/products?limit=100"))["items"]) == len(products())
     stock = await waybill.call("admin", f"/api/admin/stock?product_id={TEA}")

@@ -1,14 +1,16 @@
 """The demo catalogue: a small shop's products and two warehouses, put in through the same API an operator uses.
 
 Seeding is safe to repeat: each call carries an idempotency key made of what it does, so a start that was interrupted half-way
-is completed by the next one and nothing is counted twice. A catalogue that someone has filled with other products is left
-alone.
+is completed by the next one and nothing is counted twice, also where the next one is by a version that says more of a product.
+A catalogue that someone has filled with other products is left alone.
 """
 
 import asyncio
 import csv
+import hashlib
+import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,37 +26,54 @@ ACCEPTED: Final = frozenset({200, 201, 202, 204, 409})
 
 @dataclass(frozen=True, slots=True)
 class Warehouse:
-    """A place that ships."""
+    """A place that ships, and the address its parcels leave from."""
 
     warehouse_id: str
     name: str
     country: str
+    line1: str
+    city: str
+    postal_code: str
 
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A product with its price in minor units and its opening stock by warehouse."""
+    """A product with its price in minor units and its opening stock by warehouse; a bundle has components instead."""
 
     sku: str
     name: str
     description: str
     cents: int
+    weight_grams: int
+    tax_class: str
+    backorder: bool
+    low_stock_threshold: int | None
+    components: Sequence[str]
     stock: dict[str, int]
 
 
-WAREHOUSES: Final = (Warehouse("berlin", "Berlin", "DE"), Warehouse("lyon", "Lyon", "FR"))
+WAREHOUSES: Final = (
+    Warehouse("berlin", "Berlin", "DE", "Westhafenstraße 1", "Berlin", "13353"),
+    Warehouse("lyon", "Lyon", "FR", "14 Rue de Gerland", "Lyon", "69007"),
+)
 
 
 def products(file: Path = FILE) -> list[Product]:
     """Read the demo products."""
-    with file.open(newline="") as lines:
+    places = [warehouse.warehouse_id for warehouse in WAREHOUSES]
+    with file.open(newline="", encoding="utf-8") as lines:
         return [
             Product(
-                row["sku"],
-                row["name"],
-                row["description"],
-                int(row["cents"]),
-                {warehouse.warehouse_id: int(row[warehouse.warehouse_id]) for warehouse in WAREHOUSES},
+                sku=row["sku"],
+                name=row["name"],
+                description=row["description"],
+                cents=int(row["cents"]),
+                weight_grams=int(row["weight_grams"]),
+                tax_class=row["tax_class"],
+                backorder=row["backorder"] == "yes",
+                low_stock_threshold=int(row["low_stock_threshold"]) if row["low_stock_threshold"] else None,
+                components=row["components"].split(),
+                stock={place: int(row[place]) for place in places if row[place]},
             )
             for row in csv.DictReader(lines)
         ]
@@ -72,26 +91,11 @@ class Call:
 def calls(catalogue: Sequence[Product]) -> list[list[Call]]:
     """Return the requests that fill the catalogue, in groups that need the one before."""
     warehouses = [
-        Call(
-            "/api/admin/warehouses",
-            f"demo-warehouse-{warehouse.warehouse_id}",
-            {"warehouse_id": warehouse.warehouse_id, "name": warehouse.name, "country": warehouse.country},
-        )
-        for warehouse in WAREHOUSES
+        _new("/api/admin/warehouses", f"demo-warehouse-{warehouse.warehouse_id}", asdict(warehouse)) for warehouse in WAREHOUSES
     ]
-    offered = [
-        Call(
-            "/api/admin/products",
-            f"demo-product-{product.sku}",
-            {
-                "product_id": product.sku,
-                "name": product.name,
-                "description": product.description,
-                "price": {"amount": product.cents, "currency": CURRENCY},
-            },
-        )
-        for product in catalogue
-    ]
+    offered, bundled = (
+        [_offer(product) for product in catalogue if bool(product.components) is bundles] for bundles in (False, True)
+    )
     stocked = [
         Call(
             "/api/admin/stock/adjustments",
@@ -101,7 +105,28 @@ def calls(catalogue: Sequence[Product]) -> list[list[Call]]:
         for product in catalogue
         for warehouse, units in product.stock.items()
     ]
-    return [warehouses, offered, stocked]
+    return [warehouses, offered, bundled, stocked]
+
+
+def _offer(product: Product) -> Call:
+    body = {
+        "product_id": product.sku,
+        "name": product.name,
+        "description": product.description,
+        "price": {"amount": product.cents, "currency": CURRENCY},
+        "weight_grams": product.weight_grams,
+        "tax_class": product.tax_class,
+        "backorder": product.backorder,
+        "low_stock_threshold": product.low_stock_threshold,
+        "components": [{"product_id": part, "quantity": 1} for part in product.components],
+    }
+    return _new("/api/admin/products", f"demo-product-{product.sku}", body)
+
+
+def _new(path: str, name: str, body: dict[str, Any]) -> Call:
+    """Make the call that puts something in: its key follows what it says, since one that is there already is left alone."""
+    said = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+    return Call(path, f"{name}-{said[:8]}", body)
 
 
 async def seed(gateway_url: str, issuer: str) -> None:

@@ -9,12 +9,14 @@ from typing import Annotated, Final
 import typer
 from rich.table import Table
 
+from waybill.errors import WaybillError
 from waybill.options import DataDir
 from waybill.progress import console
 from waybill.reconciliation.books import check_messages, psp_intents
 from waybill.reconciliation.findings import SENTENCES, Finding, Findings, Invariant
+from waybill.reconciliation.labels import compare_with_carriers, labels_sold
 from waybill.reconciliation.orders import check_orders
-from waybill.reconciliation.sources import Sources, snapshot
+from waybill.reconciliation.sources import Snapshot, Sources, snapshot
 from waybill.reconciliation.tables import check_tables
 from waybill.reconciliation.topics import check_lag, check_topics
 
@@ -33,9 +35,13 @@ def reconcile(
     ] = None,
     kafka: Annotated[str | None, typer.Option(help="With --database: the broker's address.")] = None,
     psp_ledger: Annotated[str | None, typer.Option(help="With --database: where the PSP's ledger is read.")] = None,
+    carrier_ledger: Annotated[
+        str | None, typer.Option(help="With --database: where the simulated carriers' ledger is read.")
+    ] = None,
 ) -> int:
-    """Check every invariant over the four databases, the broker and the PSP's books; exit code 1 on a violation."""
-    sources = Sources.named(database, kafka, psp_ledger) if database else Sources.running(data_dir)
+    """Check every invariant over the four databases, the broker and the books of others; exit code 1 on a violation."""
+    named = Sources.named(database, kafka, psp_ledger, carrier_ledger) if database else None
+    sources = named or Sources.running(data_dir)
     findings = asyncio.run(_until_clean(sources, timedelta(seconds=grace), wait, topics=topics))
     if as_json:
         typer.echo(json.dumps(findings.document(), indent=2, default=str))
@@ -65,6 +71,7 @@ async def look(sources: Sources, grace: timedelta, *, topics: bool) -> Findings:
         else:
             intents = await psp_intents(sources.psp_ledger, findings)
         await check_orders(taken, intents, findings)
+        await _check_labels(sources.carrier_ledger, taken, findings)
         for service in taken.databases:
             await check_tables(service, taken, findings)
         if sources.sinks is None:
@@ -80,6 +87,21 @@ async def look(sources: Sources, grace: timedelta, *, topics: bool) -> Findings:
             findings.left_out("say --topics", Invariant.TOPICS)
     await check_lag(sources.kafka, sources.databases, findings)
     return findings
+
+
+async def _check_labels(url: str | None, taken: Snapshot, findings: Findings) -> None:
+    """Compare the labels with the simulated carriers' books; real carriers show none, and then it is left out."""
+    if url is None:
+        findings.left_out("no carriers' ledger was named", Invariant.CARRIER_LEDGER)
+        return
+    try:
+        sold = await labels_sold(url)
+    except WaybillError as error:
+        findings.left_out(str(error), Invariant.CARRIER_LEDGER)
+        return
+    findings.checked(Invariant.CARRIER_LEDGER, len(sold))
+    for violation in await compare_with_carriers(taken, sold):
+        findings.violated(Invariant.CARRIER_LEDGER, violation.subject, violation.says)
 
 
 def _show(findings: Findings) -> None:

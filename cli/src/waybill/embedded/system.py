@@ -31,9 +31,23 @@ MAX_REPLICAS: Final = 10
 MAX_PORT: Final = 65535
 
 # Offsets from --port-base. Services have ten ports each, from SERVICE_PORTS on.
-PORTS: Final = {"gateway": 0, "identity": 1, "kafka": 2, "controller": 3, "psp": 4, "smtp": 5, "mail": 6, "sms": 7}
+PORTS: Final = {
+    "gateway": 0, "identity": 1, "kafka": 2, "controller": 3, "psp": 4, "smtp": 5, "mail": 6, "sms": 7, "carrier": 8,
+}  # fmt: skip
 SERVICE_PORTS: Final = {name: 10 + 10 * index for index, name in enumerate(SERVICES)}
 LAST_PORT: Final = max(SERVICE_PORTS.values()) + MAX_REPLICAS - 1
+
+SECRETS: Final = {
+    "psp_api_key": "sk_test",
+    "psp_webhook_secret": "whsec",
+    "carrier_api_key": "EZTK",
+    "carrier_webhook_secret": "whsec",
+    "link_secret": "link",
+}
+"""What parts share in confidence, and how each of these begins."""
+
+CARRIER_PACE_SECONDS: Final = 20
+"""How long a parcel takes from one step to the next, once it was handed over to the simulated carriers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +108,7 @@ class System:
             tier=options.tier,
         )
         self.identity = IdentityProvider(self.data_dir / "identity", options.port("identity"), log_file=self.log("identity"))
-        self.simulators = [self._psp(), self._mail(), self._sms()]
+        self.simulators = [self._psp(), self._mail(), self._sms(), self._carrier()]
         self.gateway = self._gateway()
         self.services: dict[str, list[WebServer]] = {name: [] for name in SERVICES}
 
@@ -117,7 +131,7 @@ class System:
         """List all parts in the order in which they are shown."""
         simulators = [
             Part(server.name, "simulator", server, f"{'smtp' if server.name == 'mail' else 'http'}://127.0.0.1:{port}")
-            for server, port in zip(self.simulators, map(self.options.port, ("psp", "smtp", "sms")), strict=True)
+            for server, port in zip(self.simulators, map(self.options.port, ("psp", "smtp", "sms", "carrier")), strict=True)
         ]
         services = [
             Part(server.name, "service", server, f"http://127.0.0.1:{server.port}")
@@ -152,7 +166,14 @@ class System:
             "AUTH_JWKS_URL": self.identity.keys_url,
         }
         if service == "order":
-            settings |= {"GATEWAY_URL": self.gateway_url}
+            settings |= {
+                "GATEWAY_URL": self.gateway_url,
+                "CARRIERS": "easypost",
+                "CARRIER_URL": f"http://127.0.0.1:{self.options.port('carrier')}",
+                "CARRIER_API_KEY": self.secrets["carrier_api_key"],
+                "CARRIER_WEBHOOK_SECRET": self.secrets["carrier_webhook_secret"],
+                **self._links,
+            }
         if service == "payment":
             settings |= {
                 "PSP": "stripe",
@@ -167,10 +188,16 @@ class System:
                 "SMTP_PORT": str(self.options.port("smtp")),
                 "SMTP_SENDER": "Waybill <orders@waybill.example>",
                 "SMS_URL": f"http://127.0.0.1:{self.options.port('sms')}",
+                **self._links,
             }
         prefixed = {f"{service.upper()}_{name}": value for name, value in settings.items()}
         given = self.options.service_env
         return prefixed | {"PYTHONUNBUFFERED": "1"} | dict(given.get("", {})) | dict(given.get(service, {}))
+
+    @property
+    def _links(self) -> dict[str, str]:
+        """Where tracking links lead, and the secret that one service signs them with and the other reads."""
+        return {"PUBLIC_URL": self.gateway_url, "LINK_SECRET": self.secrets["link_secret"]}
 
     async def migration(self) -> Command | None:
         """Return the command that brings the databases that are behind to their newest version, None when none is."""
@@ -209,10 +236,12 @@ class System:
         return not self._catalogue_mark.exists()
 
     async def fill_catalogue(self) -> None:
-        """Put the demo catalogue in through the gateway."""
-        from waybill.catalogue import seed  # noqa: PLC0415 - only the first start needs it
+        """Put the demo catalogue and its terms of sale in through the gateway."""
+        from waybill import catalogue, terms_of_sale  # noqa: PLC0415 - only the first start needs them
 
-        await seed(self.gateway_url, self.identity.issuer)
+        await asyncio.gather(
+            catalogue.seed(self.gateway_url, self.identity.issuer), terms_of_sale.seed(self.gateway_url, self.identity.issuer)
+        )
         self._catalogue_mark.touch()
 
     def _psp(self) -> WebServer:
@@ -224,6 +253,17 @@ class System:
             "SIMULATOR_API_KEY": self.secrets["psp_api_key"],
         }
         return self._simulator("psp", argv, port, env)
+
+    def _carrier(self) -> WebServer:
+        port = self.options.port("carrier")
+        ledger = self.data_dir / "simulators" / "carrier.sqlite"
+        argv = ["carrier", "--port", str(port), "--ledger", str(ledger), "--pace", str(CARRIER_PACE_SECONDS)]
+        env = {
+            "SIMULATOR_WEBHOOK_URL": f"{self.gateway_url}/api/webhooks/carrier",
+            "SIMULATOR_WEBHOOK_SECRET": self.secrets["carrier_webhook_secret"],
+            "SIMULATOR_API_KEY": self.secrets["carrier_api_key"],
+        }
+        return self._simulator("carrier", argv, port, env)
 
     def _mail(self) -> WebServer:
         port = self.options.port("mail")
@@ -245,7 +285,7 @@ class System:
         upstreams: dict[str, list[str]] = {service: [] for service in SERVICES}
         for service, _, replica in self.replicas():
             upstreams[service].append(f"127.0.0.1:{self.options.service_port(service, replica)}")
-        for name in ("psp", "mail", "sms"):
+        for name in ("psp", "mail", "sms", "carrier"):
             upstreams[name] = [f"127.0.0.1:{self.options.port(name)}"]
         directory = self.data_dir / "gateway"
         return Gateway(directory, self.options.port("gateway"), upstreams, log_file=self.log("gateway"))
@@ -280,16 +320,18 @@ def _user_of(port: int) -> str:
 
 
 def _secrets(data_dir: Path) -> dict[str, str]:
-    """Read what the parts of this data directory share in confidence; chosen on the first start."""
+    """Read what the parts of this data directory share in confidence; chosen on the first start that needs it."""
     path = data_dir / "secrets.json"
     try:
         found: dict[str, str] = json.loads(path.read_text())
     except FileNotFoundError:
-        chosen = {"psp_api_key": f"sk_test_{secrets.token_hex(16)}", "psp_webhook_secret": f"whsec_{secrets.token_hex(16)}"}
+        found = {}
+    missing = SECRETS.keys() - found.keys()
+    if missing:
+        found |= {name: f"{SECRETS[name]}_{secrets.token_hex(16)}" for name in missing}
         data_dir.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(f".{os.getpid()}")
         part.touch(mode=0o600)
-        part.write_text(json.dumps(chosen))
+        part.write_text(json.dumps(found))
         part.replace(path)
-        return chosen
     return found

@@ -15,7 +15,13 @@ class Invariant(StrEnum):
     AT_REST = "at-rest"
     HISTORY = "history"
     STATUS = "status"
+    RETOLD = "retold"
     ORDER_SUMS = "order-sums"
+    PARCELS = "parcels"
+    SHARES = "shares"
+    LABELS = "labels"
+    CARRIER_LEDGER = "carrier-ledger"
+    CHANGES = "changes"
     PSP_LEDGER = "psp-ledger"
     ORDER_MONEY = "order-money"
     MONEY_KEPT = "money-kept"
@@ -26,6 +32,8 @@ class Invariant(StrEnum):
     STOCK_NEGATIVE = "stock-negative"
     STOCK_RESERVED = "stock-reserved"
     RESERVATION = "reservation"
+    PARCEL_STOCK = "parcel-stock"
+    BACKORDERS = "backorders"
     CUSTOMER_TOLD = "customer-told"
     MESSAGE_ONCE = "message-once"
     OUTBOX_EMPTY = "outbox-empty"
@@ -40,7 +48,13 @@ SENTENCES: Final[Mapping[Invariant, str]] = {
     Invariant.AT_REST: "nothing is under way for long, unless a person must act",
     Invariant.HISTORY: "histories have no holes and legal transitions only, each with its actor",
     Invariant.STATUS: "each order's status is what its axes say",
-    Invariant.ORDER_SUMS: "items, shipments and units of each order add up",
+    Invariant.RETOLD: "the facts of each order, replayed, come to its state",
+    Invariant.ORDER_SUMS: "lines, shipping and taxes of each order add up, and its counters",
+    Invariant.PARCELS: "each unit is in one parcel or waits for stock, and none that was cut is",
+    Invariant.SHARES: "parcels bear the total: each line's money, and shipping, is in one of them",
+    Invariant.LABELS: "a parcel has one live label at the most, and travels under its number",
+    Invariant.CARRIER_LEDGER: "labels are what the carriers' books say: sold once, live or given back",
+    Invariant.CHANGES: "changes are decided in time, and alike by order, inventory and payment",
     Invariant.PSP_LEDGER: "payments are what the PSP's books say: authorised, open, captured, refunded",
     Invariant.ORDER_MONEY: "each order says of its money what its payment says",
     Invariant.MONEY_KEPT: "captured less refunded is the value of what was shipped",
@@ -51,6 +65,8 @@ SENTENCES: Final[Mapping[Invariant, str]] = {
     Invariant.STOCK_NEGATIVE: "no stock is negative, or reserved beyond what is there",
     Invariant.STOCK_RESERVED: "reserved stock is the sum of live reservations",
     Invariant.RESERVATION: "stock is held for open orders and for no others, as much as they have to get",
+    Invariant.PARCEL_STOCK: "parcels are held, and taken off the books once, where they leave from",
+    Invariant.BACKORDERS: "what orders wait for is agreed, and none of it lies free",
     Invariant.CUSTOMER_TOLD: "customers are told of each fact once by each channel",
     Invariant.MESSAGE_ONCE: "each message at the providers is one delivery's, under one Message-ID",
     Invariant.OUTBOX_EMPTY: "every committed fact is published",

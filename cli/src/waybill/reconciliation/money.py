@@ -1,24 +1,43 @@
-"""Money across the services and the PSP's books, order by order; amounts are minor units."""
+"""Money across the services and the PSP's books, order by order; amounts are minor units.
 
-from collections import Counter
-from collections.abc import Iterator
-from typing import Final
+An order has a payment for what was placed, and one for each change that added to it; each is one payment at the PSP. What an
+order costs is held by those that came about, less what changes took out.
+"""
 
-from order.model import OrderState
-from waybill.reconciliation.pictures import Picture, Row
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from order.model import ChangeState, OrderState
+from waybill.reconciliation.pictures import Intent, Picture, Row
 
 GONE: Final = frozenset({"dispatched", "delivered"})
 LET_GO: Final = frozenset({"voided", "declined", "refunded", "lapsed"})
+FAILED: Final = "capture_failed"
 Complaints = Iterator[str]
+Part = Mapping[str, Any]
+Books = tuple[int, int, int, int]
+"""Authorised, open, captured, refunded."""
 
 
 def _known(picture: Picture) -> Row | None:
-    """Give the payment's row; a capture alone is no payment."""
+    """Give what payment knows of the order; a capture alone is no payment."""
     return picture.payment if picture.payment is not None and picture.payment["known"] else None
 
 
+def _parts(picture: Picture) -> Sequence[Part]:
+    """List the order's payments, the main one first."""
+    payment = _known(picture)
+    parts: Sequence[Part] = payment["payments"] if payment is not None else ()
+    return parts
+
+
+def _name(part: Part) -> str:
+    return "its payment" if part["change_id"] is None else f"its payment for change {part['change_id']}"
+
+
 def order_money(picture: Picture) -> Complaints:
-    """Check that the order's view of its money is the payment's."""
+    """Check that the order's view of its money is the payments'."""
     order, payment = picture.order, _known(picture)
     if order is None:
         if payment is not None:
@@ -28,18 +47,26 @@ def order_money(picture: Picture) -> Complaints:
         if order["order_state"] == OrderState.CONFIRMED:
             yield f"is {order['status']} and has no payment"
         return
-    if (payment["amount"], payment["currency"]) != (order["total_amount"], order["currency"]):
-        yield (
-            f"costs {order['total_amount']} {order['currency']}, and its payment is of"
-            f" {payment['amount']} {payment['currency']}"
-        )
+    yield from _cost(order, payment, _parts(picture))
     for what in ("captured_amount", "refunded_amount"):
         if order[what] != payment[what]:
             yield f"says {what.replace('_amount', '')} {order[what]}, and its payment says {payment[what]}"
-    if order["order_state"] == OrderState.CONFIRMED and payment["authorized_amount"] != order["total_amount"]:
-        yield f"is {order['status']}, and its payment is {payment['status']} with {payment['authorized_amount']} authorised"
-    if order["order_state"] == OrderState.CANCELLED and payment["status"] not in LET_GO:
-        yield f"is cancelled, and its payment is {payment['status']}"
+    for part in _parts(picture):
+        if order["order_state"] == OrderState.CANCELLED and part["status"] not in LET_GO:
+            yield f"is cancelled, and {_name(part)} is {part['status']}"
+        elif part["withdrawn"] and _ours(part)[1]:
+            yield f"{_name(part)} is withdrawn, and {_ours(part)[1]} is held of it"
+
+
+def _cost(order: Row, payment: Row, parts: Sequence[Part]) -> Complaints:
+    applied = {change["change_id"] for change in order["changes"] if change["state"] == ChangeState.APPLIED}
+    agreed = [part for part in parts if part["change_id"] is None or part["change_id"] in applied]
+    less = sum(reduction["amount"] for reduction in payment["reductions"])
+    cost, held = (sum(part[name] for part in agreed) - less for name in ("amount", "authorized"))
+    if (cost, payment["currency"]) != (order["total_amount"], order["currency"]):
+        yield f"costs {order['total_amount']} {order['currency']}, and its payment is of {cost} {payment['currency']}"
+    if order["order_state"] == OrderState.CONFIRMED and held != order["total_amount"]:
+        yield f"is {order['status']}, and its payment is {payment['status']} with {held} authorised"
 
 
 def money_kept(picture: Picture) -> Complaints:
@@ -58,49 +85,72 @@ def money_kept(picture: Picture) -> Complaints:
     for where, amount in (("its payment", kept), ("the PSP", at_psp)):
         if amount > shipped:
             yield f"shipped {shipped}, and {where} has taken {amount}"
-        elif amount < shipped and order["payment_state"] != "capture_failed":
+        elif amount < shipped and not _has_failed(order):
             yield f"shipped {shipped}, and {where} has taken only {amount}"
 
 
 def psp_ledger(picture: Picture) -> Complaints:
-    """Check that the payment is what the PSP's books say, and there is one hold at the most."""
-    payment, intents = _known(picture), picture.intents
+    """Check that the payments are what the PSP's books say, each by itself and all together, and that there are no others."""
+    payment, intents, parts = _known(picture), picture.intents, _parts(picture)
     if payment is None:
         if any(intent.authorised for intent in intents):
             yield f"the PSP has {', '.join(intent.reference for intent in intents)}, and there is no payment"
         return
-    if sum(1 for intent in intents if intent.authorised) > 1:
-        yield f"the PSP authorised {sum(1 for intent in intents if intent.authorised)} times"
-    open_amount = payment["authorized_amount"] - payment["captured_amount"] - payment["released_amount"]
-    ours = (payment["authorized_amount"], open_amount, payment["captured_amount"], payment["refunded_amount"])
-    theirs = (
-        sum(intent.authorised for intent in intents),
-        sum(intent.open for intent in intents),
-        sum(intent.captured for intent in intents),
-        sum(intent.refunded for intent in intents),
-    )
+    ours, theirs = _sum(_ours(part) for part in parts), _sum(_theirs(intent) for intent in intents)
     if ours != theirs:
         yield f"authorised, open, captured, refunded: {_list(ours)} in payments, {_list(theirs)} at the PSP"
-    if payment["authorized_amount"]:
-        if payment["psp_reference"] not in {intent.reference for intent in intents}:
-            yield f"is paid by {payment['psp_reference']}, which the PSP does not know"
-        if any(intent.currency != payment["currency"] for intent in intents):
-            yield f"is paid in {payment['currency']}, at the PSP in {', '.join(intent.currency for intent in intents)}"
+    known = {intent.reference: intent for intent in intents}
+    for part in parts:
+        yield from _booked(part, known.pop(part["psp_reference"], None))
+    for intent in known.values():
+        if intent.authorised:
+            yield f"the PSP authorised {intent.authorised} by {intent.reference}, which is none of its payments"
 
 
-def _list(amounts: tuple[int, ...]) -> str:
+def _booked(part: Part, intent: Intent | None) -> Complaints:
+    if intent is None:
+        if part["authorized"]:
+            yield f"is paid by {part['psp_reference']}, which the PSP does not know"
+        return
+    if intent.currency != part["currency"]:
+        yield f"is paid in {part['currency']}, at the PSP in {intent.currency}"
+    if _ours(part) != _theirs(intent):
+        yield f"{_name(part)} is {_list(_ours(part))}, and at the PSP {_list(_theirs(intent))} ({intent.reference})"
+
+
+def _ours(part: Part) -> Books:
+    """Tell how the PSP's books should stand: what a standing hold need not pay any more goes with its last capture."""
+    let_go = 0 if part["status"] == "authorized" else part["released"]
+    return part["authorized"], part["authorized"] - part["captured"] - let_go, part["captured"], part["refunded"]
+
+
+def _theirs(intent: Intent) -> Books:
+    return intent.authorised, intent.open, intent.captured, intent.refunded
+
+
+def _sum(books: Iterator[Books]) -> Books:
+    authorised, still_open, captured, refunded = (sum(column) for column in zip((0, 0, 0, 0), *books, strict=True))
+    return authorised, still_open, captured, refunded
+
+
+def _list(amounts: Books) -> str:
     return "/".join(map(str, amounts))
 
 
 def open_authorisation(picture: Picture) -> Complaints:
-    """Nothing is held at the PSP for an order that is cancelled, or is none."""
+    """Nothing is held at the PSP for an order that is cancelled or is none, nor by a payment that is declined or let go."""
     held = sum(intent.open for intent in picture.intents)
     if held and (picture.order is None or picture.order["order_state"] == OrderState.CANCELLED):
         yield f"{'is cancelled' if picture.order is not None else 'is no order'}, and the PSP holds {held} for it"
+    opened = {intent.reference: intent.open for intent in picture.intents if intent.open}
+    for part in _parts(picture):
+        if part["psp_reference"] in opened and (part["status"] in LET_GO or part["withdrawn"]):
+            says = "withdrawn" if part["withdrawn"] else part["status"]
+            yield f"{_name(part)} is {says}, and the PSP holds {opened[part['psp_reference']]} of it"
 
 
 def capture_once(picture: Picture) -> Complaints:
-    """Each capture at the PSP is for one dispatched shipment, and each shipment has one at the most, of its amount."""
+    """Each capture at the PSP is for one dispatched shipment; a shipment has one at the most of each payment, of its amount."""
     order = picture.order
     due = {}
     if order is not None:
@@ -108,13 +158,25 @@ def capture_once(picture: Picture) -> Complaints:
             order["shipment_ids"] or (), order["shipment_states"] or (), order["shipment_amounts"] or (), strict=True
         )
         due = {str(shipment_id): amount for shipment_id, state, amount in shipments if state in GONE}
-    captures = [capture for intent in picture.intents for capture in intent.captures]
-    for key, times in Counter(capture.idempotency_key.rpartition(":")[2] for capture in captures).items():
-        if times > 1:
-            yield f"the PSP captured {times} times for shipment {key}"
-    for capture in captures:
-        shipment_id = capture.idempotency_key.rpartition(":")[2]
+    taken = defaultdict[str, int](int)
+    for intent in picture.intents:
+        times = Counter(_shipment(capture.idempotency_key) for capture in intent.captures)
+        for shipment_id, count in times.items():
+            if count > 1:
+                yield f"the PSP captured {count} times for shipment {shipment_id} of {intent.reference}"
+        for capture in intent.captures:
+            taken[_shipment(capture.idempotency_key)] += capture.amount
+    for shipment_id, amount in taken.items():
         if shipment_id not in due:
-            yield f"the PSP captured {capture.amount} for {shipment_id}, which is no dispatched shipment of it"
-        elif due[shipment_id] != capture.amount:
-            yield f"the PSP captured {capture.amount} for shipment {shipment_id}, whose amount is {due[shipment_id]}"
+            yield f"the PSP captured {amount} for {shipment_id}, which is no dispatched shipment of it"
+        elif amount > due[shipment_id] or (amount < due[shipment_id] and order is not None and not _has_failed(order)):
+            yield f"the PSP captured {amount} for shipment {shipment_id}, whose amount is {due[shipment_id]}"
+
+
+def _shipment(idempotency_key: str) -> str:
+    """Name the shipment that a capture is for: the last part of its key."""
+    return idempotency_key.rpartition(":")[2]
+
+
+def _has_failed(order: Row) -> bool:
+    return FAILED in {order["payment_state"], order["hold_reason"]}

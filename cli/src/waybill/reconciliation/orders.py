@@ -1,29 +1,45 @@
 """What must be true of each order across the services: each check looks at one picture and names what is wrong."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final
 from uuid import UUID
 
-from notification.model import CHANNELS, Template
-from order.model import OrderState, public_status
+from notification.model import CHANNELS, WORTH_TELLING, Template
+from order.model import OrderState, ShipmentState, public_status
+from waybill.reconciliation.changes import changes_at_rest, changes_decided_alike
 from waybill.reconciliation.findings import Findings, Invariant
+from waybill.reconciliation.labels import labels_at_rest, one_live_label, sent_under_its_label
 from waybill.reconciliation.money import capture_once, money_kept, open_authorisation, order_money, psp_ledger
+from waybill.reconciliation.parcels import (
+    GONE,
+    backorders_agree,
+    every_unit_once,
+    parcels_are_held,
+    posted_once,
+    reservation,
+)
 from waybill.reconciliation.pictures import Intent, Picture, Row, pictures
+from waybill.reconciliation.retold import same_from_its_facts
+from waybill.reconciliation.shares import captured_by_share, shares_add_up, total_adds_up
 from waybill.reconciliation.sources import Snapshot
 
-GONE: Final = frozenset({"dispatched", "delivered"})
-LIVE: Final = frozenset({"held", "partly_shipped"})
 SKIPPED: Final = "skipped"
 """A message that was kept for a contact who turned out to have no phone."""
 UNDER_WAY: Final = frozenset({"waiting_for_contact", "queued", "sending"})
+TRACKED: Final = "order.shipment_tracked.v1"
 TOLD_BY: Final[Mapping[str, Template]] = {
     "order.placed.v1": Template.RECEIVED,
     "order.confirmed.v1": Template.CONFIRMED,
     "order.cancelled.v1": Template.CANCELLED,
     "order.shipment_dispatched.v1": Template.SHIPPED,
     "order.shipment_delivered.v1": Template.DELIVERED,
+    "order.changed.v1": Template.CHANGED,
+    "order.change_withdrawn.v1": Template.CHANGE_REFUSED,
+    TRACKED: Template.TRACKING,
 }
-"""What a customer is told of which fact."""
+"""What a customer is told of which fact; of a parcel's way, once of each step that is worth telling."""
 
 Complaints = Iterator[str]
 Check = Callable[[Picture], Complaints]
@@ -45,98 +61,50 @@ def status(picture: Picture) -> Complaints:
             yield f"is {order['status']}, and its axes say {derived}"
 
 
-def order_sums(picture: Picture) -> Complaints:
-    """Items make the total; shipments make the order; counters are the sums of their shipments."""
+def counters(picture: Picture) -> Complaints:
+    """Check that the counters are the sums of the shipments, and that of a cancelled order nothing is left."""
     order = picture.order
     if order is None:
         return
-    if order["items_total"] != order["total_amount"]:
-        yield f"costs {order['total_amount']}, and its items cost {order['items_total']}"
-    shipments = _shipments(order)
-    shipped = sum(units for state, _, units in shipments if state in GONE)
-    delivered = sum(units for state, _, units in shipments if state == "delivered")
+    shipments = list(zip(order["shipment_states"] or (), order["shipment_units"] or (), strict=True))
+    shipped = sum(units for state, units in shipments if state in GONE)
+    delivered = sum(units for state, units in shipments if state == ShipmentState.DELIVERED)
     if (order["shipped_units"], order["delivered_units"]) != (shipped, delivered):
         yield (
             f"counts {order['shipped_units']} units shipped, {order['delivered_units']} delivered;"
             f" its shipments say {shipped}, {delivered}"
         )
-    if order["order_state"] == OrderState.CONFIRMED:
-        units = sum(units for _, _, units in shipments)
-        amount = sum(amount for _, amount, _ in shipments)
-        if (units, amount) != (order["units"], order["total_amount"]):
-            yield f"is {order['units']} units for {order['total_amount']}; its shipments are {units} for {amount}"
-    if order["order_state"] == OrderState.CANCELLED and (
-        order["units"] or any(state != "cancelled" for state, _, _ in shipments)
-    ):
-        yield f"is cancelled with {order['units']} units and shipments {sorted(state for state, _, _ in shipments)}"
-
-
-def _shipments(order: Row) -> list[tuple[str, int, int]]:
-    return list(
-        zip(order["shipment_states"] or (), order["shipment_amounts"] or (), order["shipment_units"] or (), strict=True)
-    )
+    states = sorted(state for state, _ in shipments)
+    if order["order_state"] == OrderState.CANCELLED and (order["units"] or set(states) - {ShipmentState.CANCELLED}):
+        yield f"is cancelled with {order['units']} units and shipments {states}"
 
 
 def at_rest(picture: Picture) -> Complaints:
     """Whatever was begun has ended, unless a person must act."""
     order, payment = picture.order, picture.payment
     if order is not None and order["hold_reason"] is None:
-        if order["order_state"] == OrderState.PENDING:
-            yield f"is pending since {order['updated_at']} (payment {order['payment_state']}, {order['fulfilment_state']})"
-        if order["order_state"] == OrderState.CANCELLED:
-            if order["released_at"] is None:
-                yield f"is cancelled, and its stock is not said to be released since {order['updated_at']}"
-            if order["voided_at"] is None and order["payment_state"] != "refunded":
-                yield f"is cancelled, and its payment is not said to be released since {order['updated_at']}"
+        yield from _order_at_rest(order)
     if payment is not None:
-        if payment["due_at"] is not None:
-            yield f"its payment is {payment['status']} with {payment['action']} due at {payment['due_at']}"
+        for one in payment["payments"]:
+            if one["due_at"] is not None:
+                addition = f" of change {one['change_id']}" if one["change_id"] is not None else ""
+                yield f"its payment{addition} is {one['status']} with {one['action']} due at {one['due_at']}"
         for shipment_id, state in zip(payment["capture_shipments"] or (), payment["capture_states"] or (), strict=True):
             if state == "due":
                 yield f"the capture for shipment {shipment_id} is due"
 
 
-def reservation(picture: Picture) -> Complaints:
-    """Stock is held for open orders and for no others, as much as they have to get."""
-    held, order = picture.reservation, picture.order
-    if held is None:
-        if order is not None and order["order_state"] == OrderState.CONFIRMED:
-            yield f"is {order['status']} and has no reservation"
-        return
-    if held["status"] is None:
-        yield "stock moved for it, and it has no reservation"
-        return
-    live = held["status"] in LIVE
-    open_units = held["units"] - held["shipped"] if live else 0
-    if (held["ledger_reserved"], held["ledger_shipped"]) != (open_units, held["shipped"]):
-        yield (
-            f"its reservation holds {open_units} units with {held['shipped']} shipped;"
-            f" stock movements say {held['ledger_reserved']} and {held['ledger_shipped']}"
-        )
-    if order is None:
-        if live:
-            yield f"{open_units} units are held for it, and there is no such order"
-        return
-    if order["order_state"] == OrderState.CANCELLED and live:
-        yield f"is cancelled, and {open_units} units are held for it"
-    if order["order_state"] == OrderState.CONFIRMED:
-        yield from _reservation_of_confirmed(held, order)
-
-
-def _reservation_of_confirmed(held: Row, order: Row) -> Complaints:
-    gone = {
-        shipment_id
-        for shipment_id, state in zip(order["shipment_ids"] or (), order["shipment_states"] or (), strict=True)
-        if state in GONE
-    }
-    wanted = "shipped" if order["shipped_units"] == order["units"] else "partly_shipped" if gone else "held"
-    if held["status"] != wanted:
-        yield f"is {order['status']} with {order['shipped_units']} units shipped, and its reservation is {held['status']}"
-    elif held["units"] != order["units"]:
-        yield f"is {order['units']} units, and {held['units']} are reserved"
-    if set(held["shipments"] or ()) != gone:
-        taken = len(held["shipments"] or ())
-        yield f"has {len(gone)} shipments dispatched, and stock was taken for {taken} of its own or others"
+def _order_at_rest(order: Row) -> Complaints:
+    if order["order_state"] == OrderState.PENDING:
+        yield f"is pending since {order['updated_at']} (payment {order['payment_state']}, {order['fulfilment_state']})"
+    if order["order_state"] == OrderState.CANCELLED:
+        if order["released_at"] is None:
+            yield f"is cancelled, and its stock is not said to be released since {order['updated_at']}"
+        if order["voided_at"] is None and order["payment_state"] != "refunded":
+            yield f"is cancelled, and its payment is not said to be released since {order['updated_at']}"
+    for shipment in order["shipments"]:
+        if shipment["state"] == ShipmentState.MOVING:
+            yield f"shipment {shipment['shipment_id']} is to leave from {shipment['moving_to']}, which does not answer"
 
 
 def customer_told(picture: Picture) -> Complaints:
@@ -151,16 +119,32 @@ def customer_told(picture: Picture) -> Complaints:
             for event_id, channel, state in zip(known["events"], known["channels"], known["states"], strict=True)
             if state != SKIPPED
         }
-    wanted = set[tuple[object, str]]()
-    for event_id, event_type in zip(order["fact_ids"], order["fact_types"], strict=True):
-        template = TOLD_BY.get(event_type)
-        for channel in CHANNELS[template] if template is not None else ():
-            if channel == "email" or order["has_phone"]:
-                wanted.add((event_id, str(channel)))
-                if (event_id, channel) not in told:
-                    yield f"its customer is not told by {channel} of {event_type} ({event_id})"
-    for event_id, by in told - wanted:
+    wanted, allowed = _wanted(order)
+    for (_, channel), (ids, event_type) in wanted.items():
+        if not any((event_id, channel) in told for event_id in ids):
+            yield f"its customer is not told by {channel} of {event_type} ({', '.join(map(str, ids))})"
+    for event_id, by in told - allowed:
         yield f"its customer is told by {by} of {event_id}, which was never told as a fact"
+
+
+def _wanted(order: Row) -> tuple[Mapping[tuple[str, str], tuple[list[object], str]], AbstractSet[tuple[object, str]]]:
+    """List of what a customer must be told by which channel, by one of the facts of it; and what all they may be told of."""
+    wanted = dict[tuple[str, str], tuple[list[object], str]]()
+    allowed = set[tuple[object, str]]()
+    # A contact may have got a phone, or lost it, between two facts.
+    readdressed = any(change["kind"] == "address" for change in order["changes"])
+    for event_id, event_type, payload in zip(order["fact_ids"], order["fact_types"], order["fact_payloads"], strict=True):
+        template, told_of = TOLD_BY.get(event_type), str(event_id)
+        if event_type == TRACKED:
+            fact = json.loads(payload)
+            told_of = f"{fact['shipment_id']} {fact['status']}"
+            template = template if fact["status"] in WORTH_TELLING else None
+        for channel in CHANNELS[template] if template is not None else ():
+            if channel == "email" or order["has_phone"] or readdressed:
+                allowed.add((event_id, str(channel)))
+            if channel == "email" or (order["has_phone"] and not readdressed):
+                wanted.setdefault((told_of, str(channel)), ([], event_type))[0].append(event_id)
+    return wanted, allowed
 
 
 def deliveries_at_rest(picture: Picture) -> Complaints:
@@ -176,15 +160,22 @@ def deliveries_at_rest(picture: Picture) -> Complaints:
 
 ALWAYS: Final[Mapping[Invariant, tuple[Check, ...]]] = {
     Invariant.STATUS: (status,),
-    Invariant.ORDER_SUMS: (order_sums,),
+    Invariant.RETOLD: (same_from_its_facts,),
+    Invariant.ORDER_SUMS: (total_adds_up, counters),
+    Invariant.PARCELS: (every_unit_once,),
+    Invariant.SHARES: (shares_add_up,),
+    Invariant.LABELS: (one_live_label, sent_under_its_label),
 }
 """Written in one transaction, so true at every moment."""
 
 SETTLED: Final[Mapping[Invariant, tuple[Check, ...]]] = {
-    Invariant.AT_REST: (at_rest, deliveries_at_rest),
+    Invariant.AT_REST: (at_rest, labels_at_rest, deliveries_at_rest),
+    Invariant.CHANGES: (changes_at_rest, changes_decided_alike),
     Invariant.ORDER_MONEY: (order_money,),
-    Invariant.MONEY_KEPT: (money_kept,),
+    Invariant.MONEY_KEPT: (money_kept, captured_by_share),
     Invariant.RESERVATION: (reservation,),
+    Invariant.PARCEL_STOCK: (parcels_are_held, posted_once),
+    Invariant.BACKORDERS: (backorders_agree,),
     Invariant.CUSTOMER_TOLD: (customer_told,),
 }
 """True once the facts have been heard everywhere."""

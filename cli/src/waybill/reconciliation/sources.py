@@ -26,6 +26,7 @@ class Sources:
     kafka: str | None = None
     psp_ledger: str | None = None
     sinks: Mapping[str, str] | None = None
+    carrier_ledger: str | None = None
 
     @classmethod
     def running(cls, data_dir: Path | None) -> "Sources":
@@ -38,15 +39,18 @@ class Sources:
             state.parts["kafka"].address,
             f"{gateway}/sim/psp/ledger",
             {"email": f"{gateway}/sim/mail/messages", "sms": f"{gateway}/sim/sms/messages"},
+            f"{gateway}/sim/carrier/ledger",
         )
 
     @classmethod
-    def named(cls, databases: Sequence[str], kafka: str | None, psp_ledger: str | None) -> "Sources":
+    def named(
+        cls, databases: Sequence[str], kafka: str | None, psp_ledger: str | None, carrier_ledger: str | None = None
+    ) -> "Sources":
         """Read `SERVICE=URL` for each of the four services; raises WaybillError."""
         urls = dict(item.partition("=")[::2] for item in databases)
         if set(urls) != set(SERVICES) or not all(urls.values()):
             raise WaybillError(f"give the database of each service: --database SERVICE=URL for {', '.join(SERVICES)}")
-        return cls(urls, kafka, psp_ledger)
+        return cls(urls, kafka, psp_ledger, carrier_ledger=carrier_ledger)
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,9 +194,12 @@ class PspApi:
     def _search(self, _: str, parameters: Parameters) -> dict[str, object]:
         read.allow(parameters, ("expand", "limit", "page", "query"))
         condition, values = read.search_condition(parameters.get("query"))
+        if "page" in parameters:
+            condition, values = f"({condition}) AND seq < ?", [*values, read.page(parameters)]
         limit = read.page_size(parameters)
-        found = _rendered(self._ledger.intents(condition, values, limit + 1))
-        return objects.page("/v1/payment_intents/search", found, limit, "search_result")
+        found = self._ledger.intents(condition, values, limit + 1)
+        following = self._ledger.place(found[limit - 1]) if len(found) > limit else None
+        return objects.search_result("/v1/payment_intents/search", _rendered(found), limit, following)
 
     def _list_refunds(self, _: str, parameters: Parameters) -> dict[str, object]:
         read.allow(parameters, ("charge", "expand", "limit", "payment_intent", "starting_after"))

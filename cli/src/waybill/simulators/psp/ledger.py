@@ -163,6 +163,11 @@ class Ledger:
         query = f"SELECT * FROM intents WHERE {condition} ORDER BY seq DESC LIMIT ?"
         return [_intent(row) for row in self._database.execute(query, [*values, limit])]
 
+    def place(self, intent: Intent) -> int:
+        """Return where an intent stands in the order of making."""
+        place: int = self._database.execute("SELECT seq FROM intents WHERE id = ?", [intent.id]).fetchone()[0]
+        return place
+
     # Captures and refunds
 
     def insert_capture(self, identifier: str, intent: Intent, amount: int, key: str | None) -> None:

@@ -124,8 +124,12 @@ def event(kind: str, subject: dict[str, Any], request_id: str, key: str | None) 
     }
 
 
-def page(url: str, data: list[dict[str, Any]], limit: int, kind: str = "list") -> dict[str, Any]:
+def page(url: str, data: list[dict[str, Any]], limit: int) -> dict[str, Any]:
     """Render a page from up to one object more than it may show."""
-    shown = data[:limit]
-    extra = {"next_page": None} if kind == "search_result" else {}
-    return {"object": kind, "url": url, "has_more": len(data) > limit, "data": shown, **extra}
+    return {"object": "list", "url": url, "has_more": len(data) > limit, "data": data[:limit]}
+
+
+def search_result(url: str, data: list[dict[str, Any]], limit: int, following: int | None) -> dict[str, Any]:
+    """Render a page of a search; ``following`` is the place after which the next one begins."""
+    next_page = None if following is None else f"page_{following}"
+    return {**page(url, data, limit), "object": "search_result", "next_page": next_page}

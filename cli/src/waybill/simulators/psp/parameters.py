@@ -122,6 +122,14 @@ def page_size(parameters: Parameters) -> int:
     return limit
 
 
+def page(parameters: Parameters) -> int:
+    """Read ``page``, the ``next_page`` of an earlier answer: the place after which a page of a search begins."""
+    match = re.fullmatch(r"page_(\d{1,18})", str(parameters["page"]))
+    if match is None:
+        raise StripeError(400, f"Invalid page: {parameters['page']}", param="page")
+    return int(match[1])
+
+
 def search_condition(query: object) -> tuple[str, list[Any]]:
     """Translate a search, clauses joined by AND, into an SQL condition and its values. Raises StripeError when malformed."""
     if not isinstance(query, str) or not query.strip():
