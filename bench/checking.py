@@ -31,8 +31,23 @@ SELECT count(*) FROM stock s LEFT JOIN (
 WHERE s.on_hand <> coalesce(m.on_hand, 0) OR s.reserved <> coalesce(m.reserved, 0)
 """
 _HELD: Final = """
-SELECT coalesce(sum((line ->> 'quantity')::bigint), 0)::bigint
-FROM reservation, jsonb_array_elements(lines) AS line WHERE status = 'held'
+SELECT coalesce(sum(part.value::bigint * ((line ->> 'quantity')::bigint - (line ->> 'shipped')::bigint)), 0)::bigint
+FROM reservation, jsonb_array_elements(lines) AS line,
+    jsonb_each_text(coalesce(line -> 'components', jsonb_build_object(line ->> 'product_id', 1))) AS part
+WHERE status IN ('held', 'partly_shipped')
+"""
+_PARCELS: Final = """
+SELECT o.order_id FROM orders o LEFT JOIN (
+    SELECT order_id, sum(amount) AS amount, sum((SELECT sum((line ->> 'quantity')::bigint)
+        FROM jsonb_array_elements(lines) AS line)) AS units
+    FROM shipments WHERE state <> 'cancelled' GROUP BY order_id
+) s USING (order_id)
+WHERE o.order_id = ANY($1::uuid[]) AND (coalesce(s.amount, 0), coalesce(s.units, 0)) IS DISTINCT FROM
+    (CASE o.order_state WHEN 'confirmed' THEN o.total_amount ELSE 0 END, o.units)
+"""
+_AUTHORISED: Final = """
+SELECT order_id, string_agg(DISTINCT status, ', ') AS status, sum(amount)::bigint AS amount FROM payment
+WHERE order_id = ANY($1::uuid[]) AND withdrawn_at IS NULL GROUP BY order_id
 """
 _TOLD: Final = """
 SELECT template, count(DISTINCT order_id) AS n, count(*) AS all FROM delivery
@@ -59,6 +74,7 @@ async def check(databases: Databases, outcome: Outcome) -> list[Check]:
     return [
         _failures(outcome),
         await _orders(databases, accepted),
+        await _parcels(databases, accepted),
         await _reservations(databases, accepted),
         await _stock(databases),
         await _payments(databases, accepted),
@@ -83,6 +99,14 @@ async def _orders(databases: Databases, accepted: Sequence[Sent]) -> Check:
         if found.get(sent.order_id) != STATUS[Kind(sent.kind)]
     ]
     return Check("every accepted order ended as it should", _some(wrong))
+
+
+async def _parcels(databases: Databases, accepted: Sequence[Sent]) -> Check:
+    wrong = [
+        f"{row['order_id']} has parcels that do not make its units and its total"
+        for row in await databases.rows("order", _PARCELS, _ids(accepted))
+    ]
+    return Check("the parcels of each order make its units and its total", _some(wrong))
 
 
 async def _reservations(databases: Databases, accepted: Sequence[Sent]) -> Check:
@@ -113,9 +137,7 @@ async def _payments(databases: Databases, accepted: Sequence[Sent]) -> Check:
             "order", "SELECT order_id, total_amount FROM orders WHERE order_id = ANY($1::uuid[])", _ids(accepted)
         )
     }
-    rows = await databases.rows(
-        "payment", "SELECT order_id, status, amount FROM payment WHERE order_id = ANY($1::uuid[])", _ids(accepted)
-    )
+    rows = await databases.rows("payment", _AUTHORISED, _ids(accepted))
     found = {str(row["order_id"]): (row["status"], row["amount"]) for row in rows}
     wrong = [
         f"{sent.order_id} ({sent.kind}) has a payment that is {_words(found.get(sent.order_id))}"

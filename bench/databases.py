@@ -62,6 +62,13 @@ class Databases:
         """Count the products whose price the order service knows."""
         return int(await self.value("order", "SELECT count(*) FROM product"))
 
+    async def parcels(self, most: int) -> list[tuple[UUID, UUID]]:
+        """List parcels that can be sent: order and shipment."""
+        query = (
+            "SELECT order_id, shipment_id FROM shipments WHERE state = 'planned' AND label_id IS NULL ORDER BY 1, 2 LIMIT $1"
+        )
+        return [(row["order_id"], row["shipment_id"]) for row in await self.rows("order", query, most)]
+
     async def undone(self) -> dict[str, int]:
         """Count what is still to do before all orders are at rest, by what it is; empty when nothing is."""
         counts = dict(zip(SERVICES, await asyncio.gather(*(self._unpublished(service) for service in SERVICES)), strict=True))
@@ -71,6 +78,16 @@ class Databases:
             "order",
             "SELECT count(*) FROM orders WHERE order_state = 'cancelled' AND (released_at IS NULL OR voided_at IS NULL)",
         )
+        found["changes undecided"] = await self.value(
+            "order",
+            "SELECT count(*) FROM order_change WHERE state = 'requested' OR stock_at IS NULL OR money_at IS NULL",
+        )
+        found["labels waiting"] = await self.value("order", "SELECT count(*) FROM shipment_label WHERE due_at IS NOT NULL")
+        found["shipments being moved"] = await self.value(
+            "order", "SELECT count(*) FROM shipments WHERE move_deadline_at IS NOT NULL"
+        )
+        found["products to give out"] = await self.value("inventory", "SELECT count(*) FROM restock")
+        found["captures waiting"] = await self.value("payment", "SELECT count(*) FROM capture WHERE due_at IS NOT NULL")
         found["notifications waiting"] = await self.value(
             "notification",
             "SELECT (SELECT count(*) FROM delivery WHERE due_at IS NOT NULL)"

@@ -22,6 +22,7 @@ from bench.databases import Databases, Statement
 from bench.generator import Outcome, Plan
 from bench.loading import Generator
 from bench.scenarios import Scenario
+from bench.shipping import Warehouse
 from bench.system import Running
 from bench.topics import Offsets, Told, Topics, counted
 from contracts.inventory import StockReserved
@@ -31,6 +32,8 @@ from contracts.topics import INVENTORY_EVENTS, ORDER_EVENTS, PAYMENT_EVENTS
 from waybill.errors import WaybillError
 
 REST_POLL_SECONDS: Final = 0.2
+SPARE_SECONDS: Final = 10.0
+"""Parcels are at hand for so much longer than the load is to last."""
 REST_SECONDS: Final = 180.0
 HOPS: Final = (OrderPlaced.type, StockReserved.type, PaymentAuthorized.type, OrderConfirmed.type)
 DECIDED: Final = frozenset({OrderConfirmed.type, OrderCancelled.type})
@@ -91,8 +94,17 @@ class Measured:
 class Measuring:
     """What is needed to measure loads on a running system."""
 
-    def __init__(self, running: Running, databases: Databases, topics: Topics, tokens: tuple[str, ...], clients: int) -> None:
+    def __init__(
+        self,
+        running: Running,
+        databases: Databases,
+        topics: Topics,
+        tokens: tuple[str, ...],
+        keeper: str,
+        clients: int,
+    ) -> None:
         self._running = running
+        self._keeper = keeper
         self._databases = databases
         self._topics = topics
         self._tokens = tokens
@@ -111,25 +123,34 @@ class Measuring:
         """Load the system, wait until it is at rest, and tell what it came to."""
         own = await self._databases.processes()
         restarts = self._running.restarts
+        warehouse = await self._warehouse(scenario)
         async with Generator(self._plan(scenario, seed)) as generator:
             await self._databases.forget_statements()
             await self._databases.statistics_settle()
             syncs, written = await self._databases.wal_syncs(), await self._databases.wal_bytes()
             begin = await self._topics.ends()
             before = accounting.read(self._running.processes, own)
-            outcome = await generator.run()
+            async with warehouse.working():
+                outcome = await generator.run()
         await self._rest()
         after = accounting.read(self._running.processes, own)
         written = await self._databases.wal_bytes() - written
         statements = await self._databases.statements()
         end = await self._topics.ends()
         checks = await check(self._databases, outcome)
+        if scenario.parcels_per_second:
+            checks.append(warehouse.check)
         if self._running.restarts != restarts:
             checks.append(Check("no process died", f"{self._running.restarts - restarts} restarts"))
         await self._databases.statistics_settle()
         syncs = await self._databases.wal_syncs() - syncs
         story = await self._story(outcome, begin, end)
         return _figures(scenario, outcome, before, after, story, counted(begin, end), statements, checks, written, syncs)
+
+    async def _warehouse(self, scenario: Scenario) -> Warehouse:
+        rate = scenario.parcels_per_second
+        parcels = await self._databases.parcels(round(rate * (scenario.seconds + SPARE_SECONDS)))
+        return Warehouse("127.0.0.1", self._running.system.options.port("gateway"), self._keeper, parcels, rate)
 
     def _plan(self, scenario: Scenario, seed: int) -> Plan:
         return Plan(

@@ -69,7 +69,8 @@ async def run(wanted: Wanted, tell: Callable[[str], None]) -> Results:
             Topics.of(system.system.kafka.bootstrap_servers) as topics,
         ):
             await _prices_known(databases)
-            measuring = Measuring(system, databases, topics, await _tokens(system), wanted.clients)
+            keeper = await asyncio.to_thread(token, system.system.identity.issuer, "keeper", ["warehouse"])
+            measuring = Measuring(system, databases, topics, await _tokens(system), keeper, wanted.clients)
             results.conditions = await _conditions(wanted, folder, databases)
             tell("warming up")
             await measuring.warm_up(WARM_UP.limited(None, None), wanted.seed)

@@ -1,6 +1,6 @@
 """The scenarios: each loads the system in one way and answers one question."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -15,6 +15,7 @@ class Name(StrEnum):
     ACCEPT = "accept"
     HOT = "hot"
     MIX = "mix"
+    SHIP = "ship"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class Scenario:
     seconds: float
     rate: float = 0.0
     variant: Variant = Variant.PLAIN
+    parcels_per_second: float = 0.0
+    """How many parcels of earlier orders are labelled, sent and delivered meanwhile."""
 
     def limited(self, orders: int | None, seconds: float | None) -> "Scenario":
         """Return it with other limits; an open loop lasts as long as its limits and its rate allow."""
@@ -34,7 +37,7 @@ class Scenario:
         longest = self.seconds if seconds is None else seconds
         if self.rate:
             most = int(min(self.rate * longest, orders or self.rate * longest))
-        return Scenario(self.name, self.question, most, longest, self.rate, self.variant)
+        return replace(self, orders=most, seconds=longest)
 
 
 CLOSED_ORDERS: Final = 10_000
@@ -51,6 +54,13 @@ SCENARIOS: Final = {
         ),
         Scenario(
             Name.MIX, "10 % cancelled, 5 % declined, 2 % out of stock", CLOSED_ORDERS, CLOSED_SECONDS, variant=Variant.MIX
+        ),
+        Scenario(
+            Name.SHIP,
+            "how many orders a second while 20 parcels a second are labelled, sent and delivered",
+            CLOSED_ORDERS,
+            CLOSED_SECONDS,
+            parcels_per_second=20.0,
         ),
     )
 }

@@ -22,7 +22,11 @@ from waybill.embedded.supervisor import Supervisor
 from waybill.embedded.system import LAST_PORT, Options, System, check_ports
 from waybill.errors import WaybillError
 
-STUBS: Final = {"payment": {"PAYMENT_PSP": "stub"}, "notification": {"NOTIFICATION_PROVIDERS": "stub"}}
+STUBS: Final = {
+    "order": {"ORDER_CARRIERS": "stub"},
+    "payment": {"PAYMENT_PSP": "stub"},
+    "notification": {"NOTIFICATION_PROVIDERS": "stub"},
+}
 # Below the ports that systems hand out by themselves.
 PORT_BASES: Final = range(20_000, 32_000, LAST_PORT + 1)
 PORT_TRIES: Final = 50

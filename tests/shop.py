@@ -18,8 +18,12 @@ from chassis.testing import eventually
 from .running import Waybill, documents
 
 PRICE: Final = 1250
+SHIPPING: Final = 390
+"""What the demo's terms of sale ask for a parcel of up to 2 kg within Germany."""
 WAREHOUSE: Final = "berlin"
 DECIDED: Final = frozenset({"Processing", "Cancelled"})
+LAST_WORDS: Final = {"Processing": "is confirmed", "Cancelled": "was cancelled", "Delivered": "was delivered"}
+"""What the last mail about an order says."""
 AT_REST_SECONDS: Final = 60.0
 IN_FLIGHT: Final = 409
 PERSISTENCE_SECONDS: Final = 60.0
@@ -96,6 +100,7 @@ class Shop:
     sku: str
     customer: Person
     operator: Person
+    keeper: Person
     stocked: int
     placed: dict[str, str] = field(default_factory=dict)
     """Orders that were acknowledged, by Idempotency-Key."""
@@ -103,6 +108,20 @@ class Shop:
     def person(self, user: str, *roles: str) -> Person:
         """Sign somebody in."""
         return Person(self.client, user, self.waybill.token(user, *(roles or ("customer",))))
+
+    async def offer(self, sku: str, warehouse: str, stock: int, **more: Any) -> None:
+        """Put a product on sale that one warehouse has."""
+        offer = {"product_id": sku, "name": sku, "price": {"amount": PRICE, "currency": "EUR"}, "weight_grams": 20}
+        await self.keeper.do("POST", "/api/admin/products", offer | more, expect=201)
+        delivery = {"product_id": sku, "warehouse_id": warehouse, "delta": stock, "reason": "opening stock"}
+        await self.keeper.do("POST", "/api/admin/stock/adjustments", delivery, expect=201)
+        window_shopper = self.person("window-shopper")
+
+        async def on_sale() -> bool:
+            cart = {"items": [{"product_id": sku, "quantity": 1}]}
+            return (await window_shopper.send("PUT", "/api/cart", cart)).status_code == 200
+
+        await eventually(on_sale, f"the order service learns of {sku}")
 
     async def place(self, quantity: int = 1, token: str = "tok_ok", **headers: str) -> dict[str, Any]:  # noqa: S107
         """Place an order that must be accepted."""
@@ -235,7 +254,7 @@ class Shop:
         repeats = 0
         until = time.monotonic() + within
         for order in await self.bought():
-            last = "is confirmed" if order["status"] == "Processing" else "was cancelled"
+            last = LAST_WORDS[order["status"]]
             mails: list[dict[str, Any]] = []
 
             async def told(order_id: str = order["order_id"], last: str = last, mails: list[Any] = mails) -> bool:
@@ -245,7 +264,9 @@ class Shop:
 
             what = f"a mail says that order {order['order_id']} {last}"
             await eventually(told, what, within=max(1.0, until - time.monotonic()), every=0.5)
-            assert len({mail["subject"] for mail in mails}) == len(mails), f"two Message-IDs for one mail: {mails}"
+            times = Counter(mail["subject"] for mail in mails)
+            most = {subject: len(order["shipments"]) if subject.startswith("A parcel") else 1 for subject in times}
+            assert times <= Counter(most), f"two Message-IDs for one mail: {times}"
             repeats += sum(mail["count"] - 1 for mail in mails)
         return repeats
 
@@ -260,19 +281,6 @@ async def opened(waybill: Waybill, stock: int = 10_000) -> AsyncIterator[Shop]:
         admin = Person(client, "keeper", waybill.token("keeper", "admin"))
         customer = Person(client, f"customer-{number}", waybill.token(f"customer-{number}", "customer"))
         operator = Person(client, "operator", waybill.token("operator", "support", "warehouse"))
-        offer = {"product_id": sku, "name": sku, "price": {"amount": PRICE, "currency": "EUR"}}
-        await admin.do("POST", "/api/admin/products", offer, expect=201)
-        delivery = {"product_id": sku, "warehouse_id": WAREHOUSE, "delta": stock, "reason": "opening stock"}
-        await admin.do("POST", "/api/admin/stock/adjustments", delivery, expect=201)
-
-        async def on_sale() -> bool:
-            line = {"product_id": sku, "quantity": 1}
-            return (await operator_cart(line)).status_code == 200
-
-        async def operator_cart(line: dict[str, Any]) -> httpx2.Response:
-            return await Person(client, "window-shopper", waybill.token("window-shopper", "customer")).send(
-                "PUT", "/api/cart", {"items": [line]}
-            )
-
-        await eventually(on_sale, f"the order service learns of {sku}")
-        yield Shop(waybill, client, sku, customer, operator, stock)
+        shop = Shop(waybill, client, sku, customer, operator, admin, stock)
+        await shop.offer(sku, WAREHOUSE, stock)
+        yield shop

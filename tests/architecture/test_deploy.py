@@ -30,7 +30,7 @@ from waybill.simulators.__main__ import parse
 ROOT = Path(__file__).parents[2]
 SERVICES = ("order", "payment", "inventory", "notification")
 JOBS = (*(f"migrate-{service}" for service in SERVICES), "topics")
-SIMULATORS = ("psp", "mail", "sms")
+SIMULATORS = ("psp", "carrier", "mail", "sms")
 
 Compose = dict[str, Any]
 
@@ -341,13 +341,21 @@ def test_kafka_is_told_everything_its_image_would_have_said(compose: Compose) ->
 
 
 def test_the_simulators_understand_how_they_are_started(compose: Compose) -> None:
-    for name, simulator in (("psp", "psp"), ("mail", "smtp"), ("sms", "sms")):
+    for name, simulator in (("psp", "psp"), ("carrier", "carrier"), ("mail", "smtp"), ("sms", "sms")):
         arguments = parse(compose["services"][name]["command"])
         assert arguments.simulator == simulator
         assert 8000 in {arguments.port, getattr(arguments, "http_port", None)}, "the image's health check asks port 8000"
-    assert environment(compose, "psp")["SIMULATOR_API_KEY"] == environment(compose, "payment")["PAYMENT_PSP_API_KEY"]
-    secret = environment(compose, "payment")["PAYMENT_PSP_WEBHOOK_SECRET"]
-    assert environment(compose, "psp")["SIMULATOR_WEBHOOK_SECRET"] == secret
+    for simulator, service, settings in (("psp", "payment", "PAYMENT_PSP"), ("carrier", "order", "ORDER_CARRIER")):
+        told, known = environment(compose, simulator), environment(compose, service)
+        assert told["SIMULATOR_API_KEY"] == known[f"{settings}_API_KEY"]
+        assert told["SIMULATOR_WEBHOOK_SECRET"] == known[f"{settings}_WEBHOOK_SECRET"]
+        assert known[f"{settings}_URL"] == f"http://{simulator}:8000"
+
+
+def test_who_mails_a_tracking_link_signs_it_as_its_reader_expects(compose: Compose) -> None:
+    told, known = environment(compose, "notification"), environment(compose, "order")
+    assert told["NOTIFICATION_LINK_SECRET"] == known["ORDER_LINK_SECRET"]
+    assert told["NOTIFICATION_PUBLIC_URL"] == known["ORDER_PUBLIC_URL"]
 
 
 def test_the_gateway_understands_its_configuration(compose: Compose) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chassis.testing import eventually
-from tests.shop import PRICE, Shop
+from tests.shop import PRICE, SHIPPING, Shop
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
 
@@ -32,7 +32,7 @@ async def _is_confirmed(shop: Shop, token: str) -> None:
     order = await shop.reaches(order_id, "Processing", "Cancelled", within=UNKNOWN_SECONDS)
     assert order["status"] == "Processing", token
     (entry,) = await shop.ledger(order_id)
-    assert (entry["authorised"], entry["open"], entry["captured"]) == (PRICE, PRICE, 0), token
+    assert (entry["authorised"], entry["open"], entry["captured"]) == (PRICE + SHIPPING, PRICE + SHIPPING, 0), token
 
 
 async def _is_declined(shop: Shop, token: str) -> None:

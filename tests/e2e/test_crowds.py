@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from tests.running import Waybill, documents
-from tests.shop import PRICE, Person, opened, order_body
+from tests.shop import PRICE, SHIPPING, Person, opened, order_body
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
 
@@ -29,7 +29,7 @@ async def test_the_last_unit_goes_to_one_of_two_hundred_buyers(waybill: Waybill)
         ids = {one["order_id"] for one in orders}
         entries = [one for one in documents(await shop.client.get("/sim/psp/ledger")) if one["order_id"] in ids]
         (winner,) = [one["order_id"] for one in orders if one["status"] == "Processing"]
-        assert [(one["order_id"], one["open"]) for one in entries] == [(winner, PRICE)]
+        assert [(one["order_id"], one["open"]) for one in entries] == [(winner, PRICE + SHIPPING)]
 
 
 async def test_one_key_makes_one_order(waybill: Waybill) -> None:

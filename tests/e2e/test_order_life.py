@@ -7,7 +7,7 @@ import pytest
 
 from chassis.testing import eventually
 from tests.running import Waybill
-from tests.shop import PRICE, Shop, order_body
+from tests.shop import PRICE, SHIPPING, Shop, order_body
 from waybill.generate import system as declared_system
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
@@ -35,16 +35,16 @@ async def test_from_cart_to_delivery(shop: Shop, waybill: Waybill) -> None:
     second = (await shop.place(3, Prefer="wait=5"))["order_id"]
     assert await shop.stock() == {"on_hand": 10_000, "reserved": 5, "available": 9_995}
     (held,) = await shop.ledger(second)
-    assert (held["open"], held["captured"]) == (3 * PRICE, 0)
+    assert (held["open"], held["captured"]) == (3 * PRICE + SHIPPING, 0)
     cancelled = await shop.customer.do("POST", f"/api/orders/{second}/cancel")
     assert (cancelled["status"], cancelled["cancel_reason"]) == ("Cancelled", "customer")
-    await _money_is(shop, second, authorised=3 * PRICE, open=0, captured=0)
+    await _money_is(shop, second, authorised=3 * PRICE + SHIPPING, open=0, captured=0)
     await _stock_is(shop, on_hand=10_000, reserved=2, available=9_998)
 
     # The first is shipped and delivered.
     path = f"/api/admin/orders/{first['order_id']}/status"
     assert (await shop.operator.do("PUT", path, {"status": "Shipped"}))["status"] == "Shipped"
-    await _money_is(shop, first["order_id"], authorised=2 * PRICE, open=0, captured=2 * PRICE)
+    await _money_is(shop, first["order_id"], authorised=2 * PRICE + SHIPPING, open=0, captured=2 * PRICE + SHIPPING)
     await _stock_is(shop, on_hand=9_998, reserved=0, available=9_998)
     assert (await shop.operator.do("PUT", path, {"status": "Delivered"}))["status"] == "Delivered"
     tracking = await shop.customer.get(f"/api/orders/{first['order_id']}/tracking")

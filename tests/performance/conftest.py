@@ -33,6 +33,7 @@ from inventory.model import AdjustStock, OfferProduct, OpenWarehouse
 from notification.gateway import Mailer, StubProvider, Texter
 from notification.letters import Letters
 from notification.settings import Settings as NotificationSettings
+from order.api.cart import ChangeCart, change_cart
 from order.api.orders import OrderBody, PlaceOrder, place_order
 from payment.gateway import PspGateway, StubPsp
 
@@ -92,6 +93,8 @@ class Saga:
         deliveries = [AdjustStock(sku, place, PLENTY, "opening stock") for sku in SKUS for place in ("north", "south")]
         await perform(self.databases["inventory"], adjust_stock, *deliveries)
         await self.hears("order", "inventory", ProductPublished)
+        # A process reads the terms of sale once, with the first thing that is priced.
+        await perform(self.databases["order"], change_cart, ChangeCart("warm", PRICE.currency, add=(SKUS[0], 1)))
 
     async def accepts(self, count: int) -> int:
         """Place orders of three lines, each with an Idempotency-Key, in one batch."""

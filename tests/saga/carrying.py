@@ -36,6 +36,7 @@ from notification.letters import Letters
 from notification.settings import Settings as NotificationSettings
 from order.api.admin import SetStatus, set_status
 from order.api.orders import CancelOrder, OrderBody, PlaceOrder, cancel_order, place_order
+from order.gateway import CarrierGateway, StubCarriers
 from order.model import Status
 from payment.gateway import PspGateway, StubPsp
 
@@ -84,11 +85,15 @@ class Saga:
     databases: dict[str, Database]
     clock: SettableClock
     psp: StubPsp = field(default_factory=StubPsp)
+    carriers: StubCarriers = field(init=False)
     bag: dict[tuple[str, str, bytes], deque[Letter]] = field(default_factory=dict)
     """Facts not delivered yet, by hearer, topic and key."""
+    again: list[tuple[str, Letter]] = field(default_factory=list)
+    """Facts that will come again."""
     delivered: list[tuple[str, Letter]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.carriers = StubCarriers(self.clock)
         stub = StubProvider()
         settings = NotificationSettings(
             database_url="postgresql://none",
@@ -98,6 +103,7 @@ class Saga:
         )
         self._gateways: dict[type, Any] = {
             PspGateway: self.psp,
+            CarrierGateway: self.carriers,
             Mailer: stub,
             Texter: stub,
             Letters: Letters("Waybill"),
@@ -210,31 +216,36 @@ class Saga:
 
     async def stumble(self, chance: random.Random) -> None:
         """Deliver and work like `settle`, but in an order of chance, every fact TIMES_EACH times, until nothing is left."""
-        again: list[tuple[str, Letter]] = []
         while True:
-            await self.collect()
-            if not self.bag and not again:
-                done = [await self.work(service) for service in JOBS]
-                await self.collect()
-                if not any(done) and not self.bag:
-                    return
+            if await self.stagger(chance):
                 continue
-            hearer = chance.choice([*{place[0] for place in self.bag}, *{hearer for hearer, _ in again}])
-            letters: list[Letter] = []
-            for _ in range(chance.choice((1, 1, 2, 5, 20))):
-                places = [place for place in self.bag if place[0] == hearer]
-                repeats = [one for one in again if one[0] == hearer]
-                if repeats and (not places or chance.random() < 0.5):
-                    one = chance.choice(repeats)
-                    again.remove(one)
-                    letters.append(one[1])
-                elif places:
-                    letter = self.take(chance.choice(places))
-                    letters.append(letter)
-                    again += [(hearer, letter)] * (TIMES_EACH - 1)
-            await self.deliver(hearer, letters)
-            if chance.random() < 0.3:
-                await self.work(chance.choice(list(JOBS)))
+            done = [await self.work(service) for service in JOBS]
+            await self.collect()
+            if not any(done) and not self.bag:
+                return
+
+    async def stagger(self, chance: random.Random) -> bool:
+        """Deliver some facts to a service, again or for the first time, and work a little; False where nothing is under way."""
+        await self.collect()
+        if not self.bag and not self.again:
+            return False
+        hearer = chance.choice(sorted({place[0] for place in self.bag} | {hearer for hearer, _ in self.again}))
+        letters: list[Letter] = []
+        for _ in range(chance.choice((1, 1, 2, 5, 20))):
+            places = sorted(place for place in self.bag if place[0] == hearer)
+            repeats = [one for one in self.again if one[0] == hearer]
+            if repeats and (not places or chance.random() < 0.5):
+                one = chance.choice(repeats)
+                self.again.remove(one)
+                letters.append(one[1])
+            elif places:
+                letter = self.take(chance.choice(places))
+                letters.append(letter)
+                self.again += [(hearer, letter)] * (TIMES_EACH - 1)
+        await self.deliver(hearer, letters)
+        if chance.random() < 0.3:
+            await self.work(chance.choice(list(JOBS)))
+        return True
 
     async def pass_time(self, carry: Callable[[], Awaitable[None]]) -> None:
         """Let so much time pass, in steps, that every deadline has come and everything unknown has been asked for."""

@@ -13,8 +13,8 @@ MakeSaga = Callable[[], Awaitable[Saga]]
 
 
 @pytest.fixture
-async def make_saga(postgres: PostgresServer) -> AsyncIterator[MakeSaga]:
-    """Give a maker of sagas over fresh databases with a stocked catalogue."""
+async def make_empty_saga(postgres: PostgresServer) -> AsyncIterator[MakeSaga]:
+    """Give a maker of sagas over fresh, empty databases."""
     async with AsyncExitStack() as stack:
 
         async def make() -> Saga:
@@ -23,11 +23,21 @@ async def make_saga(postgres: PostgresServer) -> AsyncIterator[MakeSaga]:
                 name: await stack.enter_async_context(service_database(postgres, package, clock))
                 for name, package in PACKAGES.items()
             }
-            saga = Saga(databases, clock)
-            await saga.stock_up()
-            return saga
+            return Saga(databases, clock)
 
         yield make
+
+
+@pytest.fixture
+def make_saga(make_empty_saga: MakeSaga) -> MakeSaga:
+    """Give a maker of sagas with a stocked catalogue."""
+
+    async def make() -> Saga:
+        saga = await make_empty_saga()
+        await saga.stock_up()
+        return saga
+
+    return make
 
 
 @pytest.fixture

@@ -1,0 +1,216 @@
+"""What must hold over all services once nothing is under way: orders, stock, money, labels and changes say the same.
+
+Each rule is told again here from the rows of the databases, apart from how the services or `waybill reconcile` see it.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any, Final
+from uuid import UUID
+
+from payment.store.audit import audit
+
+from .carrying import Saga
+
+LIVE: Final = ("planned", "held", "moving")
+SENT: Final = ("dispatched", "delivered")
+HOLDING: Final = ("held", "partly_shipped")
+"""The states of a reservation that holds stock."""
+
+
+async def disagreements(saga: Saga) -> list[str]:
+    """Say in one line each what does not agree; nothing where all is well."""
+    found = Books(
+        orders={row["order_id"]: row for row in await saga.rows("order", "SELECT * FROM orders")},
+        items=_by_order(await saga.rows("order", "SELECT * FROM order_items")),
+        shipments=_by_order(await saga.rows("order", "SELECT * FROM shipments")),
+        changes=_by_order(await saga.rows("order", "SELECT * FROM order_change")),
+        labels=_by_order(await saga.rows("order", "SELECT * FROM shipment_label")),
+        reservations={row["order_id"]: row for row in await saga.rows("inventory", "SELECT * FROM reservation")},
+        payments=_by_order(await saga.rows("payment", "SELECT * FROM payment")),
+    )
+    lines = [f"order {order_id}: {line}" for order_id in found.orders for line in found.of(order_id)]
+    lines += [line async for line in _stock(saga, found)]
+    lines += _labels(saga, found)
+    lines += _psp(saga, found)
+    async with saga.databases["payment"].reading() as session:
+        lines += [f"payment's audit: {one}" for one in (await audit(session)).violations]
+    return lines
+
+
+class Books:
+    """All that the services know, by order."""
+
+    def __init__(self, **tables: Mapping[UUID, Any]) -> None:
+        self.orders = tables["orders"]
+        self.items = tables["items"]
+        self.shipments = tables["shipments"]
+        self.changes = tables["changes"]
+        self.labels = tables["labels"]
+        self.reservations = tables["reservations"]
+        self.payments = tables["payments"]
+
+    def of(self, order_id: UUID) -> Iterator[str]:
+        """Find what does not agree about one order."""
+        order = self.orders[order_id]
+        yield from self._at_rest(order)
+        yield from self._adds_up(order)
+        if order["order_state"] == "confirmed":
+            yield from self._units(order)
+            yield from self._money(order)
+        if order["order_state"] == "cancelled":
+            yield from self._nothing_left(order)
+
+    def _at_rest(self, order: Any) -> Iterator[str]:
+        if order["order_state"] == "pending":
+            yield "it is still pending"
+        for change in self.changes[order["order_id"]]:
+            if change["state"] == "requested":
+                yield f"change {change['change_id']} is still requested"
+            elif change["stock_at"] is None or change["money_at"] is None:
+                yield f"change {change['change_id']} ({change['kind']}, {change['state']}) is not settled"
+        for shipment in self.shipments[order["order_id"]]:
+            if shipment["state"] == "moving":
+                yield f"shipment {shipment['shipment_id']} is still being moved"
+
+    def _adds_up(self, order: Any) -> Iterator[str]:
+        lines = sum(item["total_amount"] for item in self.items[order["order_id"]])
+        if order["total_amount"] != lines + order["shipping_amount"]:
+            yield f"its total is {order['total_amount']}, its lines and shipping are {lines} + {order['shipping_amount']}"
+        if order["order_state"] == "cancelled":
+            return
+        units = sum(item["quantity"] for item in self.items[order["order_id"]])
+        if order["units"] != units:
+            yield f"it counts {order['units']} units, its lines {units}"
+
+    def _units(self, order: Any) -> Iterator[str]:
+        """Find units in no parcel or in two, or of which the warehouse says otherwise."""
+        order_id = order["order_id"]
+        ordered = _count((item["product_id"], item["quantity"]) for item in self.items[order_id])
+        planned: Counter[tuple[str, str]] = Counter()
+        sent: Counter[tuple[str, str]] = Counter()
+        for shipment in self.shipments[order_id]:
+            if shipment["state"] in (*LIVE, *SENT):
+                into = sent if shipment["state"] in SENT else planned
+                for line in shipment["lines"]:
+                    into[line["product_id"], shipment["warehouse_id"]] += line["quantity"]
+        awaited = _count((line["product_id"], line["quantity"]) for line in order["backordered"] or ())
+        placed = _count((sku, units) for (sku, _), units in (planned + sent).items()) + awaited
+        if placed != ordered:
+            yield f"ordered {dict(ordered)}, in parcels or awaited {dict(placed)}"
+        reservation = self.reservations[order_id]
+        held: Counter[tuple[str, str]] = Counter()
+        shipped: Counter[tuple[str, str]] = Counter()
+        for line in reservation["lines"]:
+            held[line["product_id"], line["warehouse_id"]] += line["quantity"] - line["shipped"]
+            shipped[line["product_id"], line["warehouse_id"]] += line["shipped"]
+        waiting = _count((line["product_id"], line["quantity"]) for line in reservation["waiting"])
+        for what, ours, theirs in (("held", planned, +held), ("sent", sent, +shipped), ("awaited", awaited, waiting)):
+            if ours != theirs:
+                yield f"{what}: the order says {dict(ours)}, inventory {dict(theirs)}"
+
+    def _money(self, order: Any) -> Iterator[str]:
+        """Compare what is held and taken with what the order costs, and what is taken with what was sent."""
+        order_id = order["order_id"]
+        due = sum(one["amount"] for one in self.shipments[order_id] if one["state"] in SENT)
+        taken = sum(one["captured_amount"] for one in self.payments[order_id])
+        if taken != due or order["captured_amount"] != due:
+            yield f"{due} is due for what was sent, {taken} was taken, the order knows of {order['captured_amount']}"
+        secured = sum(one["authorized_amount"] - one["released_amount"] for one in self.payments[order_id])
+        if secured != order["total_amount"]:
+            yield f"it costs {order['total_amount']}, {secured} is held or taken"
+
+    def _nothing_left(self, order: Any) -> Iterator[str]:
+        order_id = order["order_id"]
+        for one in self.payments[order_id]:
+            if one["authorized_amount"] != one["captured_amount"] + one["released_amount"]:
+                yield f"payment {one['payment_id']} still holds money"
+            if one["captured_amount"] != one["refunded_amount"]:
+                yield f"payment {one['payment_id']} has not given back what it took"
+        reservation = self.reservations[order_id]
+        if reservation["status"] in HOLDING or reservation["waiting"]:
+            yield f"inventory still holds {reservation['lines']} {reservation['waiting']}"
+        if any(one["state"] != "cancelled" for one in self.shipments[order_id]):
+            yield "not all of its parcels are cancelled"
+        if order["released_at"] is None or order["voided_at"] is None:
+            yield "it does not know that all was given back"
+
+
+async def _stock(saga: Saga, found: Books) -> AsyncIterator[str]:
+    """Find counters that are not the sums of the ledger or of the reservations, and orders that wait for what is free."""
+    held: Counter[tuple[str, str]] = Counter()
+    for reservation in found.reservations.values():
+        for line in reservation["lines"] if reservation["status"] in HOLDING else ():
+            for part, each in (line.get("components") or {line["product_id"]: 1}).items():
+                held[part, line["warehouse_id"]] += each * (line["quantity"] - line["shipped"])
+    moved = await saga.rows(
+        "inventory",
+        """SELECT sku, warehouse_id, sum(on_hand_delta)::bigint AS on_hand, sum(reserved_delta)::bigint AS reserved
+        FROM stock_movement GROUP BY sku, warehouse_id""",
+    )
+    ledger = {(row["sku"], row["warehouse_id"]): (row["on_hand"], row["reserved"]) for row in moved}
+    for row in await saga.rows("inventory", "SELECT * FROM stock"):
+        place = (row["sku"], row["warehouse_id"])
+        counters = (row["on_hand"], row["reserved"])
+        if counters != ledger.get(place, (0, 0)):
+            yield f"stock {place}: counters say {counters}, the ledger {ledger.get(place)}"
+        if row["reserved"] != held[place]:
+            yield f"stock {place}: {row['reserved']} are reserved, reservations hold {held[place]}"
+        if not 0 <= row["reserved"] <= row["on_hand"]:
+            yield f"stock {place}: {counters}"
+    free = {sku: on_hand - reserved for (sku, _), (on_hand, reserved) in ledger.items()}
+    waiting = await saga.rows("inventory", "SELECT * FROM backorder WHERE sku = part")
+    for row in waiting:
+        if free.get(row["sku"], 0) > 0:
+            yield f"order {row['order_id']} waits for {row['quantity']} {row['sku']} though some are free"
+
+
+def _labels(saga: Saga, found: Books) -> Iterator[str]:
+    """Find parcels with two labels, and labels that carriers were paid for and nobody needs."""
+    ours: set[str] = set()
+    for order_id, labels in found.labels.items():
+        live = Counter(one["shipment_id"] for one in labels if one["state"] in {"bought", "wanted"})
+        yield from (f"order {order_id}: parcel {parcel} has {count} labels" for parcel, count in live.items() if count > 1)
+        yield from (f"order {order_id}: label {one['label_id']} is still wanted" for one in labels if one["state"] == "wanted")
+        # A carrier keeps a label whose parcel it has had; it is asked again, and a person sees it.
+        ours |= {one["tracking_number"] for one in labels if one["state"] in {"bought", "unwanted"} and one["tracking_number"]}
+    paid = {one.bought.tracking_number for one in saga.carriers.books.values() if not one.voided}
+    if paid != ours:
+        yield f"labels: carriers were paid for {sorted(paid - ours)}, and not for {sorted(ours - paid)}"
+
+
+def _psp(saga: Saga, found: Books) -> Iterator[str]:
+    """Compare the books of the PSP with ours."""
+    theirs: dict[UUID, Counter[str]] = defaultdict(Counter)
+    for book in saga.psp.books.values():
+        theirs[book.order_id].update(open=book.open, captured=book.captured, refunded=book.refunded)
+    for order_id, payments in found.payments.items():
+        ours: Counter[str] = Counter()
+        for one in payments:
+            ours.update(
+                open=one["authorized_amount"] - one["captured_amount"] - one["let_go_amount"]
+                if one["status"] in {"authorized", "partially_captured"}
+                else 0,
+                captured=one["captured_amount"],
+                refunded=one["refunded_amount"],
+            )
+        for name in ("captured", "refunded"):
+            if ours[name] != theirs[order_id][name]:
+                yield f"order {order_id}: the PSP has {name} {theirs[order_id][name]}, we {ours[name]}"
+        held = sum(one["authorized_amount"] - one["captured_amount"] - one["released_amount"] for one in payments)
+        if theirs[order_id]["open"] < held or (held == 0 and theirs[order_id]["open"] != 0):
+            yield f"order {order_id}: the PSP holds {theirs[order_id]['open']}, we count on {held}"
+
+
+def _by_order(rows: list[Any]) -> Mapping[UUID, list[Any]]:
+    found: dict[UUID, list[Any]] = defaultdict(list)
+    for row in rows:
+        found[row["order_id"]].append(row)
+    return found
+
+
+def _count(pairs: Any) -> Counter[Any]:
+    counted: Counter[Any] = Counter()
+    for name, units in pairs:
+        counted[name] += units
+    return +counted
