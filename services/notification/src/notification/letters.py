@@ -64,6 +64,10 @@ SAMPLE_FACTS: Final[Mapping[str, Any]] = {
 }
 
 
+FOLLOWED: Final = frozenset({model.Template.SHIPPED, model.Template.TRACKING})
+"""The letters with a tracking link; to sign one for each of the others costs as much as half their text."""
+
+
 class UnwritableError(Exception):
     """The message cannot be written from its facts; the text holds no personal data."""
 
@@ -124,7 +128,7 @@ class Letters:
         return ShortMessage(due.delivery_id, due.order_id, phone, written.text)
 
     def _with_link(self, due: DeliveryDue) -> Mapping[str, Any]:
-        if self._tracking is None:
+        if self._tracking is None or due.template not in FOLLOWED:
             return due.facts
         return {**due.facts, "tracking_link": self._tracking.link(due.order_id, due.created_at)}
 

@@ -47,6 +47,10 @@ class OrderItem(Table, table=True):
 
         It stays the same when the line is cut to no fewer units, so that what was taken for a parcel stays right.
         """
+        if units == self.quantity:
+            return self.total_amount
+        if not units:
+            return 0
         discount = share(self.discount_amount, units, self.quantity)
         return Charge.of(self.price * units - discount, self.tax_rate_ppm, included=included).total
 

@@ -164,15 +164,16 @@ class OrderRecord(Table):
         """
         open_ones = [one for one in self.shipments if one.is_open]
         sent = [one for one in self.shipments if one.dispatched_at is not None]
-        for item in self.items:
-            key = str(item.item_id)
-            units = sum([line["quantity"] for one in sent for line in one.lines if line["item_id"] == key])
-            given = item.worth(units, included=self.prices_include_tax)
-            for line in (line for one in open_ones for line in one.lines if line["item_id"] == key):
-                units += line["quantity"]
-                upto = item.worth(units, included=self.prices_include_tax)
-                line["amount"] = upto - given
-                given = upto
+        items = {str(item.item_id): item for item in self.items}
+        included = self.prices_include_tax
+        before = dict.fromkeys(items, 0)
+        for line in [line for one in sent for line in one.lines]:
+            before[line["item_id"]] += line["quantity"]
+        for line in [line for one in open_ones for line in one.lines]:
+            key = line["item_id"]
+            units, item = before[key], items[key]
+            before[key] = units + line["quantity"]
+            line["amount"] = item.worth(before[key], included=included) - item.worth(units, included=included)
         shipping = self.shipping_amount - sum([one.shipping_amount for one in sent])
         for one in open_ones:
             one.shipping_amount, shipping = shipping, 0

@@ -1,6 +1,7 @@
 """Orders in transactions: loaded and locked for a whole batch at once, written back with one statement per table."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, ClassVar, Final, TypeVar
 from uuid import UUID
 
@@ -202,9 +203,13 @@ _KEEP_SIGHTINGS: Final = f"{_insert('tracking_event', _SIGHTING)} ON CONFLICT DO
 
 
 def _json(rows: Iterable[Any], columns: Iterable[str]) -> str:
-    """Write rows down for `_rows`, past the ORM's descriptors, which cost more than all the rest of this."""
+    """Write rows down for `_rows`, past the ORM's descriptors, which cost more than all the rest of this.
+
+    What is not known is left out, and read as NULL: most of a shipment's columns are, until it leaves.
+    """
     facts = [row.__dict__ for row in rows]
-    return to_json([{name: fact[name] for name in columns} for fact in facts]).decode()
+    written = [{name: value for name in columns if (value := fact[name]) is not None} for fact in facts]
+    return to_json(written).decode()
 
 
 class OrderStore:
@@ -340,9 +345,14 @@ class OrderStore:
 def _content(order: Order) -> tuple[Any, ...]:
     """Answer what is written apart; the documents by identity, since they are only ever replaced."""
     row = order.__dict__
-    return tuple(id(value) if isinstance(value, dict | list) else value for value in (row[name] for name in _CONTENT))
+    return (*_amounts(row), *map(id, _documents(row)))
+
+
+_amounts: Final = itemgetter(*(name for name, kind in _CONTENT.items() if kind != "jsonb"))
+_documents: Final = itemgetter(*(name for name, kind in _CONTENT.items() if kind == "jsonb"))
+_sizes: Final = itemgetter(*_ITEM_SIZE)
 
 
 def _size(item: OrderItem) -> tuple[int, ...]:
-    row = item.__dict__
-    return tuple([row[name] for name in _ITEM_SIZE])
+    size: tuple[int, ...] = _sizes(item.__dict__)
+    return size
