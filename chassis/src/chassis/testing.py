@@ -102,8 +102,8 @@ async def eventually(
 class PostgresServer(Protocol):
     """A PostgreSQL that a test session owns."""
 
-    async def create_service_database(self, name: str) -> str:
-        """Make a database and its owner; answers its URL."""
+    async def create_service_database(self, name: str, template: str | None = None) -> str:
+        """Make a database and its owner, as a copy of `template` if one is named; answers its URL."""
         ...
 
     def url(self) -> str:
@@ -139,11 +139,11 @@ class _ContainerPostgres:
         host, port = self._container.get_container_host_ip(), self._container.get_exposed_port(5432)
         return f"postgresql://test:test@{host}:{port}/test"
 
-    async def create_service_database(self, name: str) -> str:
+    async def create_service_database(self, name: str, template: str | None = None) -> str:
         owner = await asyncpg.connect(self.url())
         try:
             await owner.execute(f"CREATE ROLE \"{name}\" LOGIN PASSWORD 'test'")
-            await owner.execute(f'CREATE DATABASE "{name}" OWNER "{name}"')
+            await owner.execute(f'CREATE DATABASE "{name}" OWNER "{name}" TEMPLATE "{template or "template1"}"')
         finally:
             await owner.close()
         return self.url().replace("test:test@", f"{name}:test@").removesuffix("/test") + f"/{name}"
@@ -210,18 +210,12 @@ async def service_database(server: PostgresServer, package: ModuleType, clock: C
 
 async def _copy(server: PostgresServer, template_url: str) -> str:
     """Copy a service's database, with an owner of its own; answers the URL of the copy."""
-    template = urlsplit(template_url).path.lstrip("/")
-    url = await server.create_service_database(f"copy_{new_id().hex[-12:]}")
-    name, owner = urlsplit(url).path.lstrip("/"), urlsplit(url).username
-    admin = await asyncpg.connect(server.url())
-    try:
-        await admin.execute(f'DROP DATABASE "{name}"')
-        await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" OWNER "{owner}"')
-    finally:
-        await admin.close()
+    template = urlsplit(template_url)
+    name = f"copy_{new_id().hex[-12:]}"
+    url = await server.create_service_database(name, template.path.lstrip("/"))
     inside = await asyncpg.connect(urlsplit(server.url())._replace(path=f"/{name}").geturl())
     try:
-        await inside.execute(f'REASSIGN OWNED BY "{urlsplit(template_url).username}" TO "{owner}"')
+        await inside.execute(f'REASSIGN OWNED BY "{template.username}" TO "{name}"')
     finally:
         await inside.close()
     return url

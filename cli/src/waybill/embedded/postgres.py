@@ -172,8 +172,11 @@ class EmbeddedPostgres(Server):
             host=str(self.sockets), user=SUPERUSER, password=password, database=database, timeout=timeout
         )
 
-    async def create_service_database(self, name: str) -> str:
-        """Make sure that database and role `name` exist, closed to every other role, and return the URL for the service."""
+    async def create_service_database(self, name: str, template: str | None = None) -> str:
+        """Make sure that database and role `name` exist, closed to every other role, and return the URL for the service.
+
+        A database that is made is a copy of `template`, if one is named: of all that is in it.
+        """
         password = self._secret_of(name)
         connection = await self.connect()
         try:
@@ -182,15 +185,18 @@ class EmbeddedPostgres(Server):
             # The password travels hashed by the server: repeated on each start, so that the file beside the data is the truth.
             await connection.execute(f"ALTER ROLE \"{name}\" PASSWORD '{password}'")
             if not await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1", name):
-                await connection.execute(f'CREATE DATABASE "{name}" OWNER "{name}" STRATEGY file_copy')
+                await connection.execute(
+                    f'CREATE DATABASE "{name}" OWNER "{name}" TEMPLATE "{template or "template1"}" STRATEGY file_copy'
+                )
             await connection.execute(f'REVOKE ALL ON DATABASE "{name}" FROM PUBLIC')
         finally:
             await connection.close()
-        inside = await self.connect(name)
-        try:
-            await inside.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
-        finally:
-            await inside.close()
+        if template is None:
+            inside = await self.connect(name)
+            try:
+                await inside.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+            finally:
+                await inside.close()
         return self.url(name)
 
     async def drop_database(self, name: str) -> None:
