@@ -176,3 +176,15 @@ class StockBack(Event, type="stock.back.v1", topic=STOCK_LEVELS):
 
     sku: Sku
     available: int
+
+
+class StockReturned(Event, type="inventory.stock_returned.v1", topic=INVENTORY_EVENTS):
+    """Units that came back are on the books: `restocked` can be sold again, `written_off` cannot."""
+
+    order_id: UUID
+    user_id: str
+    return_id: UUID
+    receipt_id: UUID
+    warehouse_id: str
+    restocked: list[Line]
+    written_off: list[Line]

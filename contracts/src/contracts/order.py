@@ -6,7 +6,18 @@ from uuid import UUID
 
 from contracts.event import Event
 from contracts.topics import ORDER_CONTACTS, ORDER_EVENTS
-from contracts.types import Address, Allocation, Contact, Destination, Line, Money, OrderLine, PaymentInstrument
+from contracts.types import (
+    Address,
+    Allocation,
+    Client,
+    Contact,
+    Destination,
+    Line,
+    Money,
+    OrderedUnits,
+    OrderLine,
+    PaymentInstrument,
+)
 
 
 class CancelReason(StrEnum):
@@ -32,6 +43,10 @@ class OrderPlaced(Event, type="order.placed.v1", topic=ORDER_EVENTS):
     """What shipping costs, as far as it is part of the total; taxes included as in the total."""
     tax_amount: Money | None = None
     """The taxes in the total."""
+    exchange_for: UUID | None = None
+    """The order of which goods come back in exchange for these."""
+    credit: Money | None = None
+    """What the goods that come back are worth: so much of the total is not charged."""
 
 
 class OrderContacts(Event, type="order.contacts.v1", topic=ORDER_CONTACTS):
@@ -45,6 +60,8 @@ class OrderContacts(Event, type="order.contacts.v1", topic=ORDER_CONTACTS):
     payment: PaymentInstrument
     change_id: UUID | None = None
     """The change that this payment is for; None: the order as it was placed."""
+    client: Client | None = None
+    """From where the order was placed, for the assessment of its risk."""
 
 
 class PlannedShipment(Allocation):
@@ -232,3 +249,159 @@ class ShipmentTracked(Event, type="order.shipment_tracked.v1", topic=ORDER_EVENT
     status: TrackingStatus
     occurred_at: datetime
     expected_delivery: date | None = None
+
+
+class ReturnReason(StrEnum):
+    """Why a customer sends something back."""
+
+    DAMAGED = "damaged"
+    WRONG_ITEM = "wrong_item"
+    NOT_AS_DESCRIBED = "not_as_described"
+    DOES_NOT_FIT = "does_not_fit"
+    TOO_LATE = "too_late"
+    NO_LONGER_WANTED = "no_longer_wanted"
+    OTHER = "other"
+
+
+class ReturnLine(OrderedUnits):
+    """Units that are to come back, and why."""
+
+    reason: ReturnReason
+
+
+class ReturnRequested(Event, type="order.return_requested.v1", topic=ORDER_EVENTS):
+    """A customer wants to send units back; nobody has agreed yet."""
+
+    order_id: UUID
+    user_id: str
+    return_id: UUID
+    lines: list[ReturnLine]
+
+
+class ReturnApproved(Event, type="order.return_approved.v1", topic=ORDER_EVENTS):
+    """The units may come back; `refund_amount` is what is given back for them once they are here, as far as they are right.
+
+    `exchange_order_id` names the order of what the customer gets instead.
+    """
+
+    order_id: UUID
+    user_id: str
+    return_id: UUID
+    lines: list[ReturnLine]
+    refund_amount: Money
+    exchange_order_id: UUID | None = None
+
+
+class ReturnRefusal(StrEnum):
+    """Why units do not come back."""
+
+    WINDOW_OVER = "window_over"
+    FINAL_SALE = "final_sale"
+    STAFF = "staff"
+    CUSTOMER = "customer"
+    """The customer keeps them after all."""
+    NOT_RECEIVED = "not_received"
+    """They did not come in time."""
+
+
+class ReturnDeclined(Event, type="order.return_declined.v1", topic=ORDER_EVENTS):
+    """The units do not come back, and nothing is given back for them."""
+
+    order_id: UUID
+    user_id: str
+    return_id: UUID
+    reason: ReturnRefusal
+
+
+class Disposition(StrEnum):
+    """What becomes of a unit that came back."""
+
+    RESTOCK = "restock"
+    DAMAGED = "damaged"
+    WRITE_OFF = "write_off"
+
+
+class InspectedUnits(OrderedUnits):
+    """Units that came back, and what becomes of them."""
+
+    disposition: Disposition
+
+
+class ReturnReceived(Event, type="order.return_received.v1", topic=ORDER_EVENTS):
+    """Units of a return came in and were inspected; a return may come in several receipts."""
+
+    order_id: UUID
+    user_id: str
+    return_id: UUID
+    receipt_id: UUID
+    warehouse_id: str
+    lines: list[InspectedUnits]
+
+
+class ReturnClosed(Event, type="order.return_closed.v1", topic=ORDER_EVENTS):
+    """Nothing more comes of a return: all of it is here, or is not waited for any longer."""
+
+    order_id: UUID
+    user_id: str
+    return_id: UUID
+
+
+class RefundReason(StrEnum):
+    """Why money is given back."""
+
+    RETURN = "return"
+    EXCHANGE = "exchange"
+    DAMAGED = "damaged"
+    LOST = "lost"
+    GOODWILL = "goodwill"
+    PRICE = "price"
+    OTHER = "other"
+
+
+class RefundRequested(Event, type="order.refund_requested.v1", topic=ORDER_EVENTS):
+    """Money is to be given back: approved where that was needed, and no more than was taken and not given back."""
+
+    order_id: UUID
+    user_id: str
+    refund_id: UUID
+    amount: Money
+    reason: RefundReason
+    return_id: UUID | None = None
+
+
+class OrderRefunded(Event, type="order.refunded.v1", topic=ORDER_EVENTS):
+    """A refund reached the customer; `refunded` is the order's total so far, `complete`: all that was taken."""
+
+    order_id: UUID
+    user_id: str
+    refund_id: UUID | None
+    amount: Money
+    refunded: Money
+    complete: bool
+
+
+class InvoiceIssued(Event, type="order.invoice_issued.v1", topic=ORDER_EVENTS):
+    """An invoice was issued, for one parcel (`shipment_id`) or for the whole order."""
+
+    order_id: UUID
+    user_id: str
+    document_id: UUID
+    number: str
+    issued_on: date
+    total_amount: Money
+    tax_amount: Money
+    shipment_id: UUID | None = None
+
+
+class CreditNoteIssued(Event, type="order.credit_note_issued.v1", topic=ORDER_EVENTS):
+    """A credit note was issued for money that went back; amounts are positive, and refer to the invoice named."""
+
+    order_id: UUID
+    user_id: str
+    document_id: UUID
+    number: str
+    issued_on: date
+    total_amount: Money
+    tax_amount: Money
+    invoice_number: str
+    refund_id: UUID | None = None

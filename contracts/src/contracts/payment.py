@@ -1,10 +1,28 @@
 """Facts that the payment service tells."""
 
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 from contracts.event import Event
 from contracts.topics import PAYMENT_EVENTS
 from contracts.types import Money
+
+NOT_THE_CUSTOMERS: Final = frozenset(
+    {
+        "api_error",
+        "idempotency_error",
+        "invalid_request",
+        "issuer_not_available",
+        "lock_timeout",
+        "not_authorized",
+        "processing_error",
+        "rate_limit",
+        "try_again_later",
+    }
+)
+"""Codes of a declined payment that say nothing against the customer: an outage of ours, or of those we ask."""
 
 
 class PaymentAuthorized(Event, type="payment.authorized.v1", topic=PAYMENT_EVENTS):
@@ -64,6 +82,8 @@ class PaymentRefunded(Event, type="payment.refunded.v1", topic=PAYMENT_EVENTS):
     payment_id: UUID
     amount: Money
     refunded: Money
+    refund_id: UUID | None = None
+    """The refund that was asked for; None: the money of a cancelled order."""
 
 
 class AdditionAuthorized(Event, type="payment.addition_authorized.v1", topic=PAYMENT_EVENTS):
@@ -104,3 +124,105 @@ class PaymentReduced(Event, type="payment.reduced.v1", topic=PAYMENT_EVENTS):
     change_id: UUID
     amount: Money
     due: Money
+
+
+class RefundFailed(Event, type="payment.refund_failed.v1", topic=PAYMENT_EVENTS):
+    """The PSP will not give the money back, however often it is asked; a person must act. `code` is its reason."""
+
+    order_id: UUID
+    user_id: str
+    refund_id: UUID
+    amount: Money
+    code: str
+
+
+class PaymentReviewRequired(Event, type="payment.review_required.v1", topic=PAYMENT_EVENTS):
+    """The order is risky: its money is authorised and it waits for a person's decision until `deadline_at`.
+
+    `facts` are the names of the rules that spoke, `score` is 0 to 100.
+    """
+
+    order_id: UUID
+    user_id: str
+    score: int
+    facts: list[str]
+    deadline_at: datetime
+
+
+class ReviewDecision(StrEnum):
+    """What becomes of a risky order."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+
+
+class PaymentReviewed(Event, type="payment.reviewed.v1", topic=PAYMENT_EVENTS):
+    """A review was decided, by a person or by its deadline; PaymentAuthorized or PaymentDeclined follows."""
+
+    order_id: UUID
+    user_id: str
+    decision: ReviewDecision
+    by_deadline: bool = False
+
+
+class PaymentAction(StrEnum):
+    """What a customer has to do before the money is there."""
+
+    CHALLENGE = "challenge"
+    """Prove to the bank who pays (3-D Secure)."""
+    TRANSFER = "transfer"
+    """Send the money, with the reference."""
+
+
+class PaymentActionRequired(Event, type="payment.action_required.v1", topic=PAYMENT_EVENTS):
+    """The customer has to do something before the money is there, until `deadline_at`.
+
+    `reference` is what a transfer must name, or the path of the page where the bank asks.
+    """
+
+    order_id: UUID
+    user_id: str
+    payment_id: UUID
+    action: PaymentAction
+    amount: Money
+    reference: str
+    deadline_at: datetime
+
+
+class DisputeOpened(Event, type="payment.dispute_opened.v1", topic=PAYMENT_EVENTS):
+    """The customer's bank takes money back that was captured (chargeback); evidence is due by `respond_by`."""
+
+    order_id: UUID
+    user_id: str
+    payment_id: UUID
+    amount: Money
+    code: str
+    respond_by: datetime | None = None
+
+
+class DisputeClosed(Event, type="payment.dispute_closed.v1", topic=PAYMENT_EVENTS):
+    """The bank has decided: `won` is whether the money stays ours."""
+
+    order_id: UUID
+    user_id: str
+    payment_id: UUID
+    amount: Money
+    won: bool
+
+
+class IncidentKind(StrEnum):
+    """Money that came otherwise than it should."""
+
+    CAPTURED_AFTER_CANCELLATION = "captured_after_cancellation"
+    OVERPAID = "overpaid"
+    UNDERPAID = "underpaid"
+    AUTHORIZATION_EXPIRED = "authorization_expired"
+
+
+class PaymentIncident(Event, type="payment.incident.v1", topic=PAYMENT_EVENTS):
+    """Money came otherwise than it should; what could be done was done, and a person should look."""
+
+    order_id: UUID
+    user_id: str
+    kind: IncidentKind
+    amount: Money

@@ -62,10 +62,28 @@ class Contact(Fact):
 
 
 class PaymentInstrument(Fact):
-    """How the customer pays: the method and the PSP's token for it. Confidential: travels only on `order.contacts`."""
+    """How the customer pays: the method and the PSP's token for it. Confidential: travels only on `order.contacts`.
+
+    `gift_card` is the code of a card that pays first, as far as its balance goes; `method` pays the rest.
+    """
 
     method: str
     token: str
+    gift_card: str | None = None
+
+
+class Client(Fact):
+    """From where an order was placed. Personal data: travels only on `order.contacts`."""
+
+    ip: str | None = None
+    device: str | None = None
+    """The shop's name for the customer's device, as its client gave it."""
+
+
+class OrderedUnits(Line):
+    """Units of one line of an order."""
+
+    item_id: UUID
 
 
 class Allocation(Fact):
