@@ -9,7 +9,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from chassis.batch import Answer, Batcher, BusyError, Function, Item
+from chassis.batch import Answer, Batcher, BusyError, Function, Item, Later
 from chassis.commands import Commands
 from chassis.database import Database, Transaction
 from chassis.domain import Refusal
@@ -43,6 +43,7 @@ class Ledger:
 
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
+        self.written = False
 
     async def fetch(self, messages: Sequence[Any]) -> None:
         Ledger.fetches += 1
@@ -57,6 +58,7 @@ class Ledger:
 
     async def flush(self) -> None:
         await self._transaction.fetch("SELECT 1")
+        self.written = True
 
 
 def ship(command: Ship, ledger: Ledger) -> Answer[OrderShipped]:
@@ -87,6 +89,21 @@ async def test_callers_at_once_share_transactions_and_each_gets_its_own_outcome(
     outcomes = await asyncio.gather(*(outcome(batcher, item(mood)) for mood in moods))
     assert outcomes == [201, "TooLateError", 201, "ZeroDivisionError", 201]
     assert len(await told(database)) == 3
+
+
+def number(command: Ship, ledger: Ledger) -> list[OrderShipped | Later[OrderShipped]]:
+    """Tell one fact now and one that is known only when it is written."""
+    order_id = uuid4()
+    later = Later(lambda: OrderShipped(order_id=order_id, user_id=f"{command.mood}, written: {ledger.written}"))
+    return [later, OrderShipped(order_id=order_id, user_id=f"{command.mood}, written: {ledger.written}")]
+
+
+async def test_a_fact_that_is_known_when_it_is_written_is_told_after_the_others(database: Database) -> None:
+    function = Function.of(number)
+    assert function.tells == (OrderShipped, OrderShipped)
+    await Batcher(database).submit(Item(Ship(), function, cause()))
+    facts = [fact.user_id for fact in await told(database) if isinstance(fact, OrderShipped)]
+    assert facts == ["fine, written: False", "fine, written: True"]
 
 
 async def test_a_hundred_callers_cost_few_batches(database: Database) -> None:

@@ -247,6 +247,7 @@ def create_app(parts: Parts, settings: ServiceSettings, *, clock: Clock = utc_no
         async with contextlib.AsyncExitStack() as stack:
             database = await _open(parts.name, settings, clock)
             stack.push_async_callback(database.close)
+            database.remembered[type(settings)] = settings  # a reaction has no other way to them than through its stores
             gateways = await stack.enter_async_context(parts.gateways())
             process = Process(parts, settings, database)
             verifier = Verifier(settings.auth_issuer, settings.auth_audience, settings.auth_jwks_url)

@@ -62,6 +62,13 @@ class Answer(Generic[E_co]):
 
 
 @dataclass(frozen=True, slots=True)
+class Later(Generic[E_co]):
+    """A fact that is known in full only when the stores have written, like a document's number: made then, told last."""
+
+    make: Callable[[], E_co]
+
+
+@dataclass(frozen=True, slots=True)
 class Function:
     """A reaction, command or outcome, as its signature declares it: what it hears, the stores it takes, what it may tell."""
 
@@ -175,44 +182,55 @@ async def _handle(transaction: Transaction, items: Sequence[Item]) -> None:
     for kind in sorted(asked, key=lambda kind: kind.lock_rank):
         stores[kind] = kind(transaction)
         await stores[kind].fetch(asked[kind])
+    later: list[tuple[Later[Any], Cause]] = []
     for item in items:
-        _apply(transaction, item, stores, replies)
+        later += _apply(transaction, item, stores, replies)
     for store in stores.values():
         await store.flush()
+    for fact, cause in later:
+        transaction.emit(fact.make(), cause)
     await replies.flush()
 
 
-def _apply(transaction: Transaction, item: Item, stores: dict[type, Any], replies: Replies) -> None:
+def _apply(
+    transaction: Transaction, item: Item, stores: dict[type, Any], replies: Replies
+) -> Sequence[tuple[Later[Any], Cause]]:
+    """Run an item's function and tell its facts; answers those that are told when the stores have written."""
     arguments = [item.cause if parameter is Cause else stores[parameter] for parameter in item.function.parameters]
     try:
         if item.request is not None:
             item.result = replies.find(item.request)
             if item.result is not None:
-                return
+                return ()
         item.result = item.function.call(item.message, *arguments)
     except KeyReusedError as refusal:
         item.refusal = refusal
-        return
+        return ()
     except Refusal as refusal:
         if item.event_id is not None:
             raise  # a fact has happened: refusing it is a fault of ours, and the inbox must not remember it as handled
         item.refusal = refusal
         if item.request is not None:
             replies.keep(item.request, Reply(refusal.status, refusal_body(refusal), {"Content-Type": PROBLEM_JSON}))
-        return
+        return ()
+    later = []
     for event in _told(item.result):
-        transaction.emit(event, item.cause)
+        if isinstance(event, Later):
+            later.append((event, item.cause))
+        else:
+            transaction.emit(event, item.cause)
     if item.request is not None:
         answer = item.result
         replies.keep(item.request, Reply(answer.status, answer.body, answer.headers))
+    return later
 
 
-def _told(result: Any) -> Sequence[Event]:
+def _told(result: Any) -> Sequence[Event | Later[Any]]:
     if result is None:
         return ()
-    if isinstance(result, Event):
+    if isinstance(result, Event | Later):
         return (result,)
-    events: Sequence[Event] = result.events if isinstance(result, Answer) else result
+    events: Sequence[Event | Later[Any]] = result.events if isinstance(result, Answer) else result
     return events
 
 

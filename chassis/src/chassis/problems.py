@@ -56,9 +56,16 @@ def problem(status: int, slug: str, title: str, detail: str, headers: dict[str, 
     return Response(problem_body(status, slug, title, detail, **facts), status, headers, PROBLEM_JSON)
 
 
-def _refused(_: Request, error: Exception) -> Response:
+def _count(request: Request, slug: str) -> None:
+    process = getattr(request.app.state, "process", None)  # an application without parts counts nothing
+    if process is not None:
+        process.metrics.refused.labels(slug).inc()
+
+
+def _refused(request: Request, error: Exception) -> Response:
     if not isinstance(error, Refusal):
         raise error
+    _count(request, error.slug)
     headers = {}
     if "retry_after" in error.facts:
         headers["Retry-After"] = str(error.facts["retry_after"])
@@ -67,9 +74,10 @@ def _refused(_: Request, error: Exception) -> Response:
     return Response(refusal_body(error), error.status, headers, PROBLEM_JSON)
 
 
-def _invalid(_: Request, error: Exception) -> Response:
+def _invalid(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
+    _count(request, InvalidRequestError.slug)
     problems = [_field_error(one) for one in error.errors()]
     if any(one["type"] == "json_invalid" for one in error.errors()):
         return problem(400, "invalid-json", "The body is not JSON", problems[0]["message"], errors=problems)

@@ -5,6 +5,7 @@ HTTP, outbox, broker and reactions as one trace; they cost nothing where no coll
 """
 
 import logging
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,9 +13,10 @@ from typing import Any, Final
 
 import structlog
 from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import Span, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -74,9 +76,24 @@ def configure_tracing(service: str, endpoint: str, ratio: float) -> TracerProvid
         sampler=ParentBased(TraceIdRatioBased(ratio)),
         shutdown_on_exit=False,
     )
+    provider.add_span_processor(WithoutNames())
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces")))
     trace.set_tracer_provider(provider)
     return provider
+
+
+_WORD: Final = re.compile(r"[a-z][a-z-]*")
+
+
+class WithoutNames(SpanProcessor):
+    """Leaves only the words of a path in a span: what stands between them may be a secret, such as the token of a link."""
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:  # noqa: ARG002 - the processor's form
+        """Mask the path of a request that begins."""
+        path = (span.attributes or {}).get("url.path")
+        if isinstance(path, str):
+            parts = [part if not part or _WORD.fullmatch(part) else "*" for part in path.split("/")]
+            span.set_attribute("url.path", "/".join(parts))
 
 
 def current_traceparent() -> str | None:
@@ -114,6 +131,7 @@ class Metrics:
         self.duplicates = Counter("inbox_duplicates", "Events that came again and were dropped", registry=self.registry)
         self.skipped = Counter("reactions_skipped", "Records of types this service does not hear", registry=self.registry)
         self.dead_letters = Counter("dead_letters", "Records put aside", ["reason"], registry=self.registry)
+        self.refused = Counter("requests_refused", "Requests refused, by problem", ["problem"], registry=self.registry)
         self.batch_seconds = Histogram(
             "reactions_batch_seconds", "Time of one batch from fetch to commit", registry=self.registry
         )
