@@ -11,11 +11,14 @@ from contracts.order import (
     CancelReason,
     ChangeKind,
     ChangeRefusal,
+    Disposition,
+    InspectedUnits,
     OrderCancelled,
     OrderChanged,
     OrderChangeRequested,
     OrderChangeWithdrawn,
     OrderPlaced,
+    ReturnReceived,
     ShipmentDispatched,
     ShipmentMoveRequested,
 )
@@ -64,6 +67,22 @@ def dispatched(
         warehouse_id=warehouse_id,
         lines=[Line(product_id=sku, quantity=quantity) for sku, quantity in units],
         amount=EURO,
+    )
+
+
+def came_back(
+    order_id: UUID, warehouse_id: str, *units: tuple[str, int, Disposition], receipt_id: UUID | None = None
+) -> ReturnReceived:
+    return ReturnReceived(
+        order_id=order_id,
+        user_id="anna",
+        return_id=new_id(),
+        receipt_id=receipt_id or new_id(),
+        warehouse_id=warehouse_id,
+        lines=[
+            InspectedUnits(product_id=sku, quantity=n, item_id=new_id(), disposition=disposition)
+            for sku, n, disposition in units
+        ],
     )
 
 

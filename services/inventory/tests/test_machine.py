@@ -31,9 +31,10 @@ from contracts.inventory import (
     StockReleased,
     StockReservationFailed,
     StockReserved,
+    StockReturned,
     StockSoldOut,
 )
-from contracts.order import ChangeKind, OrderChangeRequested, OrderPlaced
+from contracts.order import ChangeKind, Disposition, OrderChangeRequested, OrderPlaced
 from inventory import handlers
 from inventory.model import (
     AdjustStock,
@@ -42,6 +43,7 @@ from inventory.model import (
     InsufficientStockError,
     MovementKind,
     NotHeldError,
+    NotShippedError,
     Reservation,
     Shelves,
     TakeStock,
@@ -49,7 +51,7 @@ from inventory.model import (
 )
 from inventory.store import Amendments, RestockDue, StockRoom
 
-from .facts import cancelled, changed, dispatched, move, placed, requested, withdrawn
+from .facts import came_back, cancelled, changed, dispatched, move, placed, requested, withdrawn
 from .stockroom import PLACES, parcels, shelves, units
 
 STOCKED = ("pot", "cup", "tea")
@@ -112,10 +114,14 @@ class Memory:
 
 @dataclass
 class Page:
-    """What the clerk knows of an order: what is held where and waited for, by the change that is not decided (None: it is)."""
+    """What the clerk knows of an order: what is held where and waited for, by the change that is not decided (None: it is).
+
+    What is `away` is with the customer.
+    """
 
     held: Counter[tuple[str, str, UUID | None]] = field(default_factory=Counter)
     waiting: Counter[tuple[str, UUID | None]] = field(default_factory=Counter)
+    away: Counter[str] = field(default_factory=Counter)
     since: dict[UUID | None, datetime] = field(default_factory=dict)
     over: bool = False
 
@@ -215,7 +221,7 @@ class Books(RuleBasedStateMachine):
                 expected.append(StockBack(sku=sku, available=free))
         assert sorted(levels, key=repr) == sorted(expected, key=repr)
 
-    def write_down(self, event: Any) -> None:  # noqa: C901 - a page for each kind of fact
+    def write_down(self, event: Any) -> None:  # noqa: C901, PLR0912 - a page for each kind of fact
         page = self.clerk.pages.setdefault(event.order_id, Page())
         match event:
             case StockReserved() | AdditionReserved():
@@ -239,8 +245,15 @@ class Books(RuleBasedStateMachine):
             case StockDeducted():
                 for line in event.lines:
                     page.held[line.product_id, event.warehouse_id, None] -= line.quantity
+                    page.away[line.product_id] += line.quantity
                     for part, each in RECIPES[line.product_id].items():
                         self.clerk.on_hand[part, event.warehouse_id] -= line.quantity * each
+            case StockReturned():
+                for lines in (event.restocked, event.written_off):
+                    page.away.subtract(units(lines))
+                for line in event.restocked:
+                    for part, each in RECIPES[line.product_id].items():
+                        self.clerk.on_hand[part, event.warehouse_id] += line.quantity * each
             case StockReservationFailed():
                 page.over = True
             case AdditionRefused() | ReservationReduced() | ShipmentMoved() | ShipmentMoveRefused():
@@ -314,6 +327,30 @@ class Books(RuleBasedStateMachine):
         except NotHeldError:
             return
         raise AssertionError("a parcel of what is not held was taken off the books")
+
+    @rule(event=orders, place=WAREHOUSES, data=st.data())
+    def take_back(self, event: OrderPlaced, place: str, data: st.DataObject) -> None:
+        away = dict(+self.page(event).away)
+        back: list[tuple[str, int, Disposition]] = []
+        for sku, n in away.items():
+            good = data.draw(st.integers(0, n))
+            bad = data.draw(st.integers(0, n - good))
+            back += [(sku, units, kind) for units, kind in ((good, Disposition.RESTOCK), (bad, Disposition.DAMAGED)) if units]
+        if not back:
+            return
+        (told,) = self.hear(handlers.take_back_stock, came_back(event.order_id, place, *back))
+        self.check_levels()
+        assert units(told.restocked) == {sku: n for sku, n, kind in back if kind is Disposition.RESTOCK}
+        assert units(told.written_off) == {sku: n for sku, n, kind in back if kind is Disposition.DAMAGED}
+
+    @rule(event=orders, place=WAREHOUSES, sku=SKUS, kind=st.sampled_from(Disposition))
+    def take_back_more_than_the_customer_has(self, event: OrderPlaced, place: str, sku: str, kind: Disposition) -> None:
+        receipt = came_back(event.order_id, place, (sku, self.page(event).away[sku] + 1, kind))
+        try:
+            self.hear(handlers.take_back_stock, receipt, remember=False)
+        except NotShippedError:
+            return
+        raise AssertionError("more came back than the customer had")
 
     # --- changes ------------------------------------------------------------------------------------------------------
 
@@ -513,6 +550,18 @@ class Books(RuleBasedStateMachine):
                 waiting[entry.product_id, entry.change_id] += entry.quantity
                 assert entry.since in page.since.values()
             assert waiting == {(sku, change and str(change)): n for (sku, change), n in page.waiting.items() if n}
+
+    @invariant()
+    def what_came_back_was_sent(self) -> None:
+        for order_id, one in self.room.reservations.items():
+            away: Counter[str] = Counter()
+            for line in one.lines:
+                away[line.product_id] += line.shipped
+            for receipt in one.receipts:
+                away[receipt.product_id] -= receipt.units
+                assert receipt.units > 0
+            assert +away == +self.clerk.pages.get(order_id, Page()).away
+            assert not -away
 
     @invariant()
     def what_is_waited_for_is_kept_from_others(self) -> None:

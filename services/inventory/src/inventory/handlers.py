@@ -23,6 +23,7 @@ from contracts.inventory import (
     StockReleased,
     StockReservationFailed,
     StockReserved,
+    StockReturned,
     StockSoldOut,
     WarehousePublished,
 )
@@ -33,6 +34,7 @@ from contracts.order import (
     OrderChangeRequested,
     OrderChangeWithdrawn,
     OrderPlaced,
+    ReturnReceived,
     ShipmentDispatched,
     ShipmentMoveRequested,
 )
@@ -140,6 +142,13 @@ def move_shipment(
     amendment, answer = Amendment.move(event, room.known(event.order_id), room.shelves, cause)
     amendments.keep(amendment)
     return answer
+
+
+@react.on(ReturnReceived)
+def take_back_stock(event: ReturnReceived, room: StockRoom, cause: Cause) -> Sequence[StockReturned | StockBack]:
+    """Book what came back into the warehouse where it is, once for each receipt; what cannot be sold again goes at once."""
+    returned = room.known(event.order_id).take_back(event, room.shelves, cause)
+    return () if returned is None else [returned, *room.shelves.risen()]
 
 
 @jobs.on(RestockDue)

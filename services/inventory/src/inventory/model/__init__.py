@@ -14,6 +14,7 @@ from inventory.model.catalogue import (
 from inventory.model.lines import HeldLine, WaitingLine
 from inventory.model.plan import InvalidRulesError, RankedRule, RoutingPlan, RoutingRule, SetRoutingRules
 from inventory.model.reservation import LIVE, TRANSITIONS, NotHeldError, Reservation, ReservationStatus
+from inventory.model.returns import NotShippedError, ReceivedLine
 from inventory.model.routing import KINDS, Place, Rule, rules_of
 from inventory.model.shelves import Article, Shelves
 from inventory.model.stock import (
@@ -60,6 +61,7 @@ __all__ = [
     "Movement",
     "MovementKind",
     "NotHeldError",
+    "NotShippedError",
     "OfferProduct",
     "OpenWarehouse",
     "Outcome",
@@ -68,6 +70,7 @@ __all__ = [
     "Product",
     "ProductExistsError",
     "RankedRule",
+    "ReceivedLine",
     "Reservation",
     "ReservationStatus",
     "RoutingPlan",

@@ -1,8 +1,8 @@
 """What is held for an order, and what it waits for: one row per order, from its placement (or an earlier cancellation) on.
 
 The row is the inventory's own memory of the order. It makes a second placement harmless, bars one that comes after the
-order's cancellation, and says how much a cancellation gives back and a parcel may take out. What a change wants to add is
-marked with it until the change is decided; changes themselves are remembered one by one, in `amendment`.
+order's cancellation, and says how much a cancellation gives back, a parcel may take out and a return may bring back. What a
+change wants to add is marked with it until the change is decided; changes themselves are remembered one by one, in `amendment`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -23,11 +23,20 @@ from contracts.inventory import (
     StockReleased,
     StockReservationFailed,
     StockReserved,
+    StockReturned,
 )
-from contracts.order import OrderCancelled, OrderChanged, OrderPlaced, ShipmentDispatched, ShipmentMoveRequested
+from contracts.order import (
+    OrderCancelled,
+    OrderChanged,
+    OrderPlaced,
+    ReturnReceived,
+    ShipmentDispatched,
+    ShipmentMoveRequested,
+)
 from contracts.types import Allocation, Destination, Line
 from inventory.model.lines import HeldLine, Taken, WaitingLine, as_lines, summed, take_of
 from inventory.model.promise import Promise, promise
+from inventory.model.returns import ReceivedLine, came_back, receipt_of, returned
 from inventory.model.routing import Split
 from inventory.model.shelves import Shelves
 from inventory.model.table import Table
@@ -70,7 +79,7 @@ class NotHeldError(Refusal):
 
 
 class Reservation(Table, table=True):
-    """What is held for one order, what it waits for, and the parcels that have taken from it."""
+    """What is held for one order, what it waits for, the parcels that have taken from it, and what came back of them."""
 
     __tablename__ = "reservation"
 
@@ -80,6 +89,7 @@ class Reservation(Table, table=True):
     lines: list[HeldLine] = Field(sa_column=Column(JSONB, nullable=False))
     waiting: list[WaitingLine] = Field(sa_column=Column(JSONB, nullable=False))
     shipments: list[str] = Field(sa_column=Column(JSONB, nullable=False))
+    receipts: list[ReceivedLine] = Field(sa_column=Column(JSONB, nullable=False))
     version: int
     created_at: datetime
     updated_at: datetime
@@ -176,6 +186,17 @@ class Reservation(Table, table=True):
             warehouse_id=event.warehouse_id,
             lines=as_lines(packed),
         )
+
+    def take_back(self, event: ReturnReceived, shelves: Shelves, cause: Cause) -> StockReturned | None:
+        """Book units that came back; None where this receipt was booked before. Raises NotShippedError."""
+        if any((one.return_id, one.receipt_id) == receipt_of(event) for one in self.receipts):
+            return None
+        received = came_back(event, self.lines, self.receipts)
+        units = [(one.parts, one.restocked, one.written_off) for one in received]
+        shelves.take_back(units, event.warehouse_id, self.order_id, f"return {event.return_id}", cause)
+        self.receipts += received
+        self._change(cause)
+        return returned(event, self.user_id, received)
 
     def add(self, wanted: Mapping[str, int], change_id: UUID, to: Destination, shelves: Shelves, cause: Cause) -> Promise:
         """Hold what a change adds, or have it wait where it may; nothing of it where there are shortages."""
@@ -377,6 +398,7 @@ class Reservation(Table, table=True):
             lines=[],
             waiting=[],
             shipments=[],
+            receipts=[],
             version=1,
             created_at=cause.at,
             updated_at=cause.at,

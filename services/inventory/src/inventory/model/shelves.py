@@ -129,6 +129,26 @@ class Shelves:
             units = each * quantity
             self._post(MovementKind.SHIPPED, sku, warehouse_id, units, cause, order_id=order_id, shipment_id=shipment_id)
 
+    def take_back(
+        self,
+        units: Iterable[tuple[Components, int, int]],
+        warehouse_id: str,
+        order_id: UUID,
+        reason: str,
+        cause: Cause,
+    ) -> None:
+        """Take in what came back of an order (parts, units for the shelf, units that go at once): the ledger tells of both.
+
+        Raises UnknownWarehouseError, and then nothing has changed.
+        """
+        returned = [(sku, each * good, each * bad) for parts, good, bad in units for sku, each in parts.items()]
+        for sku, _, _ in returned:
+            self._at(sku, warehouse_id, "warehouse_id")
+        for sku, good, bad in returned:
+            self._post(MovementKind.RETURNED, sku, warehouse_id, good + bad, cause, reason=reason, order_id=order_id)
+            if bad:
+                self._post(MovementKind.WRITTEN_OFF, sku, warehouse_id, -bad, cause, reason=reason, order_id=order_id)
+
     def wait(self, parts: Components, quantity: int) -> None:
         """Note that an order waits for units."""
         for sku, each in parts.items():

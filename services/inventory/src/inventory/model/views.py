@@ -14,6 +14,7 @@ from inventory.model.catalogue import Product
 from inventory.model.lines import HeldLine, WaitingLine
 from inventory.model.plan import RoutingPlan, RoutingRule
 from inventory.model.reservation import Reservation
+from inventory.model.returns import ReceivedLine
 from inventory.model.stock import Movement, Stock
 from inventory.model.stocktake import Outcome, RowReport
 from inventory.model.warehouse import Warehouse
@@ -146,13 +147,14 @@ class MovementView(BaseModel):
 
 
 class ReservationView(BaseModel):
-    """What is held for an order, and what it waits for."""
+    """What is held for an order, what it waits for, and what came back of it."""
 
     order_id: UUID
     status: str
     lines: list[HeldLine]
     waiting: list[WaitingLine]
     shipments: list[UUID]
+    receipts: list[ReceivedLine]
     created_at: datetime
     updated_at: datetime
 

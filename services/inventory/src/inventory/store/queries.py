@@ -14,6 +14,7 @@ from inventory.model import (
     HeldLine,
     Movement,
     Product,
+    ReceivedLine,
     Reservation,
     RoutingPlan,
     RoutingRule,
@@ -175,8 +176,10 @@ class Queries:
         if found is not None:
             lines: Any = found.lines  # as they lie in the columns
             waiting: Any = found.waiting
+            receipts: Any = found.receipts
             found.lines = [HeldLine(**line) for line in lines]
             found.waiting = [WaitingLine.read(line) for line in waiting]
+            found.receipts = [ReceivedLine(**line) for line in receipts]
         return found
 
     async def routing(self) -> tuple[RoutingPlan, Sequence[RoutingRule]]:

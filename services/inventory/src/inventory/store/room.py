@@ -19,12 +19,13 @@ import asyncpg
 from pydantic_core import to_json
 
 from chassis.database import Transaction
-from contracts.order import ChangeKind, OrderChanged, OrderChangeRequested, OrderPlaced
+from contracts.order import ChangeKind, OrderChanged, OrderChangeRequested, OrderPlaced, ReturnReceived
 from inventory.model import (
     AdjustStock,
     HeldLine,
     NotHeldError,
     Posting,
+    ReceivedLine,
     Reservation,
     Shelves,
     StockPlace,
@@ -38,7 +39,7 @@ from inventory.store.stocked import STOCK_OF, read_shelves
 PAGE: Final = 200
 """So many orders that wait for a product are looked at in one go."""
 
-_RESERVATION_COLUMNS: Final = "order_id, user_id, status, lines, waiting, shipments, version, created_at, updated_at"
+_RESERVATION_COLUMNS: Final = "order_id, user_id, status, lines, waiting, shipments, receipts, version, created_at, updated_at"
 
 _LOCK_RESERVATIONS: Final = f"""
 SELECT {_RESERVATION_COLUMNS} FROM reservation WHERE order_id = ANY($1::uuid[]) ORDER BY order_id FOR NO KEY UPDATE
@@ -66,7 +67,7 @@ RETURNING sku
 
 _LOCK_STOCK: Final = STOCK_OF.format(lock="ORDER BY s.sku, s.warehouse_id FOR NO KEY UPDATE OF s")
 
-_WRITE: Final = """
+_WRITE: Final = f"""
 WITH posted AS (
     INSERT INTO stock_movement (movement_id, sku, warehouse_id, kind, on_hand_delta, reserved_delta, reason, order_id,
                                 shipment_id, actor, at)
@@ -79,36 +80,36 @@ WITH posted AS (
           FROM posted GROUP BY sku, warehouse_id) AS m
     WHERE s.sku = m.sku AND s.warehouse_id = m.warehouse_id
 ), kept AS (
-    INSERT INTO reservation AS r (order_id, user_id, status, lines, waiting, shipments, version, created_at, updated_at)
-    SELECT order_id, user_id, status, lines::jsonb, waiting::jsonb, shipments::jsonb, version, created_at, updated_at
-    FROM unnest($12::uuid[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::int[], $19::timestamptz[],
-                $20::timestamptz[])
-        AS c(order_id, user_id, status, lines, waiting, shipments, version, created_at, updated_at)
+    INSERT INTO reservation AS r ({_RESERVATION_COLUMNS})
+    SELECT order_id, user_id, status, lines::jsonb, waiting::jsonb, shipments::jsonb, receipts::jsonb, version, created_at,
+        updated_at
+    FROM unnest($12::uuid[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::int[],
+                $20::timestamptz[], $21::timestamptz[]) AS c({_RESERVATION_COLUMNS})
     ON CONFLICT (order_id) DO UPDATE
     SET status = excluded.status, lines = excluded.lines, waiting = excluded.waiting, shipments = excluded.shipments,
-        version = excluded.version, updated_at = excluded.updated_at
+        receipts = excluded.receipts, version = excluded.version, updated_at = excluded.updated_at
     WHERE r.version = excluded.version - 1
     RETURNING r.order_id
 ), left_queue AS (
-    DELETE FROM backorder b USING unnest($21::uuid[], $22::text[], $23::text[]) AS g(order_id, sku, part)
+    DELETE FROM backorder b USING unnest($22::uuid[], $23::text[], $24::text[]) AS g(order_id, sku, part)
     WHERE b.order_id = g.order_id AND b.sku = g.sku AND b.part = g.part
 ), queued AS (
     INSERT INTO backorder (order_id, sku, part, quantity, units, since)
-    SELECT * FROM unnest($24::uuid[], $25::text[], $26::text[], $27::bigint[], $28::bigint[], $29::timestamptz[])
+    SELECT * FROM unnest($25::uuid[], $26::text[], $27::text[], $28::bigint[], $29::bigint[], $30::timestamptz[])
     ON CONFLICT (order_id, sku, part) DO UPDATE
     SET quantity = excluded.quantity, units = excluded.units, since = excluded.since
 ), due AS (
     INSERT INTO restock (sku, due_at)
-    SELECT sku, $32 FROM (
-        SELECT sku FROM unnest($30::text[]) AS came(sku) WHERE EXISTS (SELECT FROM backorder b WHERE b.part = came.sku)
-        UNION SELECT sku FROM unnest($31::text[]) AS due(sku)
+    SELECT sku, $33 FROM (
+        SELECT sku FROM unnest($31::text[]) AS came(sku) WHERE EXISTS (SELECT FROM backorder b WHERE b.part = came.sku)
+        UNION SELECT sku FROM unnest($32::text[]) AS due(sku)
     ) AS looked_for ORDER BY sku
     ON CONFLICT (sku) DO UPDATE SET due_at = excluded.due_at, after_since = NULL, after_order = NULL
     RETURNING sku
 )
 SELECT 'kept' AS what, order_id::text AS name FROM kept
 UNION ALL SELECT 'due', sku FROM due
-UNION ALL SELECT 'stale', d.sku FROM unnest($33::text[], $34::int[], $35::bigint[]) AS d(sku, rows, waiting)
+UNION ALL SELECT 'stale', d.sku FROM unnest($34::text[], $35::int[], $36::bigint[]) AS d(sku, rows, waiting)
 WHERE d.rows <> (SELECT count(*) FROM stock s WHERE s.sku = d.sku)
     OR d.waiting <> (SELECT coalesce(sum(b.units), 0) FROM backorder b WHERE b.part = d.sku)
 """
@@ -149,7 +150,7 @@ class StockRoom:
             orders |= await self._find_waiting(due)
         if orders:
             await self._lock_reservations(list(orders))
-        filled = {place for one in messages if isinstance(one, AdjustStock | TransferStock | TakeStock) for place in one.filled}
+        filled = {place for message in messages for place in self._filled_by(message)}
         if filled:
             await self._make_room(sorted(filled))
         skus = {sku for message in messages for sku in self._concerned(message)}
@@ -216,6 +217,7 @@ class StockRoom:
         yield [to_json([line.document() for line in one.lines]).decode() for one in changed]
         yield [to_json([line.document() for line in one.waiting]).decode() for one in changed]
         yield [to_json(one.shipments).decode() for one in changed]
+        yield [to_json([line.document() for line in one.receipts]).decode() for one in changed]
         yield [self._versions.get(one.order_id, 0) + 1 for one in changed]
         yield [one.created_at for one in changed]
         yield [one.updated_at for one in changed]
@@ -226,6 +228,20 @@ class StockRoom:
         yield self._transaction.now
         yield from _transposed(doubtful, 3)
 
+    def _filled_by(self, message: Any) -> Iterable[StockPlace]:
+        """Name the places where a message lets units come in."""
+        if isinstance(message, AdjustStock | TransferStock | TakeStock):
+            return message.filled
+        if isinstance(message, ReturnReceived):
+            return [StockPlace(sku, message.warehouse_id) for sku in self._returned(message)]
+        return ()
+
+    def _returned(self, message: ReturnReceived) -> Iterable[str]:
+        """Name the products that come back, bundles by what they were made of when they were sent."""
+        known = self._reservations.get(message.order_id)
+        products = {line.product_id for line in message.lines}
+        return {part for line in (known.lines if known else ()) if line.product_id in products for part in line.parts}
+
     def _concerned(self, message: Any) -> Iterable[str]:
         """Name the products whose stock a message may change."""
         if isinstance(message, AdjustStock | TransferStock | TakeStock):
@@ -233,6 +249,8 @@ class StockRoom:
         if isinstance(message, RestockDue):
             lookers = [self._reservations.get(order_id) for _, order_id in self._pages.get(message.sku, ())]
             return {message.sku, *(part for one in lookers if one for line in one.waiting for part in line.parts)}
+        if isinstance(message, ReturnReceived):
+            return self._returned(message)
         known = self._reservations.get(message.order_id)
         if isinstance(message, OrderPlaced):
             return () if known else [line.product_id for line in message.items]
@@ -254,7 +272,8 @@ class StockRoom:
         for row in await self._transaction.fetch(_LOCK_RESERVATIONS, orders):
             lines = [HeldLine(**line) for line in row["lines"]]
             waiting = [WaitingLine.read(line) for line in row["waiting"]]
-            reservation = self.keep(Reservation.stored({**row, "lines": lines, "waiting": waiting}))
+            receipts = [ReceivedLine(**line) for line in row["receipts"]]
+            reservation = self.keep(Reservation.stored({**row, "lines": lines, "waiting": waiting, "receipts": receipts}))
             self._versions[reservation.order_id] = reservation.version
             if waiting:
                 self._queued |= _queue([reservation])
