@@ -16,6 +16,8 @@ from contracts.order import (
     OrderChanged,
     OrderChangeWithdrawn,
     OrderContacts,
+    RefundReason,
+    RefundRequested,
     ShipmentDispatched,
 )
 from contracts.types import Address, Contact, Money, PaymentInstrument
@@ -81,6 +83,11 @@ class Shop:
         """Tell that a change does not come about."""
         return OrderChangeWithdrawn(**self.order, change_id=change_id, reason=ChangeRefusal.DEADLINE)
 
+    def asked_back(self, amount: int, refund_id: UUID | None = None) -> RefundRequested:
+        """Tell that so much is to be given back."""
+        refund_id = refund_id or new_id()
+        return RefundRequested(**self.order, refund_id=refund_id, amount=euros(amount), reason=RefundReason.RETURN)
+
     def changed(
         self, less: int, change_id: UUID | None = None, kind: ChangeKind = ChangeKind.REDUCTION, before: int = TOTAL
     ) -> OrderChanged:
@@ -116,6 +123,12 @@ class Shop:
         """Have the order's total asked for."""
         await self.hears(self.contacts(token), self.reserved())
         await self.works()
+
+    async def ships(self, *amounts: int) -> None:
+        """Have the money of parcels taken."""
+        await self.hears(*(self.dispatched(amount) for amount in amounts))
+        for _ in amounts:
+            await self.works()
 
     async def holds_more(self, *differences: int, token: str = OK) -> list[UUID]:
         """Have additions asked for; answers their changes."""

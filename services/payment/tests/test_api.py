@@ -18,10 +18,10 @@ from chassis.domain import new_id
 from chassis.migrations import migrate
 from chassis.testing import Issuer, PostgresServer, SettableClock, eventually, perform, serving, work
 from contracts.inventory import StockReserved
-from contracts.order import OrderContacts, ShipmentDispatched
+from contracts.order import OrderContacts, RefundReason, RefundRequested, ShipmentDispatched
 from contracts.types import Address, Contact, Money, PaymentInstrument
 from payment import handlers
-from payment.gateway import InvalidWebhookError, PspGateway, PspWebhooks, StubPsp
+from payment.gateway import InvalidWebhookError, MeansOfPayment, PspGateway, PspWebhooks, StubPsp
 from payment.main import create
 from payment.settings import Settings
 
@@ -43,9 +43,10 @@ class Desk:
 
     @property
     def psp(self) -> StubPsp:
-        stub = self.app.state.gateways[PspGateway]
-        assert isinstance(stub, StubPsp)
-        return stub
+        means = self.app.state.gateways[PspGateway]
+        assert isinstance(means, MeansOfPayment)
+        assert isinstance(means.psp, StubPsp)
+        return means.psp
 
     async def get(self, path: str, role: str = "finance") -> httpx2.Response:
         return await self.client.get(path, headers=self.issuer.headers("sam", role))
@@ -140,7 +141,7 @@ async def test_payment_is_shown_with_captures_attempts_and_ledger(desk: Desk) ->
         ("authorize", "authorized"),
         ("capture", "done"),
     ]
-    assert sorted(one["entry"] for one in shown["ledger"]) == ["capture", "capture_release", "hold"]
+    assert sorted(one["entry"] for one in shown["ledger"]) == ["capture", "capture_release", "hold", "sale"]
     assert "tok_" not in answer.text
 
 
@@ -362,3 +363,45 @@ def test_stripe_needs_a_key() -> None:
             auth_issuer="https://issuer.test",
             auth_jwks_url="https://issuer.test/jwks",
         )
+
+
+async def test_a_chargeback_is_told_by_the_psp_listed_and_shown(desk: Desk) -> None:
+    order_id = await desk.paid()
+    amount = Money(amount=3000, currency="EUR")
+    parcel = ShipmentDispatched(
+        order_id=order_id, user_id="alice", shipment_id=new_id(), warehouse_id="north", lines=[], amount=amount
+    )
+    await perform(desk.app.state.database, handlers.capture_payment, parcel)
+    await desk.works()
+    reference = (await desk.main(order_id))["psp_reference"]
+    for kind, status in (("created", "needs_response"), ("created", "needs_response"), ("closed", "lost")):
+        told = {"id": "dp_7", "payment_intent": reference, "amount": 1200, "reason": "fraudulent", "status": status}
+        body = json.dumps({"type": f"charge.dispute.{kind}", "data": {"object": told}}).encode()
+        assert (await desk.notify(body, signed(body, desk.clock().timestamp()))).status_code == 200
+    listed = (await desk.get(f"/api/admin/disputes?order_id={order_id}", "support")).json()["items"]
+    assert [(one["psp_dispute"], one["amount"]["amount"], one["status"]) for one in listed] == [("dp_7", 1200, "lost")]
+    shown = (await desk.get(f"/api/admin/payments/{order_id}")).json()
+    assert shown["disputes"] == listed
+    assert [one["entry"] for one in shown["ledger"]].count("dispute") == 1
+    assert (await desk.get("/api/admin/disputes", "warehouse")).status_code == 403
+
+
+async def test_a_chargeback_of_no_payment_of_ours_changes_nothing(desk: Desk) -> None:
+    told = {"id": "dp_8", "payment_intent": "pi_alien", "amount": 1200, "reason": "fraudulent", "status": "needs_response"}
+    body = json.dumps({"type": "charge.dispute.created", "data": {"object": told}}).encode()
+    assert (await desk.notify(body, signed(body, desk.clock().timestamp()))).status_code == 200
+    forged = await desk.notify(body, signed(body, desk.clock().timestamp())[:-1] + "x")
+    assert forged.status_code == 400
+    listed = (await desk.get("/api/admin/disputes?status=open")).json()["items"]
+    assert "dp_8" not in {one["psp_dispute"] for one in listed}
+
+
+async def test_refunds_are_shown_with_their_parts(desk: Desk) -> None:
+    order_id = await desk.paid()
+    amount = Money(amount=400, currency="EUR")
+    refund = RefundRequested(
+        order_id=order_id, user_id="alice", refund_id=new_id(), amount=amount, reason=RefundReason.GOODWILL
+    )
+    await perform(desk.app.state.database, handlers.request_refund, refund)
+    [shown] = (await desk.get(f"/api/admin/payments/{order_id}")).json()["refunds"]
+    assert (shown["refund_id"], shown["status"], shown["code"]) == (str(refund.refund_id), "failed", "exceeds_captured")

@@ -19,12 +19,14 @@ from payment.gateway import (
     Absent,
     Authorized,
     Canceled,
+    Challenged,
     Declined,
     Done,
     PspCredentialsError,
     PspGateway,
     Refused,
     StubPsp,
+    Taken,
     Unknown,
     idempotency_key,
 )
@@ -37,6 +39,7 @@ PART = Money(amount=1000, currency="EUR")
 REST = Money(amount=2000, currency="EUR")
 MORE = Money(amount=500, currency="EUR")
 LITTLE = Money(amount=100, currency="EUR")
+FAILED = "authentication_failure"
 MODES = {"timeout_done": "timeout_captured", "timeout_lost": "timeout_lost", "error": "error_5xx"}
 
 # Stripe's SDK hands its bodies to httpx by a parameter that httpx is about to drop.
@@ -62,6 +65,10 @@ class Provider(Protocol):
         """Read what is written down about an order."""
         ...
 
+    async def answer(self, reference: str, *, proved: bool) -> None:
+        """Have the customer answer the bank that asks who pays."""
+        ...
+
     async def fail(self, fault: str) -> None:
         """Have the next call fail: `timeout_done`, `timeout_lost` or `error`."""
         ...
@@ -77,6 +84,9 @@ class StubProvider:
         return Books(
             len(payments), sum(p.open for p in payments), sum(p.captured for p in payments), sum(p.refunded for p in payments)
         )
+
+    async def answer(self, reference: str, *, proved: bool) -> None:
+        self.stub.answer_challenge(reference, proved=proved)
 
     async def fail(self, fault: Any) -> None:
         self.stub.misbehave(fault)
@@ -98,6 +108,12 @@ class SimulatorProvider:
             sum(item["captured"] for item in items),
             sum(item["refunded"] for item in items),
         )
+
+    async def answer(self, reference: str, *, proved: bool) -> None:
+        said = await self._client.post(
+            f"{self._url}/sim/psp/challenge/{reference}", data={"outcome": "approve" if proved else "fail"}
+        )
+        assert said.raise_for_status().headers["content-type"].startswith("text/html")
 
     async def fail(self, fault: str) -> None:
         mode = {"mode": MODES[fault], "remaining": 1}
@@ -162,6 +178,25 @@ async def test_authorizing_again_answers_the_same_and_holds_once(held: Held) -> 
     again = await held.psp.authorize(held.key, TOTAL, "card", "tok_ok")
     assert again == Authorized(held.reference)
     assert await held.books() == Books(intents=1, open=3000)
+
+
+@pytest.mark.parametrize("proved", [True, False, None])
+async def test_nothing_is_held_before_the_bank_knows_who_pays(provider: Provider, *, proved: bool | None) -> None:
+    key = PaymentKey(new_id())
+    asked = await provider.psp.authorize(key, TOTAL, "card", "tok_3ds")
+    assert isinstance(asked, Challenged)
+    assert asked.page == f"/sim/psp/challenge/{asked.reference}"
+    assert await provider.psp.authorize(key, TOTAL, "card", "tok_3ds") == asked
+    assert await provider.psp.inquire(key, reference=asked.reference) == asked
+    assert (await provider.books(key.order_id)).open == 0
+    if proved is None:
+        assert await provider.psp.void(key, asked.reference) == Done()
+        assert await provider.psp.inquire(key, reference=asked.reference) == Canceled(asked.reference)
+        return
+    await provider.answer(asked.reference, proved=proved)
+    answer = await provider.psp.inquire(key, reference=asked.reference)
+    assert answer == (Authorized(asked.reference) if proved else Declined("payment_intent_authentication_failure", FAILED))
+    assert (await provider.books(key.order_id)).open == (3000 if proved else 0)
 
 
 @pytest.mark.parametrize(
@@ -240,9 +275,20 @@ async def test_void_after_a_part_was_captured_keeps_that_part(held: Held) -> Non
     assert await held.books() == Books(intents=1, captured=1000, refunded=1000)
 
 
-async def test_void_of_captured_money_is_refused(held: Held) -> None:
+async def test_void_of_captured_money_tells_how_much_was_taken(held: Held) -> None:
     await held.psp.capture(held.key, new_id(), held.reference, TOTAL, final=True)
-    assert await held.psp.void(held.key, held.reference) == Refused("payment_intent_unexpected_state")
+    taken = Taken(held.reference, TOTAL.amount)
+    assert await held.psp.void(held.key, held.reference) == taken
+    assert await held.psp.inquire(held.key, reference=held.reference) == taken
+
+
+async def test_refunds_under_keys_of_their_own_are_apart(held: Held) -> None:
+    await held.psp.capture(held.key, new_id(), held.reference, TOTAL, final=True)
+    part = Money(amount=TOTAL.amount // 2, currency=TOTAL.currency)
+    for key in ("refund-a", "refund-b", "refund-b"):
+        assert await held.psp.refund(held.key, held.reference, part, key) == Done()
+    assert isinstance(await held.psp.refund(held.key, held.reference, part, "refund-c"), Refused)
+    assert await held.psp.refund(held.key, held.reference, part) == Done(), "all of it is back"
 
 
 async def test_refund_gives_back_once(held: Held) -> None:

@@ -8,7 +8,7 @@ from chassis.reactions import Erased
 from chassis.testing import hear_again, perform
 from contracts.payment import PaymentCaptured, PaymentCaptureFailed, PaymentDeclined
 from payment import handlers
-from payment.gateway import WebhookHeard
+from payment.gateway import Refused, WebhookHeard
 from payment.model import PaymentKey
 from payment.store import AuthorizationDue, CaptureDue, VoidDue
 
@@ -300,14 +300,45 @@ async def test_void_with_unknown_outcome_is_told_once(shop: Shop, fault: str) ->
     assert shop.books() == (0, 0, 0)
 
 
-async def test_void_the_psp_refuses_stays_due_and_says_why(shop: Shop) -> None:
+async def test_void_the_psp_refuses_stays_due_and_says_why(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     await shop.holds()
-    captured_elsewhere = shop.psp.books[shop.reference]
-    captured_elsewhere.open, captured_elsewhere.captured = 0, 3000
     await shop.hears(shop.cancelled())
+
+    async def refuses(*_: object) -> Refused:
+        return Refused("charge_under_review")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shop.psp, "void", refuses)
+        await shop.works()
+    assert await shop.row("status, action, code") == (("voiding", "void", "charge_under_review"),)
+
+
+async def test_money_taken_after_the_cancellation_goes_back_once_and_an_operator_is_told(shop: Shop) -> None:
+    await shop.holds()
+    await shop.hears(shop.cancelled())
+    shop.psp.take_unasked(shop.reference)
+    await shop.rests()
+    assert (await shop.told())[1:] == ["PaymentIncident 3000", "PaymentRefunded 3000"]
+    assert shop.books() == (0, 3000, 3000)
+
+
+async def test_money_that_a_change_had_let_go_goes_back_too_when_it_is_taken_after_the_cancellation(shop: Shop) -> None:
+    await shop.holds()
+    await shop.hears(shop.changed(500), shop.cancelled())
+    shop.psp.take_unasked(shop.reference)
+    await shop.rests()
+    assert (await shop.told())[2:] == ["PaymentIncident 3000", "PaymentRefunded 3000"]
+    assert shop.books() == (0, 3000, 3000)
+
+
+async def test_money_taken_after_a_part_was_is_told_for_itself(shop: Shop) -> None:
+    await shop.holds()
+    await shop.hears(shop.dispatched(1000))
     await shop.works()
-    assert await shop.row("status, action, code") == (("voiding", "void", "payment_intent_unexpected_state"),)
-    captured_elsewhere.open, captured_elsewhere.captured = 3000, 0
+    await shop.hears(shop.cancelled())
+    shop.psp.take_unasked(shop.reference)
+    await shop.rests()
+    assert (await shop.told())[2:] == ["PaymentIncident 2000", "PaymentRefunded 3000"]
 
 
 async def test_outcome_of_a_void_that_comes_twice_is_told_once(shop: Shop) -> None:

@@ -20,6 +20,7 @@ from chassis.database import TRANSIENT, Database
 from chassis.domain import new_id
 from chassis.testing import SettableClock, perform
 from contracts import Event
+from contracts.payment import PaymentRefunded, PaymentVoided, RefundFailed
 from payment import handlers
 from payment.gateway import WebhookHeard
 from payment.model import PaymentKey
@@ -40,6 +41,11 @@ STEPS = [
     "fault timeout_done", "fault timeout_lost", "fault error", "webhook", "webhook 0", "second", "lease",
 ]  # fmt: skip
 CHANGES = ["pays 0", "added 0", "withdrawn 0", "pays 1", "added 1", "withdrawn 1", "reduced", "readdressed"]
+REFUNDS = (700, 1500, 2500)
+GIVING_BACK = [
+    "back 0", "back 1", "back 2", "back 0", "call allot", "call give_back", "call give_back", "crash give_back",
+    "taken unasked",
+]  # fmt: skip
 HELD = ["contacts", "reserved", "call authorize", "answer"]
 MORE = [*HELD, "pays 0", "added 0", "call authorize", "answer"]
 BEGINNINGS = [
@@ -60,6 +66,15 @@ BEGINNINGS_OF_CHANGES = [
     [*MORE, "reduced"],
     [*MORE, "withdrawn 0", "call void"],
 ]
+TAKEN = [*HELD, "parcel 0", "call capture", "answer", "parcel 1", "call capture", "answer"]
+BEGINNINGS_OF_REFUNDS = [
+    HELD,
+    TAKEN,
+    [*TAKEN, "back 0", "back 1", "call give_back"],
+    [*TAKEN, "back 2", "fault timeout_done", "call give_back", "answer", "cancelled"],
+    [*HELD, "parcel 1", "fault timeout_done", "call capture", "answer", "back 1"],
+    [*MORE, "parcel 2", "call capture", "answer", "parcel 0", "call capture", "answer", "back 1", "call give_back"],
+]
 
 
 class Schedule(Shop):
@@ -77,6 +92,7 @@ class Schedule(Shop):
             "reduced": self.changed(LESS),
             "readdressed": self.contacts(""),
             **{f"parcel {number}": self.dispatched(amount) for number, amount in enumerate(PARCELS)},
+            **{f"back {number}": self.asked_back(amount) for number, amount in enumerate(REFUNDS)},
         }
         for number, (change_id, difference) in enumerate(zip(self.changes, ADDED, strict=True)):
             self._facts |= {
@@ -90,6 +106,8 @@ class Schedule(Shop):
         kind, _, name = step.partition(" ")
         if step in self._facts:
             await self.hear(step)
+        elif kind == "taken":
+            await self._take_unasked()
         elif kind == "webhook" and name:
             await self._notice(PaymentKey(self.order_id, self.changes[int(name)]))
         elif kind in {"call", "crash"}:
@@ -109,6 +127,15 @@ class Schedule(Shop):
         """Hear a fact of another service, as an event of its own."""
         self.heard.add(fact)
         await self.hears(self._facts[fact])
+
+    async def _take_unasked(self) -> None:
+        """Have somebody take, at the PSP, what is being let go of a cancelled order."""
+        async with self.database.transaction() as transaction:
+            rows = await transaction.fetch("SELECT * FROM payment WHERE order_id = $1", self.order_id)
+        for row in rows:
+            letting_go = row["status"] == "voiding" and row["withdrawn_at"] is None and "cancelled" in self.heard
+            if letting_go and self.psp.books[row["psp_reference"]].open:
+                self.psp.take_unasked(row["psp_reference"])
 
     async def _notice(self, key: PaymentKey) -> None:
         heard = WebhookHeard(key, "payment_intent.canceled", doubtful=True)
@@ -194,6 +221,21 @@ async def test_money_of_a_changing_order_ends_right(
     await check(schedule)
 
 
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@given(
+    beginning=st.sampled_from(BEGINNINGS_OF_REFUNDS),
+    steps=st.lists(st.sampled_from([*STEPS, *GIVING_BACK, *GIVING_BACK]), max_size=25),
+)
+async def test_money_given_back_ends_right(database: Database, beginning: list[str], steps: list[str]) -> None:
+    clock = database.clock
+    assert isinstance(clock, SettableClock)
+    schedule = Schedule(database, clock, "tok_ok")
+    for step in [*beginning, *steps]:
+        await schedule.take(step)
+    await schedule.finish()
+    await check(schedule)
+
+
 async def check(schedule: Schedule) -> None:
     """Compare facts, database and the PSP's books."""
     facts = await schedule.facts()
@@ -206,7 +248,11 @@ async def check(schedule: Schedule) -> None:
     cancelled = "cancelled" in schedule.heard
     assert books.violations == []
     assert [dict(row) for row in rows if row["due_at"] is not None] == [], "something is due for ever"
-    assert counted["PaymentVoided"] + counted["PaymentRefunded"] == cancelled, "a cancellation has exactly one answer"
+    ends = [one for one in facts if isinstance(one, PaymentVoided | PaymentRefunded) and not getattr(one, "refund_id", None)]
+    assert len(ends) == cancelled, "a cancellation has exactly one answer"
+    back = Counter(one.refund_id for one in facts if isinstance(one, PaymentRefunded | RefundFailed) and one.refund_id)
+    assert set(back.values()) <= {1}, "a refund has exactly one answer"
+    assert len(back) == sum(fact.startswith("back") for fact in schedule.heard)
     assert counted["PaymentAuthorized"] + counted["PaymentDeclined"] <= 1
     assert all(capture["due_at"] is None for capture in captures)
     assert len(captures) == sum(fact.startswith("parcel") for fact in schedule.heard)
@@ -273,6 +319,23 @@ async def replica(schedule: Schedule, steps: list[str]) -> None:
             except TRANSIENT:
                 continue
             break
+
+
+async def test_replicas_that_give_back_at_once_give_back_once(database: Database) -> None:
+    clock = database.clock
+    assert isinstance(clock, SettableClock)
+    for ending in (["cancelled"], [], ["parcel 0"]):
+        schedule = Schedule(database, clock, "tok_ok")
+        for step in TAKEN:
+            await schedule.take(step)
+        asking = [
+            ["back 0", "work", "back 1", "work"],
+            ["back 2", "work", "back 0"],
+            ["back 1", "back 2", "work", *ending, "work"],
+        ]
+        await asyncio.gather(*(replica(schedule, steps) for steps in asking))
+        await schedule.finish()
+        await check(schedule)
 
 
 @pytest.mark.parametrize("ending", [["cancelled"], ["withdrawn 0"], ["parcel 0", "reduced"], []])

@@ -34,30 +34,60 @@ from contracts.order import (
     OrderCancelled,
     OrderChanged,
     OrderChangeWithdrawn,
+    RefundReason,
+    RefundRequested,
     ShipmentDispatched,
 )
 from contracts.payment import (
     AdditionAuthorized,
     AdditionDeclined,
     AdditionVoided,
+    IncidentKind,
     PaymentAuthorized,
     PaymentCaptured,
     PaymentCaptureFailed,
     PaymentDeclined,
+    PaymentIncident,
     PaymentReduced,
     PaymentRefunded,
     PaymentVoided,
+    RefundFailed,
 )
 from contracts.types import Money
 from payment import handlers
-from payment.gateway import StubPsp, WebhookHeard
-from payment.model import Account, Action, Attempt, Capture, OrderFunds, Payment, PaymentKey, Reduction, Status
-from payment.store import AuthorizationDue, CaptureDue, DrawDue, InquiryDue, RefundDue, VoidDue
+from payment.gateway import DisputeHeard, StubPsp, WebhookHeard
+from payment.handlers import DisputeNotice
+from payment.model import (
+    Account,
+    Action,
+    Attempt,
+    Capture,
+    Dispute,
+    Entry,
+    OrderFunds,
+    Payment,
+    PaymentKey,
+    Reduction,
+    Refund,
+    Status,
+)
+from payment.store import (
+    AllotmentDue,
+    AuthorizationDue,
+    CaptureDue,
+    DrawDue,
+    ExpiryDue,
+    InquiryDue,
+    RefundDue,
+    RefundPartDue,
+    VoidDue,
+)
 
 COMMANDS: Final = 10_000
 TOTAL: Final = 3000
 CHANGES: Final = 3
 PARCELS: Final = 5
+REFUNDS: Final = 4
 TOKENS: Final = ["tok_ok", "tok_ok", "tok_declined", "tok_timeout_captured", "tok_timeout_lost", "tok_timeout_failed"]
 FAULTS: Final = ["timeout_done", "timeout_lost", "error"]
 AMOUNTS: Final = st.sampled_from([1, 300, 500, 1000, 1500, 2000, 3000, 3200, 4000])
@@ -122,6 +152,50 @@ class Reductions:
         self.rows[reduction.change_id] = reduction
 
 
+class Refunds:
+    """Stands for the refunds' store."""
+
+    def __init__(self) -> None:
+        self.rows: dict[UUID, Refund] = {}
+
+    def get(self, _: UUID, refund_id: UUID) -> Refund | None:
+        return self.rows.get(refund_id)
+
+    def known(self, _: UUID, refund_id: UUID) -> Refund:
+        return self.rows[refund_id]
+
+    def of(self, _: UUID) -> Sequence[Refund]:
+        return list(self.rows.values())
+
+    def add(self, refund: Refund) -> Refund:
+        self.rows[refund.refund_id] = refund
+        return refund
+
+
+class Reviews:
+    """Stands for the reviews' store: nothing is risky here."""
+
+    def note_decline(self, order_id: UUID) -> None:
+        """Nobody counts."""
+
+
+class Disputes:
+    """Stands for the disputes' store."""
+
+    def __init__(self) -> None:
+        self.rows: dict[UUID, Dispute] = {}
+
+    def get(self, _: UUID, dispute_id: UUID) -> Dispute | None:
+        return self.rows.get(dispute_id)
+
+    def of(self, _: UUID) -> Sequence[Dispute]:
+        return list(self.rows.values())
+
+    def add(self, dispute: Dispute) -> Dispute:
+        self.rows[dispute.dispute_id] = dispute
+        return dispute
+
+
 def done(call: Coroutine[Any, Any, Any]) -> Any:
     """Answer what a call to the PSP in this process answers, which never waits."""
     try:
@@ -146,7 +220,12 @@ class OrderMoney(RuleBasedStateMachine):
         self.order_id = new_id()
         self.now = MORNING
         self.psp = StubPsp()
+        self.psp.holds_until = MORNING + timedelta(days=7)
         self.payments, self.captures, self.reductions = Payments(), Captures(), Reductions()
+        self.refunds, self.disputes = Refunds(), Disputes()
+        self.refund_ids = [new_id() for _ in range(REFUNDS)]
+        self.late = 0
+        """What the PSP took though nobody asked it to."""
         self.changes = [new_id() for _ in range(CHANGES)]
         self.parcels = [new_id() for _ in range(PARCELS)]
         self.tokens: dict[UUID | None, str] = {}
@@ -215,6 +294,13 @@ class OrderMoney(RuleBasedStateMachine):
         event = ShipmentDispatched(**self._order(), shipment_id=shipment, warehouse_id="north", lines=[], amount=euros(amount))
         self._hears(event)
 
+    @precondition(lambda self: self.payments.rows)
+    @rule(number=st.integers(0, REFUNDS - 1), amount=AMOUNTS)
+    def ask_back(self, number: int, amount: int) -> None:
+        refund_id = self.refund_ids[number]
+        amount = self.sizes.setdefault(refund_id, amount)
+        self._hears(RefundRequested(**self._order(), refund_id=refund_id, amount=euros(amount), reason=RefundReason.GOODWILL))
+
     @rule(really=SELDOM)
     def cancel(self, really: bool = True) -> None:  # noqa: FBT001, FBT002 - drawn
         if not really:
@@ -239,6 +325,36 @@ class OrderMoney(RuleBasedStateMachine):
             one.canceled, one.open = True, 0
             self.notice(number=0, key=one.key)
 
+    @precondition(lambda self: self.cancelled and self.psp.books)
+    @rule(number=st.integers(0, 3))
+    def take_unasked(self, number: int) -> None:
+        """Have somebody capture, in the PSP's own pages, what is to be let go of a cancelled order."""
+        letting_go = {one.psp_reference for one in self.payments.rows if one.status == Status.VOIDING and not one.withdrawn}
+        books = [reference for reference, one in self.psp.books.items() if one.open and reference in letting_go]
+        if books:
+            reference = books[number % len(books)]
+            before = self.psp.books[reference].captured
+            self.psp.take_unasked(reference)
+            self.late += self.psp.books[reference].captured - before
+
+    @precondition(lambda self: self.payments.rows)
+    @rule(number=st.integers(0, 3))
+    def expire(self, number: int) -> None:
+        """Come to the moment before a hold lapses at which a person is told."""
+        one = self.payments.rows[number % len(self.payments.rows)]
+        if one.status == Status.AUTHORIZED:
+            due = ExpiryDue(self.order_id, one.payment_id, self._cause())
+            self._tells(handlers.warn_of_expiry(due, self.payments, self._cause()))  # type: ignore[arg-type]
+
+    @precondition(lambda self: any(one.captured_amount for one in self.payments.rows))
+    @rule(number=st.integers(0, 1), amount=AMOUNTS, closed=st.booleans(), won=st.booleans())
+    def dispute(self, number: int, amount: int, closed: bool, won: bool) -> None:  # noqa: FBT001 - drawn
+        """Have a bank take money back, or decide; the notices come in any order."""
+        one = next(one for one in self.payments.rows if one.captured_amount)
+        heard = DisputeHeard(f"dp_{number}", one.psp_reference or "", amount, "fraudulent", None, closed, won)
+        notice = DisputeNotice(self.order_id, one.payment_id, heard)
+        self._tells(handlers.hear_dispute(notice, self.payments, self.disputes, self._cause()).events)  # type: ignore[arg-type]
+
     @precondition(lambda self: self.payments.rows)
     @rule(number=st.integers(0, 3))
     def notice(self, number: int, key: PaymentKey | None = None) -> None:
@@ -258,6 +374,9 @@ class OrderMoney(RuleBasedStateMachine):
     @rule(number=st.integers(0, 3), action=st.sampled_from([Action.VOID, Action.REFUND, Action.INQUIRE]))
     def ask(self, number: int, action: Action) -> None:
         waiting = [one for one in self.payments.rows if one.action == action]
+        if action is Action.REFUND:
+            parts = [part.payment_id for refund in self.refunds.rows.values() for part in refund.parts if part.pending]
+            waiting = [one for one in waiting if one.payment_id not in parts]
         if waiting:
             one = waiting[number % len(waiting)]
             kind: Any = {Action.VOID: VoidDue, Action.REFUND: RefundDue, Action.INQUIRE: InquiryDue}[action]
@@ -285,6 +404,28 @@ class OrderMoney(RuleBasedStateMachine):
             for capture in [one for one in self.captures.rows.values() if one.pending and not one.draws]:
                 due = DrawDue(self.order_id, capture.shipment_id, self._cause())
                 self._tells(handlers.draw(due, self.payments, self.captures, self._cause()))  # type: ignore[arg-type]
+
+    @rule()
+    def allot(self) -> None:
+        for refund in [one for one in self.refunds.rows.values() if one.pending and not one.parts]:
+            refund.attempts += 1
+            due = AllotmentDue(self.order_id, refund.refund_id, self._cause())
+            arguments: Any = (due, self.payments, self.captures, self.refunds, self.disputes, self._cause())
+            self._tells(handlers.allot(*arguments))
+
+    @rule(number=st.integers(0, REFUNDS - 1))
+    def ask_to_give_back(self, number: int) -> None:
+        drawn = [one for one in self.refunds.rows.values() if one.pending and one.parts]
+        if drawn:
+            refund = drawn[number % len(drawn)]
+            part = next(one for one in refund.parts if one.pending)
+            part.sent_at = part.sent_at or self.now
+            one = self.payments.known(self.order_id, part.payment_id)
+            amount = euros(part.amount)
+            due = RefundPartDue(
+                one.key, one.payment_id, refund.refund_id, one.psp_reference, amount, part.refusals, self._cause()
+            )
+            self.answers.append(done(handlers.give_back(due, self.psp)))
 
     @precondition(lambda self: self.answers)
     @rule(number=st.integers(0, 5))
@@ -320,6 +461,9 @@ class OrderMoney(RuleBasedStateMachine):
                 self.ask(number, action)
         self.draw()
         self.ask_to_capture()
+        self.allot()
+        for number in range(REFUNDS):
+            self.ask_to_give_back(number)
 
     # --- what happens then --------------------------------------------------------------------------------------------
 
@@ -330,13 +474,25 @@ class OrderMoney(RuleBasedStateMachine):
         return Cause("test", self.now, new_id(), str(self.order_id))
 
     def _hears(self, event: Event) -> None:
-        stores: dict[str, Any] = {"payments": self.payments, "captures": self.captures, "reductions": self.reductions}
+        stores: dict[str, Any] = {
+            "payments": self.payments,
+            "captures": self.captures,
+            "reductions": self.reductions,
+            "refunds": self.refunds,
+            "disputes": self.disputes,
+            "cash": None,  # nobody in these stories pays at the door
+        }
         function = handlers.react.functions[type(event)].call
         wanted = {name: stores[name] for name in function.__annotations__ if name in stores}
         self._tells(function(event, cause=self._cause(), **wanted))
 
     def _outcome(self, outcome: Any) -> None:
-        stores: dict[str, Any] = {"payments": self.payments, "captures": self.captures}
+        stores: dict[str, Any] = {
+            "payments": self.payments,
+            "captures": self.captures,
+            "refunds": self.refunds,
+            "reviews": Reviews(),
+        }
         function = handlers.jobs.outcomes[type(outcome)].call
         wanted = {name: stores[name] for name in function.__annotations__ if name in stores}
         self._tells(function(outcome, cause=self._cause(), **wanted))
@@ -345,9 +501,9 @@ class OrderMoney(RuleBasedStateMachine):
         self.facts += [] if told is None else [told] if isinstance(told, Event) else told
 
     def _told(self, *kinds: type[Event]) -> Counter[UUID]:
-        """Count facts of some kinds by what they are about: the shipment, the change, or the order."""
+        """Count facts of some kinds by what they are about: the shipment, the change, the refund, or the order."""
         return Counter(
-            getattr(fact, "shipment_id", None) or getattr(fact, "change_id", None) or self.order_id
+            next(filter(None, (getattr(fact, name, None) for name in ("shipment_id", "change_id", "refund_id"))), self.order_id)
             for fact in self.facts
             if isinstance(fact, kinds)
         )
@@ -370,7 +526,12 @@ class OrderMoney(RuleBasedStateMachine):
                 balance[posting.credit] -= posting.amount
             assert sum(balance.values()) == 0
             assert balance[Account.AUTHORIZED] == one.open_amount >= 0
-            assert balance[Account.PSP_RECEIVABLE] == one.captured_amount - one.refunded_amount >= 0
+            assert balance[Account.REVENUE] == -one.captured_amount
+            assert balance[Account.REFUNDS] == one.refunded_amount <= one.captured_amount
+            disputed = sum(each.taken_back for each in self.disputes.rows.values() if each.payment_id == one.payment_id)
+            assert balance[Account.DISPUTES] == disputed
+            assert balance[Account.CUSTOMER_RECEIVABLE] == 0
+            assert balance[Account.PSP_RECEIVABLE] == one.captured_amount - one.refunded_amount - disputed
             places = [(posting.entry, posting.reference) for posting in one.postings]
             assert len(places) == len(set(places)), "a movement is posted once"
             assert 0 <= one.let_go_amount <= one.released_amount
@@ -384,10 +545,18 @@ class OrderMoney(RuleBasedStateMachine):
             assert sum(draw.amount for draw in one.draws) in {0, one.amount}
             assert len({draw.payment_id for draw in one.draws}) == len(one.draws)
         by_captures = sum(one.taken for one in self.captures.rows.values())
-        assert by_captures == sum(one.captured_amount for one in rows)
-        for books in self.psp.books.values():
-            assert 0 <= books.captured + books.open <= books.authorized
-            assert 0 <= books.refunded <= books.captured
+        incidents = [fact for fact in self.facts if isinstance(fact, PaymentIncident)]
+        late = sum(fact.amount.amount for fact in incidents if fact.kind is IncidentKind.CAPTURED_AFTER_CANCELLATION)
+        expiring = [fact for fact in incidents if fact.kind is IncidentKind.AUTHORIZATION_EXPIRED]
+        assert len(expiring) <= sum(one.expires_at is not None and one.warn_at is None for one in rows)
+        assert late <= self.late
+        assert by_captures + late == sum(one.captured_amount for one in rows)
+        for refund in self.refunds.rows.values():
+            assert sum(part.amount for part in refund.parts) in {0, refund.amount}
+        for payment in rows:
+            parts = [part for refund in self.refunds.rows.values() for part in refund.parts]
+            promised = sum(part.amount for part in parts if part.payment_id == payment.payment_id and part.pending)
+            assert payment.refunded_amount + promised <= payment.captured_amount, "no more is promised than was taken"
 
     @invariant()
     def nothing_is_told_twice(self) -> None:
@@ -398,10 +567,11 @@ class OrderMoney(RuleBasedStateMachine):
             (PaymentVoided, PaymentRefunded),
             (PaymentCaptured, PaymentCaptureFailed),
             (PaymentReduced,),
+            (RefundFailed,),
         ):
             assert all(count == 1 for count in self._told(*kinds).values()), kinds
         assert set(self._told(AdditionVoided)) <= self.withdrawn
-        assert self.cancelled or not self._told(PaymentVoided, PaymentRefunded)
+        assert self.cancelled or self.order_id not in self._told(PaymentVoided, PaymentRefunded)
 
     @invariant()
     def rows_could_be_stored(self) -> None:
@@ -410,8 +580,11 @@ class OrderMoney(RuleBasedStateMachine):
             assert one.psp_reference is not None or not one.authorized_amount
             if one.status in {Status.CAPTURED, Status.VOIDED, Status.LAPSED, Status.REFUNDING, Status.REFUNDED}:
                 assert one.open_amount == 0
+            assert one.returned_amount <= one.refunded_amount
         for capture in self.captures.rows.values():
             assert capture.pending == (capture.due_at is not None)
+        for refund in self.refunds.rows.values():
+            assert refund.pending == (refund.due_at is not None)
 
     # --- what is true in the end --------------------------------------------------------------------------------------
 
@@ -420,7 +593,9 @@ class OrderMoney(RuleBasedStateMachine):
         rows = self.payments.rows
         assert all(one.due_at is None for one in rows), [(one.status, one.action, one.code) for one in rows]
         assert set(self._told(AdditionVoided)) == self.withdrawn
-        assert sum(self._told(PaymentVoided, PaymentRefunded).values()) == self.cancelled
+        assert self._told(PaymentVoided, PaymentRefunded)[self.order_id] == self.cancelled
+        told_of_refunds = self._told(PaymentRefunded) | self._told(RefundFailed)
+        assert {refund_id for refund_id in told_of_refunds if refund_id in self.refund_ids} == set(self.refunds.rows)
         if rows:
             assert set(self._told(PaymentCaptured, PaymentCaptureFailed)) == set(self.captures.rows)
             asked = {one.change_id for one in rows if one.sent_at or one.authorized_amount or one.status == Status.AUTHORIZED}
@@ -466,8 +641,9 @@ class OrderMoney(RuleBasedStateMachine):
         told = [fact.amount.amount for fact in self.facts if isinstance(fact, AdditionVoided | PaymentVoided)]
         reduced = sum(fact.amount.amount for fact in self.facts if isinstance(fact, PaymentReduced))
         assert sum(told) <= let_go <= released
-        assert reduced <= released
-        refunded = [fact.refunded.amount for fact in self.facts if isinstance(fact, PaymentRefunded)]
+        undone = [posting for one in self.payments.rows for posting in one.postings if posting.entry == Entry.RELEASE_UNDONE]
+        assert reduced <= released + sum(posting.amount for posting in undone)
+        refunded = [fact.amount.amount for fact in self.facts if isinstance(fact, PaymentRefunded)]
         assert sum(refunded) == sum(one.refunded_amount for one in self.payments.rows)
         if self.payments.rows and not self.cancelled:
             funds = OrderFunds(self.payments.rows, self.captures.rows.values())

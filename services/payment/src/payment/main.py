@@ -11,7 +11,7 @@ from chassis.database import Database
 from chassis.domain import Clock, utc_now
 from chassis.telemetry import Metrics
 from payment.api import router
-from payment.gateway import PspGateway, PspWebhooks, StubPsp
+from payment.gateway import MeansOfPayment, PspGateway, PspWebhooks, StubPsp
 from payment.handlers import jobs, react
 from payment.settings import Settings
 from payment.store import measure
@@ -24,7 +24,7 @@ def create(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
     @asynccontextmanager
     async def gateways() -> AsyncIterator[Mapping[type, Any]]:
         async with connected(settings, clock) as psp:
-            yield {PspGateway: psp, PspWebhooks: webhooks}
+            yield {PspGateway: MeansOfPayment(psp, lambda: app.state.database), PspWebhooks: webhooks}
 
     async def measured(database: Database, metrics: Metrics) -> None:
         webhooks.measure(metrics.registry)
@@ -39,7 +39,8 @@ def create(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
         gateways=gateways,
         measure=measured,
     )
-    return create_app(parts, settings, clock=clock)
+    app = create_app(parts, settings, clock=clock)
+    return app
 
 
 @asynccontextmanager
@@ -55,6 +56,7 @@ async def connected(settings: Settings, clock: Clock) -> AsyncIterator[PspGatewa
         settings.psp_url,
         timeout_seconds=settings.psp_timeout_seconds,
         search_lag_seconds=settings.psp_search_lag_seconds,
+        return_url=settings.psp_return_url,
         clock=clock,
     )
     try:

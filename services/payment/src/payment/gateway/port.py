@@ -1,19 +1,21 @@
 """The port: what is asked of a PSP and what it may answer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from contracts.payment import PaymentAction
 from contracts.types import Money
-from payment.model import PaymentKey
+from payment.model import Entry, PaymentKey
 
 
 @dataclass(frozen=True, slots=True)
 class Authorized:
-    """The PSP holds the amount under this reference."""
+    """The PSP holds the amount under this reference, until `expires_at` where it says so."""
 
     reference: str
+    expires_at: datetime | None = field(default=None, compare=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,29 @@ class Declined:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The PSP did it, now or when it was asked before."""
+    """The PSP did it, now or when it was asked before; `own` is how much of it was done by our own means, booked as `entry`."""
+
+    own: int = 0
+    entry: Entry | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken(Authorized):
+    """The PSP holds nothing any more under this reference: it took `amount` in all."""
+
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Challenged:
+    """Nothing is held yet under this reference: the payer has to do something first.
+
+    `page` is where the payer's bank asks who pays, or what a transfer must name.
+    """
+
+    reference: str
+    page: str
+    action: PaymentAction = PaymentAction.CHALLENGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +79,10 @@ class Absent:
     """The PSP has no such payment, and none is on its way."""
 
 
-AuthorizationAnswer = Authorized | Declined | Refused | Unknown
+AuthorizationAnswer = Authorized | Challenged | Declined | Refused | Unknown
 ChangeAnswer = Done | Refused | Unknown
-InquiryAnswer = Authorized | Declined | Canceled | Absent | Unknown
+VoidAnswer = ChangeAnswer | Taken
+InquiryAnswer = Authorized | Challenged | Declined | Canceled | Absent | Unknown
 
 
 class PspCredentialsError(Exception):
@@ -80,12 +105,12 @@ class PspGateway(Protocol):
         """Take a part of what is held; `final` lets go of the rest."""
         ...
 
-    async def void(self, payment: PaymentKey, reference: str) -> ChangeAnswer:
-        """Let go of what is held and not captured; done, too, where nothing is held any more."""
+    async def void(self, payment: PaymentKey, reference: str) -> VoidAnswer:
+        """Let go of what is held and not captured; done, too, where nothing is held any more; `Taken` where it is too late."""
         ...
 
-    async def refund(self, payment: PaymentKey, reference: str, amount: Money) -> ChangeAnswer:
-        """Give back captured money; done, too, where all of it was given back."""
+    async def refund(self, payment: PaymentKey, reference: str, amount: Money, key: str | None = None) -> ChangeAnswer:
+        """Give back captured money: a part under a `key` of its own, or all that is left (done, too, where none is)."""
         ...
 
     async def inquire(
@@ -99,3 +124,8 @@ def idempotency_key(purpose: str, payment: PaymentKey, shipment_id: UUID | None 
     """Name a wish for the PSP: the same wish always has the same key."""
     parts = (payment.order_id, payment.change_id, shipment_id)
     return ":".join(["waybill", purpose, *(str(part) for part in parts if part is not None)])
+
+
+def refund_key(refund_id: UUID, payment_id: UUID, refusals: int) -> str:
+    """Name the wish for a part of a refund; after a refusal it is another wish, for the PSP repeats what it answered to one."""
+    return f"refund-{refund_id}-{payment_id}{f'-{refusals}' if refusals else ''}"

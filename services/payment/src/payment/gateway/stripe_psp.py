@@ -8,7 +8,7 @@ due row is the retry. Messages of errors may quote the token and are never hande
 
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -22,19 +22,26 @@ from payment.gateway.port import (
     AuthorizationAnswer,
     Authorized,
     Canceled,
+    Challenged,
     ChangeAnswer,
     Declined,
     Done,
     InquiryAnswer,
     PspCredentialsError,
     Refused,
+    Taken,
     Unknown,
+    VoidAnswer,
     idempotency_key,
 )
 from payment.model import PaymentKey
 
 ALREADY_REFUNDED: Final = "charge_already_refunded"
+FAILED: Final = "failed"
+"""How a refund stands that the PSP took up and could not carry out."""
 UNEXPECTED_STATE: Final = "payment_intent_unexpected_state"
+USUAL_HOLD: Final = timedelta(days=7)
+"""How long a card is held where nothing else is said."""
 T = TypeVar("T")
 
 
@@ -48,6 +55,7 @@ class StripePsp:
         *,
         timeout_seconds: float = 5.0,
         search_lag_seconds: float = 60.0,
+        return_url: str = "",
         clock: Clock = utc_now,
     ) -> None:
         logging.getLogger("stripe").setLevel(logging.WARNING)  # below that it writes requests down, tokens and all
@@ -59,6 +67,7 @@ class StripePsp:
         self._intents = client.v1.payment_intents
         self._refunds = client.v1.refunds
         self._search_lag = timedelta(seconds=search_lag_seconds)
+        self._return = {"return_url": return_url} if return_url else {}
         self._clock = clock
 
     async def close(self) -> None:
@@ -72,10 +81,11 @@ class StripePsp:
             "currency": amount.currency.lower(),
             "capture_method": "manual",
             "confirm": True,
-            "error_on_requires_action": True,  # nobody is there to answer a challenge: it counts as declined
+            "expand": ["latest_charge"],
             "metadata": _metadata(payment),
             "payment_method_types": [method],
             **_instrument(method, token),
+            **self._return,
         }
         options: Any = {"idempotency_key": idempotency_key("authorize", payment)}
         try:
@@ -84,12 +94,13 @@ class StripePsp:
             return Declined(error.code or "card_declined", _decline_code(error))
         except stripe.IdempotencyError:
             found = await self.inquire(payment)
-            return found if isinstance(found, Authorized | Declined) else Unknown("key_used_before")
+            return found if isinstance(found, Authorized | Challenged | Declined) else Unknown("key_used_before")
         except stripe.InvalidRequestError as error:
             return Refused(error.code or "invalid_request")
         if isinstance(answer, Unknown):
             return answer
-        return Authorized(answer.id) if answer.status == "requires_capture" else Unknown(f"status_{answer.status}")
+        standing = _standing(answer)
+        return standing if isinstance(standing, Authorized | Challenged) else Unknown(f"status_{answer.status}")
 
     async def capture(
         self, payment: PaymentKey, shipment_id: UUID, reference: str, amount: Money, *, final: bool
@@ -101,21 +112,23 @@ class StripePsp:
         options: Any = {"idempotency_key": idempotency_key("capture", payment, shipment_id)}
         return await _changed(lambda: self._intents.capture_async(reference, parameters, options))
 
-    async def void(self, payment: PaymentKey, reference: str) -> ChangeAnswer:
-        """Let go of what is held; an intent that is canceled already is as good."""
+    async def void(self, payment: PaymentKey, reference: str) -> VoidAnswer:
+        """Let go of what is held; an intent that is canceled already is as good, one that was captured is not."""
         options: Any = {"idempotency_key": idempotency_key("void", payment)}
         answer = await _changed(lambda: self._intents.cancel_async(reference, None, options))
         if answer == Refused(UNEXPECTED_STATE):
             found = await self.inquire(payment, reference=reference)
+            if isinstance(found, Taken):
+                return found
             return Done() if isinstance(found, Canceled) else answer
         return answer
 
-    async def refund(self, payment: PaymentKey, reference: str, amount: Money) -> ChangeAnswer:
+    async def refund(self, payment: PaymentKey, reference: str, amount: Money, key: str | None = None) -> ChangeAnswer:
         """Give back captured money."""
         parameters: Any = {"payment_intent": reference, "amount": amount.amount, "metadata": _metadata(payment)}
-        options: Any = {"idempotency_key": idempotency_key("refund", payment)}
+        options: Any = {"idempotency_key": key or idempotency_key("refund", payment)}
         answer = await _changed(lambda: self._refunds.create_async(parameters, options))
-        return Done() if answer == Refused(ALREADY_REFUNDED) else answer
+        return Done() if key is None and answer == Refused(ALREADY_REFUNDED) else answer
 
     async def inquire(
         self, payment: PaymentKey, *, reference: str | None = None, sent_at: datetime | None = None
@@ -166,6 +179,8 @@ async def _changed(call: Callable[[], Awaitable[object]]) -> ChangeAnswer:
         return Refused(error.code or "invalid_request")
     except stripe.IdempotencyError:
         return Refused("idempotency_error")
+    if getattr(answer, "status", None) == FAILED:
+        return Refused(getattr(answer, "failure_reason", None) or "refund_failed")
     return answer if isinstance(answer, Unknown) else Done()
 
 
@@ -188,12 +203,32 @@ def _decline_code(error: stripe.CardError) -> str | None:
     return code
 
 
+def _held(intent: stripe.PaymentIntent) -> Authorized:
+    """Tell until when the PSP holds the amount: what the card's network says, where the charge came with it."""
+    charge: Any = intent.latest_charge
+    card: Any = None if isinstance(charge, str | None) else getattr(charge.payment_method_details, "card", None)
+    before: int | None = getattr(card, "capture_before", None)
+    until = datetime.fromtimestamp(intent.created, UTC) + USUAL_HOLD if before is None else datetime.fromtimestamp(before, UTC)
+    return Authorized(intent.id, expires_at=until)
+
+
+def _page(intent: stripe.PaymentIntent) -> str:
+    """Tell where the payer's bank asks; empty where it asks in another way than on a page."""
+    action: Any = intent.next_action
+    page: str | None = getattr(getattr(action, "redirect_to_url", None), "url", None)
+    return page or ""
+
+
 def _standing(intent: stripe.PaymentIntent) -> InquiryAnswer:
     match intent.status:
-        case "requires_capture" | "succeeded":
-            return Authorized(intent.id)
+        case "requires_capture":
+            return _held(intent)
+        case "succeeded":
+            return Taken(intent.id, intent.amount_received)
         case "canceled":
             return Canceled(intent.id)
+        case "requires_action":
+            return Challenged(intent.id, _page(intent))
         case "requires_payment_method":
             error: Any = intent.last_payment_error
             return Declined(getattr(error, "code", None) or "card_declined", getattr(error, "decline_code", None))

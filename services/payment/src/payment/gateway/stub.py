@@ -16,17 +16,20 @@ from payment.gateway.port import (
     AuthorizationAnswer,
     Authorized,
     Canceled,
+    Challenged,
     ChangeAnswer,
     Declined,
     Done,
     InquiryAnswer,
     Refused,
+    Taken,
     Unknown,
+    VoidAnswer,
     idempotency_key,
 )
 from payment.model import PaymentKey
 
-Answer = AuthorizationAnswer | ChangeAnswer
+Answer = AuthorizationAnswer | VoidAnswer
 Work = Callable[[], Answer]
 Fault = Literal["timeout_done", "timeout_lost", "error"]
 
@@ -35,7 +38,9 @@ DECLINES = {
     "tok_insufficient_funds": "insufficient_funds",
     "tok_timeout_failed": "processing_error",
 }
-ACCEPTED = frozenset({"tok_ok", "tok_slow", "tok_timeout_captured", "tok_timeout_lost"})
+CHALLENGING = "tok_3ds"
+ACCEPTED = frozenset({CHALLENGING, "tok_ok", "tok_slow", "tok_timeout_captured", "tok_timeout_lost"})
+UNEXPECTED_STATE = "payment_intent_unexpected_state"
 UNANSWERED = frozenset({"tok_timeout_captured", "tok_timeout_failed", "tok_timeout_lost"})
 
 
@@ -49,6 +54,9 @@ class StubPayment:
     captured: int = 0
     refunded: int = 0
     canceled: bool = False
+    challenged: bool = False
+    """Whether the bank has asked who pays, and waits for the answer."""
+    unproved: bool = False
 
     @property
     def order_id(self) -> UUID:
@@ -61,6 +69,8 @@ class StubPsp:
 
     def __init__(self) -> None:
         self.books: dict[str, StubPayment] = {}
+        self.holds_until: datetime | None = None
+        """Until when it holds what it is asked for from now on, where it says so."""
         self.calls = 0
         self._answers: dict[str, Answer] = {}
         self._references: dict[PaymentKey, str] = {}
@@ -92,13 +102,31 @@ class StubPsp:
         key = idempotency_key("capture", payment, shipment_id)
         return self._change(key, lambda: self._take(reference, amount.amount, final=final))
 
-    async def void(self, payment: PaymentKey, reference: str) -> ChangeAnswer:
+    async def void(self, payment: PaymentKey, reference: str) -> VoidAnswer:
         """Let go of what is held."""
-        return self._change(idempotency_key("void", payment), lambda: self._cancel(reference))
+        answer = self._once(idempotency_key("void", payment), lambda: self._cancel(reference))
+        if answer == Refused(UNEXPECTED_STATE):
+            return Taken(reference, self.books[reference].captured)
+        if isinstance(answer, Authorized | Challenged | Declined):
+            raise TypeError("a hold is let go or it is not")
+        return answer
 
-    async def refund(self, payment: PaymentKey, reference: str, amount: Money) -> ChangeAnswer:
+    async def refund(self, payment: PaymentKey, reference: str, amount: Money, key: str | None = None) -> ChangeAnswer:
         """Give back captured money."""
-        return self._change(idempotency_key("refund", payment), lambda: self._return(reference, amount.amount))
+        all_of_it = key is None
+        key = key or idempotency_key("refund", payment)
+        return self._change(key, lambda: self._return(reference, amount.amount, all_of_it=all_of_it))
+
+    def answer_challenge(self, reference: str, *, proved: bool) -> None:
+        """Have the payer answer the bank."""
+        payment = self.books[reference]
+        payment.challenged, payment.unproved = False, not proved
+        payment.open = payment.authorized if proved else 0
+
+    def take_unasked(self, reference: str) -> None:
+        """Capture all that is held, as somebody may do in the PSP's own pages."""
+        payment = self.books[reference]
+        payment.captured, payment.open = payment.captured + payment.open, 0
 
     async def inquire(
         self,
@@ -114,7 +142,14 @@ class StubPsp:
             return Unknown("server_error")
         reference = reference or self._references.get(payment)
         if reference is not None and reference in self.books:
-            return Canceled(reference) if self.books[reference].canceled else Authorized(reference)
+            booked = self.books[reference]
+            if booked.canceled:
+                return Canceled(reference)
+            if booked.challenged:
+                return Challenged(reference, f"/sim/psp/challenge/{reference}")
+            if booked.unproved:
+                return Declined("payment_intent_authentication_failure", "authentication_failure")
+            return Authorized(reference) if booked.open else Taken(reference, booked.captured)
         answer = self._answers.get(idempotency_key("authorize", payment))
         return answer if isinstance(answer, Declined) else Absent()
 
@@ -133,7 +168,7 @@ class StubPsp:
 
     def _change(self, key: str, work: Work) -> ChangeAnswer:
         answer = self._once(key, work)
-        if isinstance(answer, Authorized | Declined):
+        if isinstance(answer, Authorized | Challenged | Declined):
             raise TypeError("a change is done or refused")
         return answer
 
@@ -146,15 +181,18 @@ class StubPsp:
             return Refused("amount_too_small")
         reference = f"stub_{new_id().hex}"
         self._references[key] = reference
+        if token == CHALLENGING:
+            self.books[reference] = StubPayment(key, amount.amount, 0, challenged=True)
+            return Challenged(reference, f"/sim/psp/challenge/{reference}")
         self.books[reference] = StubPayment(key, amount.amount, amount.amount)
-        return Authorized(reference)
+        return Authorized(reference, expires_at=self.holds_until)
 
     def _take(self, reference: str, amount: int, *, final: bool) -> ChangeAnswer:
         payment = self.books.get(reference)
         if payment is None:
             return Refused("resource_missing")
         if payment.canceled or not payment.open:
-            return Refused("payment_intent_unexpected_state")
+            return Refused(UNEXPECTED_STATE)
         if not 0 < amount <= payment.open:
             return Refused("amount_too_large")
         payment.captured += amount
@@ -165,18 +203,18 @@ class StubPsp:
         payment = self.books.get(reference)
         if payment is None:
             return Refused("resource_missing")
-        if not payment.canceled and not payment.open:
-            return Refused("payment_intent_unexpected_state")
-        payment.canceled, payment.open = True, 0
+        if not payment.canceled and not payment.open and not payment.challenged:
+            return Refused(UNEXPECTED_STATE)
+        payment.canceled, payment.challenged, payment.open = True, False, 0
         return Done()
 
-    def _return(self, reference: str, amount: int) -> ChangeAnswer:
+    def _return(self, reference: str, amount: int, *, all_of_it: bool) -> ChangeAnswer:
         payment = self.books.get(reference)
         if payment is None:
             return Refused("resource_missing")
         left = payment.captured - payment.refunded
         if payment.captured and not left:
-            return Done()
+            return Done() if all_of_it else Refused("charge_already_refunded")
         if not 0 < amount <= left:
             return Refused("amount_too_large")
         payment.refunded += amount

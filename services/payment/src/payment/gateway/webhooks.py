@@ -1,12 +1,14 @@
 """The PSP's webhooks: signed notices that something happened to a payment.
 
 A notice is a hint, nothing more: it names a payment that is to be asked about, and the truth comes from the PSP itself.
-So a late, repeated or reordered notice changes nothing. One that is forged or stale is refused and counted.
+So a late, repeated or reordered notice changes nothing. Only of disputes it is believed what they say: what a bank took back
+is no payment's state that could be asked for. A notice that is forged or stale is refused and counted.
 """
 
 import hashlib
 import hmac
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -17,6 +19,10 @@ from chassis.domain import Clock, Refusal, utc_now
 from payment.model import PaymentKey
 
 TOLERANCE_SECONDS: Final = 300
+DISPUTED: Final = "charge.dispute.created"
+DECIDED: Final = "charge.dispute.closed"
+WARNING: Final = "warning_"
+"""How the states of a dispute begin for which no money has moved."""
 DOUBTS: Final = frozenset({"payment_intent.canceled", "charge.expired"})
 """Notices that say that a hold is gone."""
 
@@ -43,6 +49,19 @@ class WebhookHeard:
         return self.payment.order_id
 
 
+@dataclass(frozen=True, slots=True)
+class DisputeHeard:
+    """The PSP says that a bank took captured money back, or (`closed`) whether it is ours again; `reference` is the payment."""
+
+    psp_dispute: str
+    reference: str
+    amount: int
+    code: str
+    respond_by: datetime | None
+    closed: bool
+    won: bool
+
+
 class PspWebhooks:
     """Reads notices signed in Stripe's way: HMAC-SHA256 over time and body."""
 
@@ -58,7 +77,7 @@ class PspWebhooks:
         if self._counter not in registry._collector_to_names:  # noqa: SLF001 - a registry cannot be asked otherwise
             registry.register(self._counter)
 
-    def read(self, body: bytes, signature: str) -> WebhookHeard | None:
+    def read(self, body: bytes, signature: str) -> WebhookHeard | DisputeHeard | None:
         """Read a notice; None where it is about no order of ours. Raises InvalidWebhookError."""
         try:
             self._verify(body, signature)
@@ -82,13 +101,32 @@ class PspWebhooks:
             raise InvalidWebhookError("The signature is too old.")
 
 
-def _about(body: bytes) -> WebhookHeard | None:
+def _about(body: bytes) -> WebhookHeard | DisputeHeard | None:
     try:
         notice: Any = from_json(body)
         kind = str(notice["type"])
+        if kind in {DISPUTED, DECIDED}:
+            return _dispute(notice["data"]["object"], closed=kind == DECIDED)
         notes: Any = notice["data"]["object"]["metadata"]
         change_id: Any = notes.get("change_id")
         payment = PaymentKey(UUID(notes["order_id"]), None if change_id is None else UUID(change_id))
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
     return WebhookHeard(payment, kind, kind in DOUBTS)
+
+
+def _dispute(told: Any, *, closed: bool) -> DisputeHeard | None:
+    """Read a dispute; None as long as no money has moved, or where none is named."""
+    status, amount = str(told["status"]), int(told["amount"])
+    if status.startswith(WARNING) or amount <= 0:
+        return None
+    due: Any = (told.get("evidence_details") or {}).get("due_by")
+    return DisputeHeard(
+        psp_dispute=str(told["id"]),
+        reference=str(told["payment_intent"]),
+        amount=amount,
+        code=str(told["reason"]),
+        respond_by=None if due is None else datetime.fromtimestamp(int(due), UTC),
+        closed=closed,
+        won=status == "won",
+    )

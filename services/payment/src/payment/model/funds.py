@@ -4,7 +4,8 @@ Here cancel meets money. Whoever decides holds the lock of all the order's payme
 is not known yet and is answered after all of them: by PaymentVoided, or by PaymentRefunded where money had been taken; a
 withdrawn change is answered by AdditionVoided. An answer is told by the very change that makes it true, so it is told exactly
 once, whatever comes last and however often it comes. A shipment's money is drawn from the oldest payment first; what an order
-costs less is let go of the newest first, and never what a dispatched shipment is waiting for.
+costs less is let go of the newest first, and never what a dispatched shipment is waiting for. What is given back on request is
+drawn from the newest first, and never more than was taken and is neither given back nor promised nor disputed.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,16 +18,22 @@ from contracts.payment import (
     AdditionAuthorized,
     AdditionDeclined,
     AdditionVoided,
+    IncidentKind,
     PaymentCaptured,
     PaymentCaptureFailed,
     PaymentDeclined,
+    PaymentIncident,
     PaymentReduced,
     PaymentRefunded,
     PaymentVoided,
+    RefundFailed,
 )
 from contracts.types import Money
 from payment.model.capture import Capture, Draw
-from payment.model.payment import GIVEN_BACK, LET_GO, Payment
+from payment.model.dispute import Dispute
+from payment.model.payment import Payment
+from payment.model.refund import EXCEEDS_CAPTURED, Refund
+from payment.model.standing import GIVEN_BACK, LET_GO
 
 ORDER_CANCELLED: Final = "order_cancelled"
 NOT_AUTHORIZED: Final = "not_authorized"
@@ -35,9 +42,20 @@ AMOUNT_EXCEEDS: Final = "amount_exceeds_authorization"
 
 
 class OrderFunds:
-    """The payments of one order, the main one first and then by age, with the captures drawn from them."""
+    """The payments of one order, the main one first and then by age, with the captures drawn from them.
 
-    def __init__(self, payments: Iterable[Payment], captures: Iterable[Capture] = ()) -> None:
+    `refunds` and `disputes` are needed where it is decided what a refund is drawn from.
+    """
+
+    def __init__(
+        self,
+        payments: Iterable[Payment],
+        captures: Iterable[Capture] = (),
+        refunds: Iterable[Refund] = (),
+        disputes: Iterable[Dispute] = (),
+    ) -> None:
+        self._refunds = list(refunds)
+        self._disputes = list(disputes)
         self._payments = sorted(payments, key=lambda payment: (payment.change_id is not None, payment.payment_id))
         self._captures = sorted(captures, key=lambda capture: capture.capture_id)
         if not self._payments:
@@ -256,12 +274,99 @@ class OrderFunds:
         payment.void(cause)
         return self._answers(before)
 
-    def refund(self, payment: Payment, cause: Cause) -> PaymentRefunded | None:
+    def take_late(
+        self, payment: Payment, taken: int, cause: Cause
+    ) -> list[PaymentVoided | PaymentRefunded | AdditionVoided | PaymentIncident]:
+        """Note that the PSP has taken money of a cancelled order though nothing was to be taken; told where that is more."""
+        before = self._answered()
+        late = payment.take_late(taken, cause)
+        if not late:
+            return []
+        order_id, user_id, kind = self.main.order_id, self.main.user_id, IncidentKind.CAPTURED_AFTER_CANCELLATION
+        incident = PaymentIncident(order_id=order_id, user_id=user_id, kind=kind, amount=self.main.money(late))
+        return [incident, *self._answers(before)]
+
+    def refund(self, payment: Payment, cause: Cause) -> PaymentVoided | PaymentRefunded | None:
         """Note that the PSP gave back what was captured of a payment."""
         before = self._answered()
         payment.refund(cause)
-        told = self._cancellation(before)
-        return told if isinstance(told, PaymentRefunded) else None
+        return self._cancellation(before)
+
+    # --- giving back on request ---------------------------------------------------------------------------------------
+
+    def allot(self, refund: Refund, cause: Cause) -> RefundFailed | None:
+        """Decide of which payments a refund is given back; told where that much was not taken.
+
+        As long as it is not enough, and more may yet be taken, it waits.
+        """
+        if refund.parts or not refund.pending:
+            return None
+        left = {payment.payment_id: self._returnable(payment) for payment in self._payments}
+        enough = refund.amount <= sum(left.values())
+        if not self.cancelled and not enough and self._may_take_more():
+            return refund.wait(cause)
+        refusal = self._refund_refusal(refund, enough=enough)
+        if refusal is not None:
+            return refund.fail(refusal)
+        wanted = refund.amount
+        for payment in reversed(self._payments):
+            part = min(wanted, left[payment.payment_id])
+            if part > 0:
+                refund.draw(payment.payment_id, part, cause)
+                wanted -= part
+        return None
+
+    def _refund_refusal(self, refund: Refund, *, enough: bool) -> str | None:
+        if self.cancelled:
+            return ORDER_CANCELLED
+        if refund.currency != self.main.currency:
+            return CURRENCY_MISMATCH
+        return None if enough and refund.amount > 0 else EXCEEDS_CAPTURED
+
+    def _returnable(self, payment: Payment) -> int:
+        """Tell how much of a payment can be promised: taken, and neither given back nor promised nor disputed."""
+        promised = sum(
+            part.amount
+            for refund in self._refunds
+            for part in refund.parts
+            if part.payment_id == payment.payment_id and part.pending
+        )
+        disputed = sum(one.taken_back for one in self._disputes if one.payment_id == payment.payment_id)
+        return max(payment.captured_amount - payment.refunded_amount - promised - disputed, 0)
+
+    def _may_take_more(self) -> bool:
+        return any(capture.pending for capture in self._captures) or any(payment.awaited for payment in self._payments)
+
+    def give_back(self, refund: Refund, payment_id: UUID, cause: Cause) -> PaymentRefunded | None:
+        """Note that the PSP gave back a part of a refund; told when the customer has all of it."""
+        part = refund.part_of(payment_id)
+        if part is None or not part.pending:
+            return None
+        self.payment(payment_id).return_(refund.refund_id, part.amount, cause)
+        refund.succeed(part, cause)
+        return None if refund.pending else self._given(refund)
+
+    def keep(self, refund: Refund, payment_id: UUID, code: str, cause: Cause) -> list[PaymentRefunded | RefundFailed]:
+        """Note that the PSP refused a part of a refund: at last the rest of it has failed, beside what was given back."""
+        part = refund.part_of(payment_id)
+        if part is None or not part.pending or not refund.refuse(part, code, cause):
+            return []
+        failed = refund.fail(code)
+        return [self._given(refund), failed] if refund.given else [failed]
+
+    def _given(self, refund: Refund) -> PaymentRefunded:
+        return PaymentRefunded(
+            order_id=self.main.order_id,
+            user_id=self.main.user_id,
+            payment_id=refund.parts[0].payment_id,
+            amount=self.main.money(refund.given),
+            refunded=self._refunded,
+            refund_id=refund.refund_id,
+        )
+
+    @property
+    def _refunded(self) -> Money:
+        return self.main.money(sum(payment.refunded_amount for payment in self._payments))
 
     def _answered(self) -> AbstractSet[UUID]:
         """Name, as things stand, the withdrawn changes for which nothing is held; and the cancelled order, if all is back."""
@@ -293,12 +398,12 @@ class OrderFunds:
         if self.main.order_id not in self._answered() - before:
             return None
         order_id, user_id = self.main.order_id, self.main.user_id
-        refunded = [payment for payment in self._payments if payment.refunded_amount]
+        refunded = [payment for payment in self._payments if payment.refunded_amount > payment.returned_amount]
         if refunded:
-            total = self.main.money(sum(payment.refunded_amount for payment in refunded))
-            payment_id = refunded[0].payment_id
-            return PaymentRefunded(order_id=order_id, user_id=user_id, payment_id=payment_id, amount=total, refunded=total)
-        let_go = sum(payment.let_go_amount for payment in self._payments if not payment.withdrawn)
+            amount = self.main.money(sum(payment.refunded_amount - payment.returned_amount for payment in refunded))
+            total, payment_id = self._refunded, refunded[0].payment_id
+            return PaymentRefunded(order_id=order_id, user_id=user_id, payment_id=payment_id, amount=amount, refunded=total)
+        let_go = sum(payment.let_go_amount for payment in self._payments if not (payment.withdrawn and payment.change_id))
         return PaymentVoided(order_id=order_id, user_id=user_id, amount=self.main.money(let_go))
 
 

@@ -2,83 +2,41 @@
 
 An order has a main payment, and one for each change that adds to it; each of them is one payment at the PSP. What is decided
 over all of them is in `funds`. `barred_at` is set when the order is cancelled: from then on nothing is authorised or captured
-anew, and whatever is held or taken goes back. `withdrawn_at` is set when the change is withdrawn: what is held goes back. A
-payment that is barred or withdrawn before it is asked for stays as the mark that bars what comes too late. A call to the PSP
-whose outcome is unknown leaves the payment where it is, due again. Outcomes that come again, or too late, change nothing.
+anew, and whatever is held or taken goes back. `withdrawn_at` is set when the change is withdrawn, or the review of a risky
+order ends with a rejection: what is held goes back. A payment that is barred or withdrawn before it is asked for stays as the
+mark that bars what comes too late. A call to the PSP whose outcome is unknown leaves the payment where it is, due again.
+Outcomes that come again, or too late, change nothing.
 """
 
-from collections.abc import Mapping
-from datetime import datetime
-from enum import StrEnum
-from types import MappingProxyType
+from datetime import datetime, timedelta
 from typing import Final, Self
 from uuid import UUID
 
 from sqlalchemy import BigInteger, Text
 from sqlmodel import Field
 
-from chassis.domain import Cause, Refusal, new_id
-from contracts.payment import AdditionAuthorized, AdditionDeclined, PaymentAuthorized, PaymentDeclined
+from chassis.domain import Cause, new_id
+from contracts.payment import (
+    AdditionAuthorized,
+    AdditionDeclined,
+    IncidentKind,
+    PaymentAction,
+    PaymentActionRequired,
+    PaymentAuthorized,
+    PaymentDeclined,
+    PaymentIncident,
+)
 from contracts.types import Money
 from payment.model.key import PaymentKey
 from payment.model.ledger import Entry, Posting
 from payment.model.retry import LONGEST, retry_delay
+from payment.model.standing import TRANSITIONS, Action, InvalidTransitionError, Status
 from payment.model.table import Table
 
-
-class Status(StrEnum):
-    """Where a payment's money stands."""
-
-    PENDING = "pending"
-    """The PSP is to be asked to hold it, or has not said yet whether it does."""
-    AUTHORIZED = "authorized"
-    """Held; shipments capture it in parts."""
-    DECLINED = "declined"
-    CAPTURED = "captured"
-    """Taken: all of it, or all that there was to take."""
-    LAPSED = "lapsed"
-    """The PSP let the hold go without being asked."""
-    VOIDING = "voiding"
-    """Nothing is to be taken of it any more; the hold is to be let go."""
-    VOIDED = "voided"
-    REFUNDING = "refunding"
-    """The order is cancelled; what was taken is to be given back."""
-    REFUNDED = "refunded"
-
-
-TRANSITIONS: Final[Mapping[Status, frozenset[Status]]] = MappingProxyType(
-    {
-        Status.PENDING: frozenset({Status.AUTHORIZED, Status.DECLINED, Status.VOIDED}),
-        Status.AUTHORIZED: frozenset({Status.CAPTURED, Status.LAPSED, Status.VOIDING}),
-        Status.DECLINED: frozenset(),
-        Status.CAPTURED: frozenset({Status.REFUNDING}),
-        Status.LAPSED: frozenset({Status.VOIDING}),
-        Status.VOIDING: frozenset({Status.VOIDED, Status.CAPTURED, Status.REFUNDING}),
-        Status.VOIDED: frozenset(),
-        Status.REFUNDING: frozenset({Status.REFUNDED}),
-        Status.REFUNDED: frozenset(),
-    }
-)
-GIVEN_BACK: Final = frozenset({Status.DECLINED, Status.VOIDED, Status.REFUNDED})
-"""Where nothing is held, and nothing kept of what was taken."""
-LET_GO: Final = GIVEN_BACK | {Status.CAPTURED, Status.REFUNDING}
-"""Where nothing is held."""
-
-
-class Action(StrEnum):
-    """What is due to be asked of the PSP; the job of that name asks it."""
-
-    AUTHORIZE = "authorize"
-    VOID = "void"
-    REFUND = "refund"
-    INQUIRE = "inquire"
-
-
-class InvalidTransitionError(Refusal):
-    """The payment is not in a state where this can happen."""
-
-    slug = "invalid-transition"
-    title = "The payment is in another state"
+WARNING: Final = timedelta(days=1)
+"""So long before a hold lapses a person is told; half of its time, where it is short."""
+AT_THE_DOOR: Final = ".cash_"
+"""How the reference of a payment begins that is collected in cash."""
 
 
 class Payment(Table, table=True):
@@ -93,6 +51,8 @@ class Payment(Table, table=True):
     user_id: str
     amount: int = Field(sa_type=BigInteger)
     currency: str
+    most_units: int | None = Field(default=None)
+    """The most of one product that it pays for, as far as its risk is assessed."""
     status: Status = Field(default=Status.PENDING, sa_type=Text)
     authorized_amount: int = Field(default=0, sa_type=BigInteger)
     captured_amount: int = Field(default=0, sa_type=BigInteger)
@@ -101,10 +61,16 @@ class Payment(Table, table=True):
     let_go_amount: int = Field(default=0, sa_type=BigInteger)
     """What of it was let go since the order was cancelled or the change withdrawn."""
     refunded_amount: int = Field(default=0, sa_type=BigInteger)
+    returned_amount: int = Field(default=0, sa_type=BigInteger)
+    """What of it refunds gave back that were asked for; the rest went back because the order was cancelled."""
     psp_reference: str | None = Field(default=None)
     code: str | None = Field(default=None)
     barred_at: datetime | None = Field(default=None)
     withdrawn_at: datetime | None = Field(default=None)
+    expires_at: datetime | None = Field(default=None)
+    """Until when the PSP holds it; as long as it is pending, until when the customer is waited for."""
+    warn_at: datetime | None = Field(default=None)
+    """When a person is told that the hold will lapse."""
     action: Action | None = Field(default=Action.AUTHORIZE, sa_type=Text)
     due_at: datetime | None = Field(default=None)
     attempts: int = Field(default=0)
@@ -153,6 +119,11 @@ class Payment(Table, table=True):
         return self.withdrawn_at is not None
 
     @property
+    def at_the_door(self) -> bool:
+        """Whether it is paid in cash, when parcels are delivered."""
+        return self.psp_reference is not None and self.psp_reference.startswith(AT_THE_DOOR)
+
+    @property
     def open_amount(self) -> int:
         """What is held to be taken: neither captured yet nor let go."""
         return self.authorized_amount - self.captured_amount - self.released_amount
@@ -174,8 +145,10 @@ class Payment(Table, table=True):
         movements: list[Posting] = self.__dict__.setdefault("_postings", [])
         return movements
 
-    def authorize(self, reference: str | None, cause: Cause) -> PaymentAuthorized | AdditionAuthorized | None:
-        """Note that the PSP holds the amount (no `reference`: there is nothing to hold).
+    def authorize(
+        self, reference: str | None, cause: Cause, expires_at: datetime | None = None
+    ) -> PaymentAuthorized | AdditionAuthorized | None:
+        """Note that the PSP holds the amount, until `expires_at` (no `reference`: there is nothing to hold).
 
         Where the order is cancelled or the change withdrawn it is let go at once, and nobody is told.
         """
@@ -184,6 +157,9 @@ class Payment(Table, table=True):
         self._become(Status.AUTHORIZED, cause)
         self.psp_reference = reference
         self.authorized_amount = self.amount
+        self.expires_at = expires_at
+        if expires_at is not None:
+            self.warn_at = expires_at - min(WARNING, (expires_at - cause.at) / 2)
         if self.amount:
             self._post(Entry.HOLD, self.payment_id, self.amount, cause)
         if self.barred or self.withdrawn:
@@ -195,6 +171,38 @@ class Payment(Table, table=True):
             return PaymentAuthorized(order_id=order_id, user_id=user_id, payment_id=payment_id, amount=amount)
         return AdditionAuthorized(
             order_id=order_id, user_id=user_id, change_id=self.change_id, payment_id=payment_id, amount=amount
+        )
+
+    def await_customer(
+        self, action: PaymentAction, reference: str, page: str, until: datetime, cause: Cause
+    ) -> PaymentActionRequired | None:
+        """Note that the customer has to do something first, and wait for it; told once.
+
+        The PSP is asked now and then whether it is done; that a transfer came is heard of. What a change adds does not wait:
+        who asked for it can ask again with another card.
+        """
+        if self.status != Status.PENDING:
+            return None
+        first = self.psp_reference is None
+        if first:
+            self.psp_reference = reference
+            self.expires_at = until if self.change_id is None else cause.at
+        self.updated_at = cause.at
+        deadline = self.expires_at or until
+        if not self.awaited or deadline <= cause.at:
+            self.due_at = cause.at + retry_delay(1)
+        else:
+            self.due_at = deadline if action is PaymentAction.TRANSFER else min(cause.at + LONGEST, deadline)
+        if not first or not self.awaited or self.change_id is not None:
+            return None
+        return PaymentActionRequired(
+            order_id=self.order_id,
+            user_id=self.user_id,
+            payment_id=self.payment_id,
+            action=action,
+            amount=self.money(self.amount),
+            reference=page,
+            deadline_at=until,
         )
 
     def decline(self, code: str, cause: Cause) -> PaymentDeclined | AdditionDeclined | None:
@@ -263,6 +271,7 @@ class Payment(Table, table=True):
         self.updated_at = cause.at
         self._post(Entry.CAPTURE_RELEASE, shipment_id, amount, cause)
         self._post(Entry.CAPTURE, shipment_id, amount, cause)
+        self._post(Entry.SALE, shipment_id, amount, cause)
 
     def release(self, change_id: UUID, amount: int, cause: Cause) -> None:
         """Note that a change leaves so much less to be taken; raises InvalidTransitionError where that much is not held.
@@ -294,9 +303,52 @@ class Payment(Table, table=True):
         if self.status != Status.REFUNDING:
             return
         self._become(Status.REFUNDED, cause)
-        self._post(Entry.REFUND, self.payment_id, self.captured_amount - self.refunded_amount, cause)
-        self.refunded_amount = self.captured_amount
+        self._give_back(self.payment_id, self.captured_amount - self.refunded_amount, cause)
         self._rest()
+
+    def return_(self, refund_id: UUID, amount: int, cause: Cause) -> None:
+        """Note that the PSP gave back what a refund asks for; raises InvalidTransitionError where that much was not taken."""
+        if not 0 < amount <= self.captured_amount - self.refunded_amount:
+            raise InvalidTransitionError(
+                f"{amount} cannot be given back of {self.captured_amount} taken and {self.refunded_amount} given back."
+            )
+        self._give_back(refund_id, amount, cause)
+        self.returned_amount += amount
+
+    def _give_back(self, reference: UUID, amount: int, cause: Cause) -> None:
+        self.refunded_amount += amount
+        self.updated_at = cause.at
+        if amount:
+            self._post(Entry.REFUND, reference, amount, cause)
+            self._post(Entry.CREDIT, reference, amount, cause)
+
+    def take_late(self, taken: int, cause: Cause) -> int:
+        """Note that the PSP has taken `taken` in all, though nothing was to be taken any more; answers how much that is more.
+
+        It goes back next, and nothing is held any more. What a change had let go here was held at the PSP still.
+        """
+        late = taken - self.captured_amount
+        if self.status != Status.VOIDING or not self.barred or not 0 < late <= self.authorized_amount - self.captured_amount:
+            return 0
+        undone = max(late - self.open_amount, 0)
+        if undone:
+            self.released_amount -= undone
+            self._post(Entry.RELEASE_UNDONE, self.payment_id, undone, cause)
+        self.captured_amount += late
+        for entry in (Entry.CAPTURE_RELEASE, Entry.CAPTURE, Entry.SALE):
+            self._post(entry, self.payment_id, late, cause)
+        self.void(cause)
+        return late
+
+    def dispute(self, entry: Entry, dispute_id: UUID, amount: int, cause: Cause) -> None:
+        """Note that the customer's bank took money back, or that it is ours again."""
+        self.updated_at = cause.at
+        self._post(entry, dispute_id, amount, cause)
+
+    def move(self, entry: Entry, reference: UUID, amount: int, cause: Cause) -> None:
+        """Note that it was not the PSP who took, or gave back, this part of what was just booked as if it had been."""
+        if amount:
+            self._post(entry, reference, amount, cause)
 
     def lapse(self, cause: Cause) -> None:
         """Note that the PSP let the hold go without being asked; captures that follow will fail."""
@@ -304,6 +356,17 @@ class Payment(Table, table=True):
             self._become(Status.LAPSED, cause)
             self._release(cause)
             self._rest()
+
+    def warn(self, cause: Cause) -> PaymentIncident | None:
+        """Tell that the hold will lapse soon, once, where something is still to be taken of it."""
+        if self.warn_at is None:
+            return None
+        self.warn_at = None
+        self.updated_at = cause.at
+        if not self.available_amount:
+            return None
+        kind, amount = IncidentKind.AUTHORIZATION_EXPIRED, self.money(self.available_amount)
+        return PaymentIncident(order_id=self.order_id, user_id=self.user_id, kind=kind, amount=amount)
 
     def ask_again(self, action: Action, cause: Cause, code: str | None = None) -> None:
         """Note that `action` has no outcome yet, or not the one it must have (`code` says why): it is due again."""

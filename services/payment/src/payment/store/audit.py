@@ -31,8 +31,11 @@ _ENTRIES: Final = """
 (SELECT l.order_id, coalesce(l.payment_id, m.payment_id) AS payment_id, l.entry, l.reference, l.amount
 FROM ledger_entry l LEFT JOIN ONLY payment m ON l.payment_id IS NULL AND m.order_id = l.order_id)
 """
-_DRAWN: Final = """
+_DRAWN: Final = f"""
 (SELECT order_id, shipment_id, payment_id, amount FROM draw WHERE status = 'captured'
+UNION ALL
+SELECT e.order_id, e.reference, e.payment_id, e.amount FROM {_ENTRIES} e
+WHERE e.entry = 'capture' AND e.reference = e.payment_id
 UNION ALL
 SELECT c.order_id, c.shipment_id, m.payment_id, c.amount FROM capture c JOIN ONLY payment m ON m.order_id = c.order_id
 WHERE c.status = 'captured'
@@ -42,7 +45,7 @@ _BOOKED = f"""
 SELECT p.order_id FROM payment p LEFT JOIN (
     SELECT order_id, payment_id,
         coalesce(sum(amount) FILTER (WHERE entry = 'hold'), 0) AS hold,
-        coalesce(sum(amount) FILTER (WHERE entry = 'release'), 0) AS release,
+        coalesce(sum(CASE entry WHEN 'release' THEN amount WHEN 'release_undone' THEN -amount END), 0) AS release,
         coalesce(sum(amount) FILTER (WHERE entry = 'capture'), 0) AS capture,
         coalesce(sum(amount) FILTER (WHERE entry = 'capture_release'), 0) AS capture_release,
         coalesce(sum(amount) FILTER (WHERE entry = 'refund'), 0) AS refund
@@ -93,6 +96,85 @@ SELECT coalesce(r.order_id, e.order_id) AS order_id FROM reduction r FULL JOIN (
 ) e ON e.order_id = r.order_id AND e.reference = r.change_id
 WHERE coalesce(r.amount, 0) <> coalesce(e.released, 0)
 """
+# What a version before this one took or gave back it booked between PSP and customer alone.
+_SALES = f"""
+SELECT s.order_id FROM {_ENTRIES} s LEFT JOIN {_ENTRIES} m
+ON (m.order_id, m.payment_id, m.reference) = (s.order_id, s.payment_id, s.reference)
+AND m.entry = CASE s.entry WHEN 'sale' THEN 'capture' ELSE 'refund' END
+WHERE s.entry IN ('sale', 'credit') AND m.amount IS DISTINCT FROM s.amount
+"""
+_RETURNED = f"""
+SELECT coalesce(p.order_id, e.order_id) AS order_id FROM (SELECT * FROM refund_part WHERE status = 'refunded') p FULL JOIN (
+    SELECT e.* FROM {_ENTRIES} e WHERE e.entry = 'refund' AND e.reference <> e.payment_id
+) e ON (e.order_id, e.payment_id, e.reference) = (p.order_id, p.payment_id, p.refund_id)
+WHERE p.amount IS DISTINCT FROM e.amount
+UNION ALL
+SELECT p.order_id FROM payment p LEFT JOIN (
+    SELECT order_id, payment_id, sum(amount) AS returned FROM refund_part WHERE status = 'refunded'
+    GROUP BY order_id, payment_id
+) r ON r.order_id = p.order_id AND r.payment_id = p.payment_id WHERE p.returned_amount <> coalesce(r.returned, 0)
+"""
+_REFUNDS = """
+SELECT r.order_id FROM refund r LEFT JOIN (
+    SELECT order_id, refund_id, sum(amount) FILTER (WHERE status = 'refunded') AS given, bool_or(status = 'due') AS open
+    FROM refund_part GROUP BY order_id, refund_id
+) p ON p.order_id = r.order_id AND p.refund_id = r.refund_id
+WHERE (r.status = 'refunded') IS DISTINCT FROM (coalesce(p.given, 0) = r.amount AND r.amount > 0)
+OR (r.status <> 'due' AND p.open)
+"""
+_PROMISED = """
+SELECT p.order_id FROM payment p JOIN (
+    SELECT order_id, payment_id, sum(amount) AS promised FROM refund_part WHERE status = 'due' GROUP BY order_id, payment_id
+) r ON r.order_id = p.order_id AND r.payment_id = p.payment_id WHERE r.promised > p.captured_amount - p.refunded_amount
+"""
+_DISPUTED = f"""
+SELECT coalesce(d.order_id, e.order_id) AS order_id FROM dispute d FULL JOIN (
+    SELECT order_id, reference, coalesce(sum(amount) FILTER (WHERE entry = 'dispute'), 0) AS taken,
+        coalesce(sum(amount) FILTER (WHERE entry = 'dispute_won'), 0) AS won
+    FROM {_ENTRIES} e WHERE entry IN ('dispute', 'dispute_won') GROUP BY order_id, reference
+) e ON e.order_id = d.order_id AND e.reference = d.dispute_id
+WHERE d.amount IS DISTINCT FROM e.taken OR e.won IS DISTINCT FROM CASE d.status WHEN 'won' THEN d.amount ELSE 0 END
+"""
+_OWN_HOLDS = """
+SELECT h.order_id FROM own_hold h LEFT JOIN (
+    SELECT reference, coalesce(sum(amount) FILTER (WHERE kind = 'hold'), 0) AS hold,
+        coalesce(sum(amount) FILTER (WHERE kind = 'capture'), 0) AS capture,
+        coalesce(sum(amount) FILTER (WHERE kind = 'release'), 0) AS release,
+        coalesce(sum(amount) FILTER (WHERE kind = 'refund'), 0) AS refund
+    FROM own_movement WHERE reference IS NOT NULL GROUP BY reference
+) m USING (reference)
+WHERE (h.amount, h.captured, h.released) IS DISTINCT FROM (m.hold, m.capture, m.release) OR h.refunded < m.refund
+"""
+_TRANSFERS = """
+SELECT h.order_id FROM own_hold h LEFT JOIN (SELECT reference, sum(amount) AS received FROM transfer GROUP BY reference) t
+USING (reference) WHERE h.received <> coalesce(t.received, 0)
+"""
+# Named by the card, which belongs to no order.
+_GIFT_CARDS = """
+SELECT g.gift_card_id AS order_id FROM gift_card g LEFT JOIN (
+    SELECT gift_card_id, sum(
+        CASE WHEN kind IN ('issue', 'release', 'refund') THEN amount WHEN kind = 'hold' THEN -amount ELSE 0 END
+    ) AS balance
+    FROM own_movement WHERE gift_card_id IS NOT NULL GROUP BY gift_card_id
+) m USING (gift_card_id) WHERE g.balance IS DISTINCT FROM m.balance
+"""
+# A movement is made before the payment hears of it: what is due may not be booked yet.
+_OWN_BOOKED = f"""
+SELECT coalesce(m.order_id, e.order_id) AS order_id FROM (
+    SELECT h.order_id, coalesce(sum(m.amount) FILTER (WHERE m.kind = 'capture'), 0) AS taken,
+        coalesce(sum(m.amount) FILTER (WHERE m.kind = 'refund'), 0) AS given
+    FROM own_hold h JOIN own_movement m USING (reference) GROUP BY h.order_id
+) m FULL JOIN (
+    SELECT order_id, coalesce(sum(amount) FILTER (WHERE entry IN ('gift_card', 'transfer', 'cash')), 0) AS taken,
+        coalesce(sum(amount) FILTER (WHERE entry IN ('gift_card_back', 'transfer_back', 'cash_back')), 0) AS given
+    FROM {_ENTRIES} e
+    WHERE entry IN ('gift_card', 'gift_card_back', 'transfer', 'transfer_back', 'cash', 'cash_back') GROUP BY order_id
+) e ON e.order_id = m.order_id
+WHERE (coalesce(m.taken, 0), coalesce(m.given, 0)) IS DISTINCT FROM (coalesce(e.taken, 0), coalesce(e.given, 0))
+AND NOT EXISTS (SELECT 1 FROM payment p WHERE p.order_id = m.order_id AND p.due_at IS NOT NULL)
+AND NOT EXISTS (SELECT 1 FROM capture c WHERE c.order_id = m.order_id AND c.due_at IS NOT NULL)
+AND NOT EXISTS (SELECT 1 FROM refund r WHERE r.order_id = m.order_id AND r.due_at IS NOT NULL)
+"""
 RULES: Final = {
     "counters-equal-ledger": _BOOKED,
     "captured-equals-captures": _CAPTURED,
@@ -104,6 +186,15 @@ RULES: Final = {
     "withdrawn-holds-nothing": _WITHDRAWN,
     "nothing-to-take-holds-nothing": _SPENT,
     "reductions-equal-ledger": _REDUCED,
+    "sales-and-credits-equal-movements": _SALES,
+    "returned-equals-refunds": _RETURNED,
+    "refunds-equal-parts": _REFUNDS,
+    "promised-was-captured": _PROMISED,
+    "disputes-equal-ledger": _DISPUTED,
+    "own-holds-equal-movements": _OWN_HOLDS,
+    "gift-cards-equal-movements": _GIFT_CARDS,
+    "received-equals-transfers": _TRANSFERS,
+    "own-movements-equal-ledger": _OWN_BOOKED,
 }
 _UNSETTLED = "SELECT count(*) AS n FROM payment WHERE due_at IS NOT NULL"
 

@@ -2,19 +2,22 @@
 
 An authorisation is claimed only when its instrument is known. It is sent while the order and the change stand, and for
 RESEND after a cancellation or withdrawal; later, or when the instrument was erased meanwhile, the PSP is only asked what
-became of it: a question cannot make the payment it asks about. Captures are in `capturing`.
+became of it: a question cannot make the payment it asks about. What is left of a cancelled order's payment goes back after all
+refunds of it that were asked for have their outcome. Captures are in `capturing`, such refunds in `refunds`.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any, ClassVar, Final, Self
 from uuid import UUID
 
 from chassis.database import Transaction
 from chassis.domain import Cause
 from contracts.types import Money
-from payment.model import Action, Payment, PaymentKey
+from payment.model import Action, Assessment, Payment, PaymentKey
+from payment.store.risk import assess, assessing, known_version
 
 LEASE: Final = timedelta(seconds=20)
 RESEND: Final = timedelta(seconds=30)
@@ -27,16 +30,20 @@ LEFT JOIN change_instrument ci ON ci.order_id = p.order_id AND ci.change_id = p.
 
 _CLAIM_AUTHORIZATIONS = f"""
 WITH due AS (
-    SELECT p.order_id, p.payment_id, coalesce(i.method, ci.method) AS method,
+    SELECT p.order_id, p.payment_id, coalesce(i.method, ci.method) AS method, i.facts,
         CASE WHEN coalesce(least(p.barred_at, p.withdrawn_at) > $4, true) THEN coalesce(i.token, ci.token) END AS token
     FROM payment p {_INSTRUMENT}
     WHERE p.action = 'authorize' AND p.due_at <= $1
     AND (i.order_id IS NOT NULL OR ci.order_id IS NOT NULL OR p.sent_at IS NOT NULL)
     ORDER BY p.due_at LIMIT $3 FOR UPDATE OF p SKIP LOCKED
-)
-UPDATE payment p SET due_at = $2, attempts = p.attempts + 1, sent_at = CASE WHEN due.token IS NULL THEN p.sent_at ELSE $1 END
-FROM due WHERE p.order_id = due.order_id AND p.payment_id = due.payment_id
-RETURNING p.order_id, p.payment_id, p.change_id, p.amount, p.currency, p.sent_at, due.method, due.token, {_CAUSE}
+), claimed AS (
+    UPDATE payment p
+    SET due_at = $2, attempts = p.attempts + 1, sent_at = CASE WHEN due.token IS NULL THEN p.sent_at ELSE $1 END
+    FROM due WHERE p.order_id = due.order_id AND p.payment_id = due.payment_id
+    RETURNING p.order_id, p.payment_id, p.change_id, p.amount, p.currency, p.most_units, p.sent_at, due.facts, due.method,
+        due.token, p.psp_reference,
+        coalesce(p.expires_at <= $1, false) OR p.barred_at IS NOT NULL OR p.withdrawn_at IS NOT NULL AS over, {_CAUSE}
+), {assessing("claimed", now="$1", known="$5")}
 """
 _NEXT_AUTHORIZATION = f"""
 SELECT min(p.due_at) AS due_at FROM payment p {_INSTRUMENT}
@@ -46,11 +53,22 @@ AND (i.order_id IS NOT NULL OR ci.order_id IS NOT NULL OR p.sent_at IS NOT NULL)
 _CLAIM = f"""
 UPDATE payment p SET due_at = $2, attempts = p.attempts + 1
 WHERE (p.order_id, p.payment_id) IN (
-    SELECT order_id, payment_id FROM payment WHERE action = $4 AND due_at <= $1 ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED
+    SELECT d.order_id, d.payment_id FROM payment d WHERE d.action = $4 AND d.due_at <= $1 AND ($4 <> 'refund' OR NOT EXISTS (
+        SELECT 1 FROM refund_part r WHERE r.order_id = d.order_id AND r.payment_id = d.payment_id AND r.status = 'due'
+    ))
+    ORDER BY d.due_at LIMIT $3 FOR UPDATE OF d SKIP LOCKED
 )
 RETURNING p.order_id, p.payment_id, p.change_id, p.psp_reference, p.currency, p.captured_amount - p.refunded_amount AS taken,
     {_CAUSE}
 """
+_CLAIM_EXPIRING = """
+UPDATE payment p SET warn_at = $2 WHERE (p.order_id, p.payment_id) IN (
+    SELECT d.order_id, d.payment_id FROM payment d WHERE d.status = 'authorized' AND d.warn_at <= $1
+    ORDER BY d.warn_at LIMIT $3 FOR UPDATE OF d SKIP LOCKED
+)
+RETURNING p.order_id, p.payment_id, p.actor, p.causation_id, p.traceparent
+"""
+_NEXT_EXPIRING = "SELECT min(warn_at) AS due_at FROM payment WHERE status = 'authorized' AND warn_at IS NOT NULL"
 _NEXT = "SELECT min(due_at) AS due_at FROM payment WHERE action = $1 AND due_at IS NOT NULL"
 
 
@@ -70,9 +88,15 @@ class AuthorizationDue:
     method: str | None
     token: str | None = field(repr=False)
     cause: Cause
+    assessment: Assessment | None = None
+    """How risky the order is; None: not assessed."""
+    reference: str | None = None
+    """Under which the PSP knows it already: the customer is to prove there who pays."""
+    over: bool = False
+    """Whether nobody waits for that any more."""
 
     @classmethod
-    def begun(cls, payment: Payment, method: str, token: str, now: datetime) -> Self:
+    def begun(cls, payment: Payment, method: str, token: str, now: datetime, assessment: Assessment | None = None) -> Self:
         """Take up a payment that is just being written as claimed."""
         return cls(
             key=payment.key,
@@ -82,12 +106,17 @@ class AuthorizationDue:
             method=method,
             token=token,
             cause=Cause(payment.actor, now, payment.causation_id, str(payment.order_id), payment.traceparent),
+            assessment=assessment,
         )
 
     @classmethod
     async def claim(cls, transaction: Transaction, limit: int) -> Sequence[Self]:
-        """Claim authorisations whose instrument is known."""
+        """Claim authorisations whose instrument is known; orders among them are assessed for their risk."""
         now = transaction.now
+        known = known_version(transaction)
+        rows = await transaction.fetch(_CLAIM_AUTHORIZATIONS, now, now + LEASE, limit, now - RESEND, known)
+        orders = sorted((row for row in rows if row["change_id"] is None), key=itemgetter("order_id"))
+        assessed = await assess(transaction, [(row, row["amount"], row["most_units"]) for row in orders])
         return [
             cls(
                 key=PaymentKey(row["order_id"], row["change_id"]),
@@ -97,8 +126,11 @@ class AuthorizationDue:
                 method=row["method"],
                 token=row["token"],
                 cause=cause_of(row, now),
+                assessment=assessed.get(row["order_id"]) if row["change_id"] is None else None,
+                reference=row["psp_reference"],
+                over=row["over"],
             )
-            for row in await transaction.fetch(_CLAIM_AUTHORIZATIONS, now, now + LEASE, limit, now - RESEND)
+            for row in rows
         ]
 
     @classmethod
@@ -160,3 +192,26 @@ class InquiryDue(_PaymentDue):
     """A hold of which the PSP said that it is gone, to be asked about."""
 
     action = Action.INQUIRE
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiryDue:
+    """A hold that will lapse soon."""
+
+    order_id: UUID
+    payment_id: UUID
+    cause: Cause
+
+    @classmethod
+    async def claim(cls, transaction: Transaction, limit: int) -> Sequence[Self]:
+        """Claim holds of which nobody was warned."""
+        now = transaction.now
+        rows = await transaction.fetch(_CLAIM_EXPIRING, now, now + LEASE, limit)
+        return [cls(row["order_id"], row["payment_id"], cause_of(row, now)) for row in rows]
+
+    @classmethod
+    async def next_due(cls, transaction: Transaction) -> datetime | None:
+        """Tell when the next hold is to be warned of."""
+        rows = await transaction.fetch(_NEXT_EXPIRING)
+        due: datetime | None = rows[0]["due_at"]
+        return due

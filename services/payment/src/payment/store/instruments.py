@@ -6,26 +6,30 @@ came first, or that they came at the same moment in two processes. What a change
 lock of the order's payments, so that it cannot slip in beside a decision that would have forgotten it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from chassis.database import Transaction
 from contracts.order import OrderContacts
 from contracts.types import PaymentInstrument
-from payment.model import Action, PaymentKey
+from payment.model import Action, PaymentKey, noted
+from payment.model.gift_card import sealed
+from payment.store.gift_cards import gift_card_secret
+from payment.store.risk import terms_of
 
 _SHARE: Final = """
 SELECT 1 FROM payment WHERE order_id = ANY($1::uuid[]) ORDER BY order_id, payment_id FOR SHARE
 """
 _KEEP: Final = """
-INSERT INTO instrument (order_id, method, token, created_at)
-SELECT n.order_id, n.method, n.token, $4 FROM unnest($1::uuid[], $2::text[], $3::text[]) AS n(order_id, method, token)
+INSERT INTO instrument (order_id, method, token, created_at, facts)
+SELECT n.order_id, n.method, n.token, $4, n.facts
+FROM unnest($1::uuid[], $2::text[], $3::text[], $5::jsonb[]) AS n(order_id, method, token, facts)
 WHERE NOT EXISTS (
     SELECT 1 FROM payment p WHERE p.order_id = n.order_id AND p.change_id IS NULL AND p.status <> 'pending'
 )
 ORDER BY n.order_id
-ON CONFLICT (order_id) DO UPDATE SET method = excluded.method, token = excluded.token
+ON CONFLICT (order_id) DO UPDATE SET method = excluded.method, token = excluded.token, facts = excluded.facts
 WHERE (instrument.method, instrument.token) IS DISTINCT FROM (excluded.method, excluded.token)
 """
 _KEEP_FOR_CHANGES: Final = """
@@ -41,7 +45,11 @@ ON CONFLICT (order_id, change_id) DO UPDATE SET method = excluded.method, token 
 WHERE (i.method, i.token) IS DISTINCT FROM (excluded.method, excluded.token)
 """
 _FORGET: Final = """
-WITH of_changes AS (DELETE FROM change_instrument WHERE order_id = ANY($1::uuid[]))
+WITH of_changes AS (DELETE FROM change_instrument WHERE order_id = ANY($1::uuid[])), assessed AS (
+    UPDATE assessment SET domain_mark = NULL, user_mark = NULL, ip_mark = NULL, device_mark = NULL, email_mark = NULL,
+        card_mark = NULL
+    WHERE order_id = ANY($1::uuid[])
+)
 DELETE FROM instrument WHERE order_id = ANY($1::uuid[])
 """
 
@@ -54,6 +62,7 @@ class InstrumentStore:
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
         self._kept: dict[PaymentKey, PaymentInstrument] = {}
+        self._facts: dict[PaymentKey, Mapping[str, Any]] = {}
         self._forgotten: set[UUID] = set()
 
     async def fetch(self, messages: Sequence[Any]) -> None:
@@ -64,7 +73,11 @@ class InstrumentStore:
 
     def keep(self, key: PaymentKey, instrument: PaymentInstrument) -> None:
         """Keep how an order, or a change of it, is to be paid."""
-        self._kept[key] = instrument
+        self._kept[key] = sealed(instrument, gift_card_secret(self._transaction.remembered))
+
+    def note(self, contacts: OrderContacts) -> None:
+        """Note what matters of an order's contacts for its risk, beside its instrument."""
+        self._facts[PaymentKey(contacts.order_id)] = noted(contacts, terms_of(self._transaction).marker)
 
     def forget(self, order_id: UUID) -> None:
         """Forget how an order and its changes were to be paid."""
@@ -78,7 +91,8 @@ class InstrumentStore:
         of_orders = {key: one for key, one in self._kept.items() if key.change_id is None}
         of_changes = {key: one for key, one in self._kept.items() if key.change_id is not None}
         if of_orders:
-            await self._transaction.fetch(_KEEP, *_columns(of_orders), self._transaction.now)
+            facts = [self._facts.get(key) for key in of_orders]
+            await self._transaction.fetch(_KEEP, *_columns(of_orders), self._transaction.now, facts)
         if of_changes:
             changes = [key.change_id for key in of_changes]
             await self._transaction.fetch(_KEEP_FOR_CHANGES, *_columns(of_changes), changes, self._transaction.now)

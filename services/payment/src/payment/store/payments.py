@@ -10,14 +10,18 @@ An order's main payment lies in `payment`; further ones, and their postings, in 
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 from uuid import UUID
 
 import asyncpg
 
 from chassis.database import Transaction
+from contracts.payment import PaymentAction
 from payment.model import Action, Attempt, Payment, PaymentKey, Posting, Status
+from payment.settings import CHALLENGE_SECONDS, TRANSFER_SECONDS, Settings
 from payment.store.due import LEASE, AuthorizationDue
+from payment.store.risk import assess, assessing, known_version
 from payment.store.rows import Columns
 from payment.store.tables import ATTEMPTS, ENTRIES, FURTHER_ENTRIES, FURTHER_PAYMENTS, PAYMENTS
 
@@ -35,9 +39,11 @@ WITH changed AS ({PAYMENTS.update}), not_to_be_asked_for AS (
 )
 SELECT count(*) AS found FROM payment WHERE order_id = ANY(${len(PAYMENTS.names) + 1}::uuid[])
 """
-_FIND_INSTRUMENTS: Final = """
-SELECT order_id, NULL::uuid AS change_id, method, token FROM instrument WHERE order_id = ANY($1::uuid[])
-UNION ALL SELECT order_id, change_id, method, token FROM change_instrument WHERE order_id = ANY($1::uuid[])
+_FIND_INSTRUMENTS: Final = f"""
+WITH found AS (
+    SELECT order_id, NULL::uuid AS change_id, method, token, facts FROM instrument WHERE order_id = ANY($1::uuid[])
+    UNION ALL SELECT order_id, change_id, method, token, NULL FROM change_instrument WHERE order_id = ANY($1::uuid[])
+), {assessing("found", now="$2::timestamptz", known="$3")}
 """
 _FORGET_INSTRUMENTS: Final = """
 WITH of_changes AS (
@@ -92,13 +98,23 @@ class PaymentStore:
         self._new.append(payment)
         return payment
 
+    def waits_until(self, action: PaymentAction) -> datetime:
+        """Tell until when a customer who is asked now has time to do something."""
+        settings: Settings | None = self._transaction.remembered.get(Settings)
+        challenge, transfer = (
+            (CHALLENGE_SECONDS, TRANSFER_SECONDS)
+            if settings is None
+            else (settings.challenge_seconds, settings.transfer_seconds)
+        )
+        return self._transaction.now + timedelta(seconds=transfer if action is PaymentAction.TRANSFER else challenge)
+
     def log(self, attempt: Attempt) -> None:
         """Add to the log of what was asked of the PSP."""
         self._attempts.append(attempt)
 
     async def flush(self) -> None:
         """Write new and changed payments, their postings and the attempts, and forget instruments no longer needed."""
-        changed = [payment for payment in self._loaded() if PAYMENTS.snapshot(payment) != self._before[payment.payment_id]]
+        changed = [one for one in self._loaded() if one.postings or PAYMENTS.snapshot(one) != self._before[one.payment_id]]
         touched = [*self._new, *changed]
         if self._new:
             await self._begin([payment for payment in self._new if payment.action is Action.AUTHORIZE])
@@ -122,13 +138,16 @@ class PaymentStore:
         waiting = {payment.key: payment for payment in payments[: self._transaction.room(Action.AUTHORIZE)]}
         if not waiting:
             return
-        now = self._transaction.now
+        now, orders = self._transaction.now, list({key.order_id for key in waiting})
+        rows = await self._transaction.fetch(_FIND_INSTRUMENTS, orders, now, known_version(self._transaction))
+        found = [(row, payment) for row in rows if (payment := waiting.get(PaymentKey(row["order_id"], row["change_id"])))]
+        mains = sorted(((row, one) for row, one in found if one.change_id is None), key=lambda pair: pair[1].order_id)
+        assessed = await assess(self._transaction, [(row, one.amount, one.most_units) for row, one in mains])
         begun = []
-        for row in await self._transaction.fetch(_FIND_INSTRUMENTS, list({key.order_id for key in waiting})):
-            payment = waiting.get(PaymentKey(row["order_id"], row["change_id"]))
-            if payment is not None:
-                payment.begin(now, now + LEASE)
-                begun.append(AuthorizationDue.begun(payment, row["method"], row["token"], now))
+        for row, payment in found:
+            payment.begin(now, now + LEASE)
+            assessment = assessed.get(payment.order_id) if payment.change_id is None else None
+            begun.append(AuthorizationDue.begun(payment, row["method"], row["token"], now, assessment))
         self._transaction.begin(Action.AUTHORIZE, begun)
 
     async def _insert(self) -> None:

@@ -1,25 +1,31 @@
-"""HTTP in: what finance and support see of payments, the audit of the books, and the PSP's webhooks.
-
-Nothing here changes money: payments follow their orders. The token of an instrument is in no answer.
-"""
+"""Payments as finance and support see them, with everything that was done for them, and the audit of the books."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from sqlmodel import col, select
 
 from chassis.auth import Caller, staff
-from chassis.commands import Commands
-from chassis.domain import Cause, NotFoundError
+from chassis.domain import NotFoundError
 from chassis.pages import Cursor, Limit, page, read_cursor
 from contracts.types import Money
-from payment.gateway import PspWebhooks
-from payment.handlers import hear_webhook
-from payment.model import Attempt, Capture, Draw, LedgerEntry, Payment, Reduction, Status
+from payment.api.disputes import DisputeView
+from payment.model import (
+    Attempt,
+    Capture,
+    Dispute,
+    Draw,
+    LedgerEntry,
+    Payment,
+    Reduction,
+    Refund,
+    RefundPart,
+    Status,
+)
 from payment.store import Audit, audit
 
 router = APIRouter(tags=["payments"])
@@ -90,6 +96,30 @@ class ReductionView(BaseModel):
     at: datetime
 
 
+class RefundPartView(BaseModel):
+    """What a refund gives back of one payment; `code` is why the PSP would not."""
+
+    payment_id: UUID
+    amount: Money
+    status: str
+    code: str | None
+    refusals: int
+
+
+class RefundView(BaseModel):
+    """Money that is given back on request, and the payments it is drawn from, in turn; `code` is why it failed."""
+
+    refund_id: UUID
+    amount: Money
+    reason: str
+    status: str
+    code: str | None
+    due_at: datetime | None
+    attempts: int
+    created_at: datetime
+    parts: list[RefundPartView]
+
+
 class AttemptView(BaseModel):
     """One question to the PSP and its answer."""
 
@@ -127,6 +157,8 @@ class OrderPayments(BaseModel):
     payments: list[PaymentView]
     captures: list[CaptureView]
     reductions: list[ReductionView]
+    refunds: list[RefundView]
+    disputes: list[DisputeView]
     psp_attempts: list[AttemptView]
     ledger: list[EntryView]
 
@@ -180,6 +212,11 @@ async def read_payments(request: Request, _: Reader, order_id: UUID) -> OrderPay
         draws = await session.exec(select(Draw).where(Draw.order_id == order_id).order_by(col(Draw.place)))
         drawn = list(draws)
         reductions = await session.exec(select(Reduction).where(Reduction.order_id == order_id).order_by(col(Reduction.at)))
+        refunds = await session.exec(select(Refund).where(Refund.order_id == order_id).order_by(col(Refund.refund_id)))
+        parts = list(
+            await session.exec(select(RefundPart).where(RefundPart.order_id == order_id).order_by(col(RefundPart.place)))
+        )
+        disputes = await session.exec(select(Dispute).where(Dispute.order_id == order_id).order_by(col(Dispute.opened_at)))
         attempts = await session.exec(select(Attempt).where(Attempt.order_id == order_id).order_by(col(Attempt.attempt_id)))
         entries = await session.exec(
             select(LedgerEntry).where(LedgerEntry.order_id == order_id).order_by(col(LedgerEntry.at), col(LedgerEntry.entry))
@@ -196,21 +233,11 @@ async def read_payments(request: Request, _: Reader, order_id: UUID) -> OrderPay
             payments=[PaymentView.of(payment) for payment in payments],
             captures=[_capture(one, drawn) for one in captures],
             reductions=[ReductionView.model_validate(_fields(one, ReductionView, "amount", "due")) for one in reductions],
+            refunds=[_refund(one, parts) for one in refunds],
+            disputes=[DisputeView.of(one) for one in disputes],
             psp_attempts=[AttemptView.model_validate({**_fields(one, AttemptView), **_whose(one, main)}) for one in attempts],
             ledger=[EntryView.model_validate({**_fields(one, EntryView, "amount"), **_whose(one, main)}) for one in entries],
         )
-
-
-@router.post("/api/webhooks/psp", include_in_schema=False)
-async def receive_webhook(request: Request, stripe_signature: Annotated[str, Header()] = "") -> Response:
-    """Hear a notice of the PSP; it only makes us ask."""
-    webhooks: PspWebhooks = request.app.state.gateways[PspWebhooks]
-    heard = webhooks.read(await request.body(), stripe_signature)
-    if heard is not None:
-        commands: Commands = request.app.state.commands
-        cause = Cause("psp", request.app.state.database.clock(), correlation_id=str(heard.order_id))
-        await commands.run(hear_webhook, heard, cause, None)
-    return Response(b"{}", media_type="application/json")
 
 
 def _view(payment: Payment) -> dict[str, Any]:
@@ -237,6 +264,15 @@ def _capture(capture: Capture, draws: Sequence[Draw]) -> CaptureView:
         if draw.shipment_id == capture.shipment_id
     ]
     return CaptureView.model_validate({**_fields(capture, CaptureView, "amount"), "draws": mine})
+
+
+def _refund(refund: Refund, parts: Sequence[RefundPart]) -> RefundView:
+    mine = [
+        {**_fields(part, RefundPartView), "amount": Money(amount=part.amount, currency=refund.currency)}
+        for part in parts
+        if part.refund_id == refund.refund_id
+    ]
+    return RefundView.model_validate({**_fields(refund, RefundView, "amount"), "parts": mine})
 
 
 def _whose(row: Attempt | LedgerEntry, main: Payment) -> dict[str, UUID]:
