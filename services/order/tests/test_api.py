@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from chassis.testing import perform, told
-from contracts.order import OrderCancelled, OrderPlaced, ShipmentDispatched
+from contracts.order import OrderCancelled, OrderContacts, OrderPlaced, ShipmentDispatched
 from order.api.views import OrderView
 from order.handlers import confirm_order, note_allocation
 from services.order.tests.conftest import Shop, order_body
@@ -88,6 +88,14 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
         changed(shipping_address=order_body()["shipping_address"] | {"country": "Germany"}),
         "shipping_address.country",
     ),
+    ("no token", changed(payment={"method": "card"}), "payment"),
+    ("no code", changed(payment={"method": "gift_card"}), "payment"),
+    (
+        "a token that nobody asks",
+        changed(payment={"method": "gift_card", "gift_card": "ABCD-EFGH", "token": "tok_ok"}),
+        "payment",
+    ),
+    ("no code of ours", changed(payment={"method": "gift_card", "gift_card": "<script>"}), "payment.gift_card"),
     ("card as token", changed(payment={"method": "card", "token": "4111111111111111"}), "payment.token"),
     (
         "card in address",
@@ -98,6 +106,26 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("header in e-mail", changed(contact={"email": "a@example.com\r\nBcc: b@example.com"}), "contact.email"),
     ("no such phone", changed(contact={"email": "a@example.com", "phone": "+1"}), "contact.phone"),
 ]
+
+
+@pytest.mark.parametrize(
+    ("payment", "kept"),
+    [
+        ({"method": "gift_card", "gift_card": "ABCD-EFGH"}, ("gift_card", "gift_card", "ABCD-EFGH")),
+        ({"method": "card", "token": "tok_ok", "gift_card": "ABCD-EFGH"}, ("card", "tok_ok", "ABCD-EFGH")),
+    ],
+)
+async def test_a_gift_card_is_told_in_confidence_alone(
+    shop: Shop, payment: dict[str, str], kept: tuple[str, str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    reply = await shop.http.post("/api/orders", json=changed(payment=payment), headers=shop.of("ada"))
+    assert reply.status_code == 201
+    facts = await told(shop.database, reply.json()["order_id"])
+    [contacts] = [one for one in facts if isinstance(one, OrderContacts)]
+    assert (contacts.payment.method, contacts.payment.token, contacts.payment.gift_card) == kept
+    others = [one.model_dump_json() for one in facts if one is not contacts]
+    assert others
+    assert not any("ABCD" in text for text in (*others, reply.text, caplog.text))
 
 
 @pytest.mark.parametrize(("what", "body", "field"), BAD, ids=[what for what, _, _ in BAD])
@@ -174,6 +202,8 @@ READERS = {"support", "warehouse", "finance", "fraud_reviewer", "auditor", "admi
 SHIPPERS = {"support", "warehouse", "admin"}
 TERMS_READERS = READERS - {"fraud_reviewer"}
 PARCEL = "/api/admin/orders/{order_id}/shipments/{shipment_id}"
+RETURN = "/api/admin/orders/{order_id}/returns/{return_id}"
+REFUND = "/api/admin/orders/{order_id}/refunds/{refund_id}"
 ADMIN_ROUTES = {
     ("get", "/api/admin/orders"): READERS,
     ("get", "/api/admin/orders/{order_id}"): READERS,
@@ -183,6 +213,7 @@ ADMIN_ROUTES = {
     ("get", "/api/admin/orders/{order_id}/shipments"): READERS,
     ("get", "/api/admin/orders/{order_id}/edits"): READERS,
     ("get", "/api/admin/orders/{order_id}/labels"): READERS,
+    ("get", "/api/admin/orders/{order_id}/evidence"): {"finance", "support", "admin"},
     ("get", "/api/admin/shipments"): SHIPPERS,
     ("post", f"{PARCEL}/hold"): SHIPPERS,
     ("post", f"{PARCEL}/release"): SHIPPERS,
@@ -199,6 +230,22 @@ ADMIN_ROUTES = {
     ("put", "/api/admin/shipping-methods"): {"finance", "admin"},
     ("get", "/api/admin/tax-rates"): TERMS_READERS,
     ("put", "/api/admin/tax-rates"): {"finance", "admin"},
+    ("get", "/api/admin/return-policy"): TERMS_READERS,
+    ("put", "/api/admin/return-policy"): {"finance", "admin"},
+    ("get", "/api/admin/returns"): TERMS_READERS,
+    ("get", "/api/admin/orders/{order_id}/returns"): TERMS_READERS,
+    ("post", f"{RETURN}/approve"): {"support", "admin"},
+    ("post", f"{RETURN}/decline"): {"support", "admin"},
+    ("post", f"{RETURN}/receive"): SHIPPERS,
+    ("post", f"{RETURN}/close"): SHIPPERS,
+    ("get", "/api/admin/orders/{order_id}/refunds"): {"support", "finance", "auditor", "admin"},
+    ("post", "/api/admin/orders/{order_id}/refunds"): {"support", "finance", "admin"},
+    ("get", "/api/admin/refunds"): {"support", "finance", "auditor", "admin"},
+    ("post", f"{REFUND}/approve"): {"finance", "admin"},
+    ("post", f"{REFUND}/decline"): {"finance", "admin"},
+    ("post", f"{REFUND}/retry"): {"support", "finance", "admin"},
+    ("get", "/api/admin/documents"): {"support", "finance", "auditor", "admin"},
+    ("get", "/api/admin/documents/audit"): {"finance", "auditor", "admin"},
 }
 OF_EVERY_SERVICE = ("/api/admin/dead-letters/", "/api/admin/facts/")
 """The chassis serves and tests them."""
@@ -212,7 +259,7 @@ async def test_each_role_on_each_admin_route(shop: Shop) -> None:
     assert served == set(ADMIN_ROUTES), "each admin route says here who may use it"
     for (method, path), allowed in ADMIN_ROUTES.items():
         for role in ROLES:
-            where = path.format(order_id=uuid4(), shipment_id=uuid4())
+            where = path.format(order_id=uuid4(), shipment_id=uuid4(), return_id=uuid4(), refund_id=uuid4())
             reply = await shop.http.request(method, where, headers=shop.of("eve", role))
             assert (reply.status_code == 403) == (role not in allowed), f"{method} {path} as {role}: {reply.status_code}"
         assert (await shop.http.request(method, where)).status_code == 401, f"{method} {path} as nobody"

@@ -344,6 +344,9 @@ async def test_what_was_not_previewed_is_not_confirmed(shop: Shop) -> None:
     ):
         bad = await shop.ask("POST", path(order, "edits"), json=body | {"items": items}, headers={"If-Match": version})
         assert (bad.status_code, bad.json()["errors"][0]["field"]) == (422, field)
+    later = body | {"payment": {"method": "cash_on_delivery"}}
+    bad = await shop.ask("POST", path(order, "edits"), json=later, headers={"If-Match": version})
+    assert (bad.status_code, bad.json()["errors"][0]["field"]) == (422, "payment.method")
     assert (await shop.ask("GET", path(order))).json() == order
 
 

@@ -17,10 +17,13 @@ from chassis import migrations
 from chassis.database import Database
 from chassis.domain import new_id
 from chassis.testing import PostgresServer, perform, told
-from contracts.order import OrderChanged, OrderShipped, ShipmentDispatched
+from contracts.order import OrderChanged, OrderShipped, RefundRequested, ShipmentDispatched
+from contracts.payment import PaymentCaptured
 from order.api.admin import SetStatus, set_status
 from order.api.changes import ReduceItem, reduce_item
+from order.api.refunds import AskRefund, RefundBody, ask_refund
 from order.api.views import OrderView, order_body
+from order.handlers import note_captured
 from order.model import Status
 from order.store import OrderQueries
 
@@ -107,6 +110,21 @@ async def test_orders_from_before_are_shown_shipped_and_changed(shop: Shop) -> N
         assert (changed.previous_total.amount, changed.total_amount.amount) == (3097, 2699)
         assert sorted(fact.amount.amount for fact in facts if isinstance(fact, ShipmentDispatched)) == [199, 2500]
         assert sum(isinstance(fact, OrderShipped) for fact in facts) == 1
+
+        await perform(shop.database, set_status, SetStatus(before.order_id, Status.DELIVERED, "", None))
+        captured = PaymentCaptured(
+            order_id=before.order_id,
+            user_id="ada",
+            payment_id=new_id(),
+            shipment_id=shown.shipments[0].shipment_id,
+            amount=shown.total_amount,
+            captured=changed.total_amount,
+        )
+        await perform(shop.database, note_captured, captured)
+        wish = RefundBody.model_validate({"reason": "lost", "lines": [{"item_id": before.pens, "quantity": 1}]})
+        await perform(shop.database, ask_refund, AskRefund(before.order_id, wish, 10_000))
+        (asked,) = [fact for fact in await told(shop.database, str(before.order_id)) if isinstance(fact, RefundRequested)]
+        assert asked.amount.amount == 199
 
 
 async def test_an_order_that_left_before_is_still_shown(shop: Shop) -> None:

@@ -208,7 +208,7 @@ def in_status(status: Status) -> Order:
     if status == Status.DELIVERED:
         return order
     order.note_captured(order.total, cause())
-    order.note_refunded(order.total, cause())
+    order.note_refunded(None, order.total, order.total, cause())
     return order
 
 
@@ -255,7 +255,9 @@ def test_the_public_status_is_total_and_ordered(
         assert delivered == units
     if status == Status.PROCESSING:
         assert shipped < units
-    assert set(allowed_actions(status, open_units=units - shipped, shipped=shipped)) <= set(Action)
+    actions = allowed_actions(status, open_units=units - shipped, shipped=shipped, delivered=delivered)
+    assert set(actions) <= set(Action)
+    assert (Action.RETURN in actions) == (delivered > 0 and status != Status.REFUNDED)
 
 
 FACTS = ("allocate", "authorize", "cancel", "released", "voided", "dispatch", "deliver", "captured")

@@ -14,6 +14,7 @@ from chassis.telemetry import Metrics
 from contracts.topics import ORDER_EVENTS
 from order.api import router
 from order.gateway import TIMEOUT_SECONDS, CarrierGateway, CarrierWebhooks, Facts, carrier_webhooks, carriers
+from order.gateway.papers import Papers
 from order.handlers import jobs, react
 from order.settings import Settings
 from order.store import count_open
@@ -27,7 +28,7 @@ def create(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
     async def gateways() -> AsyncIterator[Mapping[type, Any]]:
         async with httpx2.AsyncClient(timeout=TIMEOUT_SECONDS) as client, carriers(settings, clock) as carrying:
             facts = Facts(settings.gateway_url, client)
-            yield {Facts: facts, CarrierGateway: carrying, CarrierWebhooks: webhooks}
+            yield {Facts: facts, CarrierGateway: carrying, CarrierWebhooks: webhooks, Papers: Papers()}
 
     async def measure(database: Database, metrics: Metrics) -> None:
         webhooks.measure(metrics.registry)

@@ -5,7 +5,23 @@ Each route that changes something names a command and the function that hears it
 
 from fastapi import APIRouter
 
-from order.api import admin, cart, changes, fulfilment, labels, live, orders, quoting, terms, tracking
+from order.api import (
+    admin,
+    cart,
+    changes,
+    documents,
+    evidence,
+    fulfilment,
+    labels,
+    live,
+    orders,
+    quoting,
+    refunds,
+    return_policy,
+    returns,
+    terms,
+    tracking,
+)
 
 router = APIRouter()
 for part in (  # in one flat list, the busiest first
@@ -21,6 +37,15 @@ for part in (  # in one flat list, the busiest first
     labels.router,
     fulfilment.queue,
     terms.router,
+    returns.router,
+    returns.desk,
+    returns.queue,
+    refunds.router,
+    refunds.queue,
+    return_policy.router,
+    documents.router,
+    evidence.router,
+    documents.admin,
 ):
     router.routes.extend(part.routes)
 

@@ -21,9 +21,9 @@ from order.api.forms import Notes
 from order.api.orders import cancel_what_is_left
 from order.api.views import HistoryPage, OrderPage, OrderView, history_view, order_body, order_page
 from order.gateway import Facts
-from order.model import Change, ChangeState, InvalidTransitionError, Order, OrderState, PaymentState, Status
+from order.model import Change, ChangeState, InvalidTransitionError, Order, OrderState, PaymentState, RefundState, Status
 from order.model.fulfilment import Delivered, Dispatched
-from order.store import OrderFilter, OrderQueries, OrderStore
+from order.store import OrderFilter, OrderQueries, OrderStore, ReturnQueries
 
 router = APIRouter(prefix="/api/admin/orders", tags=["admin"])
 
@@ -137,6 +137,7 @@ async def get_saga(request: Request, _: Reader, order_id: UUID, authorization: A
         queries = OrderQueries(session)
         order = await queries.order(order_id, None)
         order.changes = list(await queries.changes(order_id))
+        order.refunds = list(await ReturnQueries(session).refunds(order_id))
         entries = await queries.history(order_id)
     own = await facts_about(database, str(order_id))
     theirs, missing = await facts.about(str(order_id), authorization)
@@ -164,6 +165,8 @@ def waits_for(order: Order) -> list[str]:
     captured = order.captured_amount
     shipped = sum(one.amount for one in order.shipments if one.dispatched_at is not None)
     waited = ["payment.captured.v1"] if captured < shipped else []
+    if any(one.state == RefundState.REQUESTED for one in order.refunds):
+        waited.append("payment.refunded.v1")
     if any(one.move_id is not None for one in order.shipments):
         waited.append("inventory.shipment_moved.v1")
     return waited + [fact for change in order.changes for fact in _settles(change)]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -14,6 +14,7 @@ from chassis.batch import Answer
 from chassis.commands import Runs
 from chassis.domain import Cause, Refusal
 from chassis.preconditions import ExpectedVersion, etag
+from chassis.problems import invalid
 from chassis.requests import RequestModel
 from contracts.order import (
     ChangeRefusal,
@@ -57,6 +58,10 @@ class OrderPatch(RequestModel):
         if self.shipping_address is None and self.billing_address is None and self.contact is None:
             raise ValueError("name at least one of shipping_address, billing_address and contact")
         return self
+
+
+AT_ONCE: Final = ("card", "gift_card")
+"""How more of an order can be paid: the change is decided while the rest of the order waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +255,8 @@ def add_to_order(
     order = orders.owned(command.order_id, command.user_id)
     order.check_version(command.expected_version)
     body = command.body
+    if body.payment.method not in AT_ONCE:
+        raise invalid("payment.method", f"more of it is paid at once: by {' or '.join(AT_ONCE)}")
     quoted, shipping = _additions(order, body.items, dict(products.all), products.terms)
     total = order.total_amount + quoted.total + max(0, shipping[0] - order.shipping_amount)
     seen = body.expected_total
@@ -260,8 +267,7 @@ def add_to_order(
             total_amount=order.money(total).model_dump(),
         )
     requested = order.request_addition(quoted, shipping, command.deadline, cause)
-    instrument = PaymentInstrument(method=body.payment.method, token=body.payment.token)
-    contacts = _contacts(order, instrument, requested.change_id)
+    contacts = _contacts(order, body.payment.instrument(), requested.change_id)
     change = next(one for one in order.changes if one.change_id == requested.change_id)
     headers = {"Location": f"/api/orders/{order.order_id}/edits/{change.change_id}", "ETag": etag(order.version)}
     return Answer(to_json(change_view(change, order.currency)), events=[contacts, requested], status=202, headers=headers)

@@ -1,11 +1,12 @@
 """What several requests say: addresses, contacts, how one pays; and the forms of ids and texts."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import phonenumbers
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from chassis.requests import Clean, RequestModel, Text
+from contracts.types import PaymentInstrument
 from order.model.terms import Slug
 
 
@@ -43,10 +44,40 @@ class ContactBody(RequestModel):
 
 
 class PaymentBody(RequestModel):
-    """How the customer pays: the PSP's token, never a card number."""
+    """How the customer pays: by card, with the PSP's token and never a card number, by gift card, transfer, or in cash.
 
-    method: Literal["card"]
-    token: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9_-]+$"), Clean]
+    For a transfer the order waits; cash is paid when it is delivered. A gift card pays first, as far as its balance goes;
+    without a card beside it, it must pay all.
+    """
+
+    method: Literal["card", "gift_card", "bank_transfer", "cash_on_delivery"]
+    token: Annotated[
+        str | None,
+        StringConstraints(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9_-]+$"),
+        Clean,
+        Field(repr=False, description="With `card`: the PSP's token for it."),
+    ] = None
+    gift_card: Annotated[
+        str | None,
+        StringConstraints(min_length=8, max_length=40, pattern=r"^[A-Za-z0-9 -]+$"),
+        Field(repr=False, description="The code of a gift card."),
+    ] = None
+
+    @model_validator(mode="after")
+    def _names_what_pays(self) -> Self:
+        if self.method == "card" and self.token is None:
+            raise ValueError("token: is needed to pay by card")
+        if self.method != "card" and self.token is not None:
+            raise ValueError("token: is a card's, and no card pays")
+        if self.method == "gift_card" and self.gift_card is None:
+            raise ValueError("gift_card: is needed to pay by gift card")
+        if self.method not in {"card", "gift_card"} and self.gift_card is not None:
+            raise ValueError("gift_card: pays alone, or beside a card")
+        return self
+
+    def instrument(self) -> PaymentInstrument:
+        """Tell how is paid to whoever has it paid; where no card pays the method stands for its token."""
+        return PaymentInstrument(method=self.method, token=self.token or self.method, gift_card=self.gift_card)
 
 
 class MoneyBody(RequestModel):

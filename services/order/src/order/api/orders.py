@@ -17,8 +17,9 @@ from chassis.preconditions import ExpectedVersion, etag
 from chassis.problems import invalid
 from chassis.requests import RequestModel
 from contracts.order import CancelReason, OrderCancelled, OrderChanged, OrderContacts, OrderPlaced
-from contracts.types import Address, Contact, Money, PaymentInstrument
+from contracts.types import Address, Client, Contact, Money
 from order.api.cart import CartItem
+from order.api.client import client_mark, client_of
 from order.api.forms import AddressBody, ContactBody, MethodId, MoneyBody, Notes, PaymentBody
 from order.api.live import until_decided
 from order.api.views import (
@@ -33,7 +34,7 @@ from order.api.views import (
 )
 from order.model import Order, OrderState, Status, quote
 from order.model.cart import MOST_LINES, lines_of, price_lines
-from order.store import CartStore, OrderFilter, OrderQueries, OrderStore, ProductStore
+from order.store import CartStore, OrderFilter, OrderQueries, OrderStore, ProductStore, Throttle
 
 router = APIRouter(prefix="/api/orders", tags=["orders"])
 busy = APIRouter(prefix="/api/orders", tags=["orders"], route_class=DirectRoute)
@@ -76,6 +77,8 @@ class PlaceOrder:
     currency: str
     deadline: timedelta
     prices_include_tax: bool = True
+    client: Client | None = None
+    client_mark: UUID | None = None
 
     @property
     def cart_of(self) -> str | None:
@@ -114,6 +117,7 @@ def place_order(
         deadline=command.deadline,
         cause=cause,
     )
+    order.client_mark = command.client_mark
     orders.add(order)
     if body.items is None:
         carts.get(command.user_id).clear(cause.at)
@@ -123,7 +127,8 @@ def place_order(
         contact=Contact(**contact),
         shipping_address=Address(**shipping),
         billing_address=Address(**billing),
-        payment=PaymentInstrument(method=body.payment.method, token=body.payment.token),
+        payment=body.payment.instrument(),
+        client=command.client,
     )
     headers = {"Location": f"/api/orders/{order.order_id}", "ETag": etag(order.version)}
     return Answer(order_body(order), events=[placed, contacts], status=201, headers=headers)
@@ -132,9 +137,12 @@ def place_order(
 @busy.post("", status_code=201, response_model=OrderView, openapi_extra={"parameters": [PREFER]})
 async def post_order(request: Request, run: Runs, who: Customer, body: OrderBody) -> Response:
     """Place an order; `Prefer: wait=SECONDS` answers once stock and payment are decided."""
-    settings = request.app.state.settings
+    settings, database = request.app.state.settings, request.app.state.database
+    client = client_of(request, settings)
+    mark = client_mark(client, settings)
+    await database.remembered.setdefault(Throttle, Throttle(settings.declines_per_hour)).refuse(database, mark)
     deadline = timedelta(seconds=settings.pending_deadline_seconds)
-    wish = PlaceOrder(who.user_id, body, settings.currency, deadline, settings.prices_include_tax)
+    wish = PlaceOrder(who.user_id, body, settings.currency, deadline, settings.prices_include_tax, client, mark)
     reply = await run(place_order, wish)
     return await until_decided(request, who, reply)
 

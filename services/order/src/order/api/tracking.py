@@ -1,7 +1,7 @@
 """Where parcels are: for the customer, for whoever holds a signed link, and what carriers tell of it."""
 
 from datetime import date, datetime, timedelta
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Request, Response
@@ -17,6 +17,7 @@ from order.api.views import LineView
 from order.gateway import CarrierWebhooks
 from order.handlers import Followed, ParcelSeen, note_seen
 from order.model import Order, Shipment, ShipmentState, TrackingEvent
+from order.model.record import reference
 from order.settings import Settings
 from order.store import OrderQueries, OrderStore
 
@@ -24,7 +25,6 @@ router = APIRouter(prefix="/api", tags=["tracking"])
 
 PURPOSE: Final = "tracking"
 LINK_DAYS: Final = 90
-SHORT: Final = 8
 
 
 class SightingView(BaseModel):
@@ -109,15 +109,10 @@ def _parcels(order: Order) -> list[Shipment]:
     return [one for one in order.shipments if one.state != ShipmentState.CANCELLED]
 
 
-@router.get("/orders/{order_id}/tracking", response_model=TrackingView, tags=["orders"])
-async def get_tracking(request: Request, who: Customer, order_id: UUID) -> Response:
-    """Show where the parcels of an order are, and have been."""
-    async with request.app.state.database.reading() as session:
-        queries = OrderQueries(session)
-        order = await queries.order(order_id, who.user_id)
-        events = await queries.sightings(order_id)
+def tracking_of(order: Order, events: list[TrackingEvent]) -> dict[str, Any]:
+    """Show where the parcels of an order are, with what is in them, in the form of `TrackingView`."""
     currency = order.currency
-    body = {
+    return {
         "order_id": order.order_id,
         "status": order.status,
         "shipments": [
@@ -129,7 +124,16 @@ async def get_tracking(request: Request, who: Customer, order_id: UUID) -> Respo
         ],
         "waiting_units": _waiting(order),
     }
-    return Response(to_json(body), media_type="application/json")
+
+
+@router.get("/orders/{order_id}/tracking", response_model=TrackingView, tags=["orders"])
+async def get_tracking(request: Request, who: Customer, order_id: UUID) -> Response:
+    """Show where the parcels of an order are, and have been."""
+    async with request.app.state.database.reading() as session:
+        queries = OrderQueries(session)
+        order = await queries.order(order_id, who.user_id)
+        events = await queries.sightings(order_id)
+    return Response(to_json(tracking_of(order, events)), media_type="application/json")
 
 
 @router.post("/orders/{order_id}/tracking-link", tags=["orders"])
@@ -156,7 +160,7 @@ async def get_public_tracking(request: Request, token: Annotated[str, Path(max_l
         order = await queries.order(order_id, None)
         events = await queries.sightings(order_id)
     body = {
-        "reference": order_id.hex[-SHORT:].upper(),
+        "reference": reference(order_id),
         "status": order.status,
         "order_date": order.order_date.date(),
         "shipments": [_parcel(one, events) for one in _parcels(order)],

@@ -84,6 +84,17 @@ class TaxLineView(BaseModel):
     tax_amount: Money
 
 
+class PaymentActionView(BaseModel):
+    """What the customer has to do before the money is there, until when.
+
+    `challenge`: prove to the bank who pays, on the page that `reference` leads to; `transfer`: send money, and name it.
+    """
+
+    kind: str
+    reference: str
+    deadline_at: datetime
+
+
 class OrderView(BaseModel):
     """An order with its parts; `allowed_actions` is what may be done to it now."""
 
@@ -112,6 +123,7 @@ class OrderView(BaseModel):
     billing_address: dict[str, Any]
     contact: dict[str, Any]
     payment_method: str
+    payment_action: PaymentActionView | None
     items: list[ItemView]
     backordered: list[WaitingView]
     shipments: list[ShipmentView]
@@ -235,6 +247,7 @@ _SHOWN_AS_STORED = (
     "billing_address",
     "contact",
     "payment_method",
+    "payment_action",
     "prices_include_tax",
     "rounding",
     "deadline_at",

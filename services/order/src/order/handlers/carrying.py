@@ -107,11 +107,11 @@ def note_purchase(outcome: LabelPurchase, orders: OrderStore, cause: Cause) -> L
     order = orders.get(outcome.order_id)
     match outcome.answer:
         case Bought() as bought:
-            return order.note_label_bought(outcome.label_id, _terms(bought), cause)
+            return order.note_label_bought(outcome.label_id, terms_of(bought), cause)
         case Refused(code, message):
             order.note_label_failed(outcome.label_id, code, message, cause)
         case Unknown(reason, retry_after):
-            order.note_label_open(outcome.label_id, reason, _delay(outcome.attempt, retry_after), cause)
+            order.note_label_open(outcome.label_id, reason, delay_of(outcome.attempt, retry_after), cause)
     return None
 
 
@@ -147,11 +147,12 @@ def note_return(outcome: LabelReturn, orders: OrderStore, cause: Cause) -> Label
         case Refused(code):
             order.note_label_open(outcome.label_id, code, REFUSED_AGAIN, cause)
         case Unknown(reason, retry_after):
-            order.note_label_open(outcome.label_id, reason, _delay(outcome.attempt, retry_after), cause)
+            order.note_label_open(outcome.label_id, reason, delay_of(outcome.attempt, retry_after), cause)
     return None
 
 
-def _terms(bought: Bought) -> LabelTerms:
+def terms_of(bought: Bought) -> LabelTerms:
+    """Write what a carrier sold as the model has it."""
     return LabelTerms(
         reference=bought.reference,
         carrier=bought.carrier,
@@ -163,7 +164,8 @@ def _terms(bought: Bought) -> LabelTerms:
     )
 
 
-def _delay(attempt: int, retry_after: float | None) -> timedelta:
+def delay_of(attempt: int, retry_after: float | None) -> timedelta:
+    """Tell after how long a carrier is asked again."""
     if retry_after is not None:
         return min(timedelta(seconds=retry_after), LONGEST_RETRY)
     return min(timedelta(seconds=2 ** min(attempt, 12)), LONGEST_RETRY)

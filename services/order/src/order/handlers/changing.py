@@ -1,5 +1,8 @@
 """Changes before shipping. Every failure of an addition becomes `OrderChangeWithdrawn`: the order stays as it was."""
 
+from collections.abc import Sequence
+
+from chassis.batch import Later
 from chassis.domain import Cause
 from contracts.inventory import (
     AdditionRefused,
@@ -9,6 +12,8 @@ from contracts.inventory import (
 )
 from contracts.order import (
     ChangeRefusal,
+    CreditNoteIssued,
+    InvoiceIssued,
     OrderChanged,
     OrderChangeWithdrawn,
 )
@@ -18,24 +23,33 @@ from contracts.payment import (
     AdditionVoided,
     PaymentReduced,
 )
+from order.handlers.invoicing import credit_untaken, with_invoice_of_addition
 from order.handlers.registry import jobs, react
 from order.store import (
+    DocumentStore,
     ExpiredChange,
     OrderStore,
 )
 
 
 @react.on(AdditionReserved)
-def note_addition_reserved(event: AdditionReserved, orders: OrderStore, cause: Cause) -> OrderChanged | None:
+def note_addition_reserved(
+    event: AdditionReserved, orders: OrderStore, documents: DocumentStore, cause: Cause
+) -> Sequence[OrderChanged | Later[InvoiceIssued]]:
     """Note that what a change adds is held; carry it out if its money is held already."""
     order = orders.get(event.order_id)
-    return order.note_addition_reserved(event.change_id, event.allocations, event.backordered, cause)
+    changed = order.note_addition_reserved(event.change_id, event.allocations, event.backordered, cause)
+    return with_invoice_of_addition(changed, order, documents, cause)
 
 
 @react.on(AdditionAuthorized)
-def apply_addition(event: AdditionAuthorized, orders: OrderStore, cause: Cause) -> OrderChanged | None:
+def apply_addition(
+    event: AdditionAuthorized, orders: OrderStore, documents: DocumentStore, cause: Cause
+) -> Sequence[OrderChanged | Later[InvoiceIssued]]:
     """Carry the change out, once its stock is held too."""
-    return orders.get(event.order_id).note_addition_authorized(event.change_id, cause)
+    order = orders.get(event.order_id)
+    changed = order.note_addition_authorized(event.change_id, cause)
+    return with_invoice_of_addition(changed, order, documents, cause)
 
 
 @react.on(AdditionRefused)
@@ -72,9 +86,13 @@ def note_addition_released(event: AdditionReleased, orders: OrderStore, cause: C
 
 
 @react.on(PaymentReduced)
-def note_payment_reduced(event: PaymentReduced, orders: OrderStore, cause: Cause) -> None:
-    """Note that the money held has followed the change."""
-    orders.get(event.order_id).note_money_followed(event.change_id, cause)
+def note_payment_reduced(
+    event: PaymentReduced, orders: OrderStore, documents: DocumentStore, cause: Cause
+) -> Later[CreditNoteIssued] | None:
+    """Note that the money held has followed the change; credit the difference, if it was invoiced."""
+    order = orders.get(event.order_id)
+    order.note_money_followed(event.change_id, cause)
+    return credit_untaken(event, order, documents, cause)
 
 
 @react.on(AdditionVoided)

@@ -1,5 +1,8 @@
 """From placed to confirmed or cancelled, and the money after it. Every failure becomes `OrderCancelled`."""
 
+from collections.abc import Sequence
+
+from chassis.batch import Later
 from chassis.domain import Cause
 from contracts.inventory import (
     ProductPublished,
@@ -10,10 +13,13 @@ from contracts.inventory import (
 )
 from contracts.order import (
     CancelReason,
+    CreditNoteIssued,
+    InvoiceIssued,
     OrderCancelled,
-    OrderConfirmed,
+    OrderRefunded,
 )
 from contracts.payment import (
+    NOT_THE_CUSTOMERS,
     PaymentAuthorized,
     PaymentCaptured,
     PaymentCaptureFailed,
@@ -21,9 +27,19 @@ from contracts.payment import (
     PaymentRefunded,
     PaymentVoided,
 )
+from order.handlers.invoicing import (
+    Confirmation,
+    credit_refunded,
+    credit_untaken,
+    invoice_captured,
+    with_invoice,
+)
 from order.handlers.registry import jobs, react
+from order.handlers.returning import given_back
 from order.model import Product, Warehouse
 from order.store import (
+    DeclineStore,
+    DocumentStore,
     ExpiredOrder,
     OrderStore,
     ProductStore,
@@ -55,9 +71,10 @@ def learn_warehouse(event: WarehousePublished, warehouses: WarehouseStore, cause
 
 
 @react.on(StockReserved)
-def note_allocation(event: StockReserved, orders: OrderStore, cause: Cause) -> OrderConfirmed | None:
+def note_allocation(event: StockReserved, orders: OrderStore, documents: DocumentStore, cause: Cause) -> Sequence[Confirmation]:
     """Note from where the order ships; confirm it if the money is held already."""
-    return orders.get(event.order_id).allocate(event.allocations, cause, event.backordered)
+    order = orders.get(event.order_id)
+    return with_invoice(order.allocate(event.allocations, cause, event.backordered), order, documents, cause)
 
 
 @react.on(StockReservationFailed)
@@ -68,16 +85,22 @@ def cancel_out_of_stock(event: StockReservationFailed, orders: OrderStore, cause
 
 
 @react.on(PaymentAuthorized)
-def confirm_order(event: PaymentAuthorized, orders: OrderStore, cause: Cause) -> OrderConfirmed | None:
+def confirm_order(
+    event: PaymentAuthorized, orders: OrderStore, documents: DocumentStore, cause: Cause
+) -> Sequence[Confirmation]:
     """Confirm the order and plan its shipments, once the stock is held too."""
-    return orders.get(event.order_id).authorize(cause)
+    order = orders.get(event.order_id)
+    return with_invoice(order.authorize(cause), order, documents, cause)
 
 
 @react.on(PaymentDeclined)
-def cancel_declined(event: PaymentDeclined, orders: OrderStore, cause: Cause) -> OrderCancelled | None:
-    """Cancel the order: the customer's payment was refused."""
+def cancel_declined(event: PaymentDeclined, orders: OrderStore, declines: DeclineStore, cause: Cause) -> OrderCancelled | None:
+    """Cancel the order: the customer's payment was refused. Too many of those from one place, and it is throttled."""
+    order = orders.get(event.order_id)
+    if event.code not in NOT_THE_CUSTOMERS:
+        declines.note(order)
     notes = f"Payment declined: {event.code.replace('_', ' ')}"
-    return orders.get(event.order_id).cancel_if_open(CancelReason.PAYMENT_DECLINED, cause, notes)
+    return order.cancel_if_open(CancelReason.PAYMENT_DECLINED, cause, notes)
 
 
 @jobs.on(ExpiredOrder)
@@ -93,15 +116,23 @@ def note_released(event: StockReleased, orders: OrderStore, cause: Cause) -> Non
 
 
 @react.on(PaymentVoided)
-def note_voided(event: PaymentVoided, orders: OrderStore, cause: Cause) -> None:
-    """Note that the cancelled order holds no money any more."""
-    orders.get(event.order_id).note_voided(cause)
+def note_voided(
+    event: PaymentVoided, orders: OrderStore, documents: DocumentStore, cause: Cause
+) -> Later[CreditNoteIssued] | None:
+    """Note that the cancelled order holds no money any more; credit it, if it was invoiced."""
+    order = orders.get(event.order_id)
+    order.note_voided(cause)
+    return credit_untaken(event, order, documents, cause)
 
 
 @react.on(PaymentCaptured)
-def note_captured(event: PaymentCaptured, orders: OrderStore, cause: Cause) -> None:
-    """Note how much of the order is paid."""
-    orders.get(event.order_id).note_captured(event.captured, cause)
+def note_captured(
+    event: PaymentCaptured, orders: OrderStore, documents: DocumentStore, cause: Cause
+) -> Later[InvoiceIssued] | None:
+    """Note how much of the order is paid, and invoice the parcel it was paid for."""
+    order = orders.get(event.order_id)
+    order.note_captured(event.captured, cause)
+    return invoice_captured(event, order, documents, cause)
 
 
 @react.on(PaymentCaptureFailed)
@@ -111,6 +142,12 @@ def note_capture_failed(event: PaymentCaptureFailed, orders: OrderStore, cause: 
 
 
 @react.on(PaymentRefunded)
-def note_refund(event: PaymentRefunded, orders: OrderStore, cause: Cause) -> None:
-    """Note how much of the order's money went back."""
-    orders.get(event.order_id).note_refunded(event.refunded, cause)
+def note_refund(
+    event: PaymentRefunded, orders: OrderStore, documents: DocumentStore, cause: Cause
+) -> list[OrderRefunded | Later[CreditNoteIssued]]:
+    """Note how much of the order's money went back and by which refund, and credit it."""
+    order = orders.get(event.order_id)
+    refunded = order.note_refunded(event.refund_id, event.amount, event.refunded, cause)
+    credited = credit_refunded(event, order, documents, cause, given_back(order, event.refund_id))
+    facts: list[OrderRefunded | Later[CreditNoteIssued]] = [refunded] if refunded is not None else []
+    return [*facts, credited] if credited is not None else facts

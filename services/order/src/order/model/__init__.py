@@ -1,4 +1,4 @@
-"""Carts, orders, their shipments and changes, and the terms of sale: their rules, and nothing but their rules."""
+"""Carts, orders, their shipments, changes, returns and refunds, and the terms of sale: nothing but their rules."""
 
 from order.model.cart import Cart, EmptyCartError, PricedLine, Product, UnknownProductError
 from order.model.change import (
@@ -9,16 +9,40 @@ from order.model.change import (
     ChangeState,
 )
 from order.model.changes import shipping_with
-from order.model.fulfilment import LabelTerms, Sighting
+from order.model.fulfilment import Sighting
 from order.model.lines import HistoryEntry, OrderItem
-from order.model.order import Order, PriceChangedError
+from order.model.order import Order, PriceChangedError, TooManyDeclinesError
+from order.model.order_return import (
+    RETURN_TRANSITIONS,
+    Inspected,
+    OrderReturn,
+    Receipt,
+    ReturnLabel,
+    ReturnLinesError,
+    ReturnRefusedError,
+    ReturnStage,
+    ReturnStateError,
+    ReturnWish,
+)
 from order.model.pricing import Charge, Quote, quote
 from order.model.record import VersionMismatchError
+from order.model.refund import (
+    REFUND_TRANSITIONS,
+    Refund,
+    RefundExceedsError,
+    RefundLinesError,
+    RefundState,
+    RefundStateError,
+    RefundWish,
+    SecondPersonNeededError,
+)
+from order.model.return_policy import ReturnPolicy, ReturnRules
 from order.model.shipment import (
     LABEL_TRANSITIONS,
     SHIPMENT_TRANSITIONS,
     Label,
     LabelState,
+    LabelTerms,
     Shipment,
     ShipmentLinesError,
     ShipmentNotFoundError,
@@ -45,6 +69,8 @@ from order.model.warehouse import Warehouse
 __all__ = [
     "CHANGE_TRANSITIONS",
     "LABEL_TRANSITIONS",
+    "REFUND_TRANSITIONS",
+    "RETURN_TRANSITIONS",
     "SHIPMENT_TRANSITIONS",
     "TRANSITIONS",
     "Action",
@@ -57,6 +83,7 @@ __all__ = [
     "EmptyCartError",
     "FulfilmentState",
     "HistoryEntry",
+    "Inspected",
     "InvalidTransitionError",
     "Label",
     "LabelState",
@@ -64,13 +91,30 @@ __all__ = [
     "NoShippingMethodError",
     "Order",
     "OrderItem",
+    "OrderReturn",
     "OrderState",
     "PaymentState",
     "PriceChangedError",
     "PricedLine",
     "Product",
     "Quote",
+    "Receipt",
+    "Refund",
+    "RefundExceedsError",
+    "RefundLinesError",
+    "RefundState",
+    "RefundStateError",
+    "RefundWish",
+    "ReturnLabel",
+    "ReturnLinesError",
+    "ReturnPolicy",
+    "ReturnRefusedError",
+    "ReturnRules",
+    "ReturnStage",
     "ReturnState",
+    "ReturnStateError",
+    "ReturnWish",
+    "SecondPersonNeededError",
     "Shipment",
     "ShipmentLinesError",
     "ShipmentNotFoundError",
@@ -83,6 +127,7 @@ __all__ = [
     "Table",
     "TaxRate",
     "Terms",
+    "TooManyDeclinesError",
     "TrackingEvent",
     "UnknownProductError",
     "VersionMismatchError",

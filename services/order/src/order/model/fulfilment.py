@@ -22,13 +22,13 @@ from contracts.order import (
     ShipmentTracked,
     TrackingStatus,
 )
-from contracts.types import Money
 from order.model.plan import Plan
 from order.model.shipment import (
     TERMINAL,
     TROUBLE,
     Label,
     LabelState,
+    LabelTerms,
     Shipment,
     ShipmentState,
     ShipmentStateError,
@@ -49,19 +49,6 @@ class Sighting:
 
     status: TrackingStatus
     occurred_at: datetime
-    expected_delivery: date | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LabelTerms:
-    """What was bought: who carries the parcel under which number, at which price."""
-
-    reference: str
-    carrier: str
-    service: str
-    tracking_number: str
-    cost: Money
-    pdf: bytes
     expected_delivery: date | None = None
 
 
@@ -105,16 +92,9 @@ class Fulfilment(Plan):
         label = self.labels[label_id]
         if label.state == LabelState.BOUGHT:
             return None
-        label.reference, label.error = terms.reference, None
-        label.carrier, label.service, label.tracking_number = terms.carrier, terms.service, terms.tracking_number
-        label.cost_amount, label.cost_currency = terms.cost.amount, terms.cost.currency
-        if not label.become(LabelState.BOUGHT):
-            label.give_back(cause)
-            if label.state == LabelState.UNWANTED:
-                label.due_at = cause.at
+        if not label.note_sold(terms, cause):
             self._record(cause, f"A label came that is not wanted any more: {terms.tracking_number}")
             return None
-        label.due_at, label.pdf = None, terms.pdf
         shipment = self.shipment(label.shipment_id)
         shipment.carrier, shipment.service, shipment.tracking_number = terms.carrier, terms.service, terms.tracking_number
         shipment.expected_delivery = terms.expected_delivery
@@ -135,12 +115,10 @@ class Fulfilment(Plan):
         `message` is the carrier's and may repeat the address: it stays with the label, for staff.
         """
         label = self.labels[label_id]
-        label.error = f"{code}: {message}" if message else code
-        if label.become(LabelState.FAILED):
-            self.shipment(label.shipment_id).label_id = None
-        elif not label.become(LabelState.VOIDED):
+        if not label.note_refused(code, message):
             return
-        label.due_at = None
+        if label.state == LabelState.FAILED:
+            self.shipment(label.shipment_id).label_id = None
         self._record(cause, f"No label: {code}")
 
     def note_label_open(self, label_id: UUID, error: str, delay: timedelta, cause: Cause) -> None:

@@ -47,12 +47,14 @@ class OrderItem(Table, table=True):
 
         It stays the same when the line is cut to no fewer units, so that what was taken for a parcel stays right.
         """
+        return self.charge(units, included=included).total
+
+    def charge(self, units: int, *, included: bool) -> Charge:
+        """Tell what the first `units` of the line cost, and the tax in it."""
         if units == self.quantity:
-            return self.total_amount
-        if not units:
-            return 0
+            return Charge(self.total_amount - self.tax_amount, self.tax_amount)
         discount = share(self.discount_amount, units, self.quantity)
-        return Charge.of(self.price * units - discount, self.tax_rate_ppm, included=included).total
+        return Charge.of(self.price * units - discount, self.tax_rate_ppm, included=included)
 
     def line(self, currency: str) -> OrderLine:
         """Write it as events carry it."""

@@ -6,17 +6,26 @@ too late for a cancelled order is noted on its axis and changes nothing else.
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
-from typing import Any, Self
+from datetime import datetime, timedelta
+from typing import Any, Final, Self
 
 from chassis.domain import Cause, Refusal, new_id
 from contracts.order import CancelReason, OrderCancelled, OrderConfirmed, OrderPlaced
+from contracts.payment import ReviewDecision
 from contracts.types import Allocation, Destination, Line, Money
-from order.model.changes import Changes
 from order.model.lines import OrderItem
 from order.model.pricing import Quote
+from order.model.returns import Returns
 from order.model.shipment import ShipmentState
 from order.model.status import TRANSITIONS, FulfilmentState, OrderState, PaymentState, ReturnState, Status
+
+IN_REVIEW: Final = "in_review"
+REVIEW_MARGIN: Final = timedelta(minutes=15)
+"""How much longer an order waits than its review may take: for the decision to arrive."""
+
+
+DISPUTED: Final = "disputed"
+"""The hold reason of an order whose payment a bank takes back."""
 
 
 class PriceChangedError(Refusal):
@@ -26,7 +35,15 @@ class PriceChangedError(Refusal):
     title = "The price has changed"
 
 
-class Order(Changes, table=True):
+class TooManyDeclinesError(Refusal):
+    """Too many payments were declined to orders from one address."""
+
+    slug = "too-many-declines"
+    title = "Too many declined payments"
+    status = 429
+
+
+class Order(Returns, table=True):
     """An order with all that can become of it."""
 
     __tablename__ = "orders"
@@ -100,6 +117,9 @@ class Order(Changes, table=True):
             shipments=[],
             labels={},
             changes=[],
+            refunds=[],
+            returns=[],
+            return_labels={},
             new_history=[],
         )
         order._record(cause, "Order placed")
@@ -136,6 +156,7 @@ class Order(Changes, table=True):
         if self.order_state != OrderState.PENDING or self.payment_state != PaymentState.PENDING:
             return None
         self.payment_state = PaymentState.AUTHORIZED
+        self.payment_action = None
         confirmed = self._confirm_when_ready(cause)
         if confirmed is None:
             self._record(cause, "Payment authorised")
@@ -158,6 +179,30 @@ class Order(Changes, table=True):
             backordered=self.waiting,
         )
 
+    def await_payment(self, kind: str, reference: str, deadline_at: datetime, cause: Cause) -> None:
+        """Wait for what the customer has to do before the money is there, some time longer than that may take."""
+        if self.order_state != OrderState.PENDING or self.payment_state != PaymentState.PENDING:
+            return
+        self.deadline_at = max(deadline_at + REVIEW_MARGIN, self.deadline_at or deadline_at)
+        self.payment_action = {"kind": kind, "reference": reference, "deadline_at": deadline_at.isoformat()}
+        self._record(cause, f"Payment waits for the customer: {kind}")
+
+    def await_review(self, deadline_at: datetime, cause: Cause) -> None:
+        """Wait for a person's decision about the risk, some time longer than that may take."""
+        if self.order_state != OrderState.PENDING or self.payment_state != PaymentState.PENDING:
+            return
+        self.deadline_at = max(deadline_at + REVIEW_MARGIN, self.deadline_at or deadline_at)
+        self.hold_reason = IN_REVIEW
+        self.payment_action = None
+        self._record(cause, "In review")
+
+    def note_reviewed(self, decision: ReviewDecision, cause: Cause, *, by_deadline: bool) -> None:
+        """Note what was decided about the risk; the payment is told of next."""
+        if self.hold_reason == IN_REVIEW:
+            self.hold_reason = None
+            approved = "approved" if decision == ReviewDecision.APPROVE else "rejected"
+            self._record(cause, f"Review: {approved}{', not decided in time' if by_deadline else ''}")
+
     # --- the one way out --------------------------------------------------------------------------------------------------
 
     def cancel(self, reason: CancelReason, cause: Cause, notes: str = "") -> OrderCancelled:
@@ -169,6 +214,9 @@ class Order(Changes, table=True):
         if reason == CancelReason.PAYMENT_DECLINED:
             self.payment_state = PaymentState.DECLINED
         self.cancel_reason = reason
+        self.payment_action = None
+        if self.hold_reason == IN_REVIEW:
+            self.hold_reason = None
         self.deadline_at = None
         self.units = 0
         for shipment in self.shipments:
@@ -207,6 +255,8 @@ class Order(Changes, table=True):
         self.captured_amount = captured.amount
         full = captured.amount == self.total_amount
         self.payment_state = PaymentState.CAPTURED if full else PaymentState.PARTIALLY_CAPTURED
+        if self.refunded_amount:
+            self.payment_state = PaymentState.PARTIALLY_REFUNDED
         self._record(cause, f"Payment captured: {captured.amount} {captured.currency} so far")
 
     def note_capture_failed(self, cause: Cause) -> None:
@@ -215,11 +265,18 @@ class Order(Changes, table=True):
         self.hold_reason = "capture_failed"
         self._record(cause, "Payment could not be captured")
 
-    def note_refunded(self, refunded: Money, cause: Cause) -> None:
-        """Note how much went back so far; an older, smaller figure changes nothing."""
-        if refunded.amount <= self.refunded_amount:
-            return
-        self.refunded_amount = refunded.amount
-        full = refunded.amount == self.captured_amount
-        self.payment_state = PaymentState.REFUNDED if full else PaymentState.PARTIALLY_REFUNDED
-        self._record(cause, f"Refunded: {refunded.amount} {refunded.currency} so far")
+    def note_dispute(self, amount: Money, code: str, cause: Cause) -> None:
+        """Put the order before a person whose customer's bank takes money back."""
+        self.hold_reason = DISPUTED
+        self._record(cause, f"Payment disputed: {amount.amount} {amount.currency}, {code.replace('_', ' ')}")
+
+    def note_dispute_closed(self, cause: Cause, *, won: bool) -> None:
+        """Note how a dispute ended; nobody needs to look for its sake any more."""
+        if self.hold_reason == DISPUTED:
+            self.hold_reason = None
+        self._record(cause, "Dispute won: the money stays" if won else "Dispute lost: the money is gone")
+
+    def note_incident(self, kind: str, amount: Money, cause: Cause) -> None:
+        """Put the order before a person whose money came otherwise than it should."""
+        self.hold_reason = self.hold_reason or f"payment_{kind}"
+        self._record(cause, f"Payment: {kind.replace('_', ' ')}, {amount.amount} {amount.currency}")

@@ -1,7 +1,7 @@
 """What an order is made of: its row, its parts, and how every change of them is written down.
 
-The rules live in the modules that build on this one: `fulfilment` (parcels), `changes` (before shipping), `order` (from placed
-to confirmed or cancelled, and its money).
+The rules live in the modules that build on this one: `fulfilment` (parcels), `changes` (before shipping), `refunds` and
+`returns` (after it), `order` (from placed to confirmed or cancelled, and its money).
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,6 +23,8 @@ from order.model.table import Table
 
 if TYPE_CHECKING:
     from order.model.change import Change
+    from order.model.order_return import OrderReturn, ReturnLabel
+    from order.model.refund import Refund
 
 
 class VersionMismatchError(Refusal):
@@ -48,6 +50,8 @@ class OrderRecord(Table):
     fulfilment_state: str = Field(sa_type=Text)
     return_state: str = Field(sa_type=Text)
     hold_reason: str | None = Field(default=None, sa_type=Text)
+    client_mark: UUID | None = Field(default=None)
+    """Recognises from where it was placed, and cannot be read back."""
     cancel_reason: str | None = Field(default=None, sa_type=Text)
     total_amount: int = Field(sa_type=BigInteger)
     currency: str = Field(sa_type=Text)
@@ -60,6 +64,8 @@ class OrderRecord(Table):
     billing_address: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
     contact: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
     payment_method: str = Field(sa_type=Text)
+    payment_action: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB, nullable=True))
+    """What the customer has to do before the money is there: `kind`, `reference`, `deadline_at`."""
     shipping_method: str | None = Field(default=None, sa_type=Text)
     shipping_name: str | None = Field(default=None, sa_type=Text)
     shipping_amount: int = Field(default=0, sa_type=BigInteger)
@@ -72,6 +78,8 @@ class OrderRecord(Table):
     backordered: list[dict[str, Any]] | None = Field(default=None, sa_column=Column(JSONB, nullable=True))
     """What waits for stock: lines with `item_id`, `product_id`, `quantity`; None where nothing ever did."""
     changes_count: int = 0
+    refunds_count: int = 0
+    returns_count: int = 0
     deadline_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     released_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     voided_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
@@ -83,6 +91,9 @@ class OrderRecord(Table):
         shipments: list[Shipment]
         labels: dict[UUID, Label]
         changes: list[Change]
+        refunds: list[Refund]
+        returns: list[OrderReturn]
+        return_labels: dict[UUID, ReturnLabel]
         new_history: list[HistoryEntry]
 
     # --- what it comes to -----------------------------------------------------------------------------------------------
@@ -115,7 +126,9 @@ class OrderRecord(Table):
     @property
     def actions(self) -> list[str]:
         """List what a person may do with the order now."""
-        found = allowed_actions(Status(self.status), open_units=self.open_units, shipped=self.shipped_units)
+        found = allowed_actions(
+            Status(self.status), open_units=self.open_units, shipped=self.shipped_units, delivered=self.delivered_units
+        )
         return [str(action) for action in found]
 
     def check_version(self, expected: int | None) -> None:
@@ -239,3 +252,8 @@ class OrderRecord(Table):
                 event_id=cause.event_id,
             )
         )
+
+
+def reference(order_id: UUID) -> str:
+    """Name an order as people read it out, and as letters name it: the end of its id, since its beginning is the time."""
+    return order_id.hex[-8:].upper()

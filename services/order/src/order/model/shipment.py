@@ -1,6 +1,7 @@
 """Shipments: the parcels of an order, their labels, and where they are."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
@@ -12,7 +13,7 @@ from sqlmodel import Field
 
 from chassis.domain import Cause, NotFoundError, Refusal, new_id
 from contracts.order import PlannedShipment, TrackingStatus
-from contracts.types import Line
+from contracts.types import Line, Money
 from order.model.table import Table
 
 
@@ -182,20 +183,28 @@ LABEL_TRANSITIONS: Final[Mapping[LabelState, frozenset[LabelState]]] = {
 """Voided to unwanted: it was bought after all, when everybody took it for never sold."""
 
 
-class Label(Table, table=True):
-    """A label for a parcel; its id is the key under which the carrier is asked, so that it is bought at most once.
+@dataclass(frozen=True, slots=True)
+class LabelTerms:
+    """What was bought: who carries the parcel under which number, at which price."""
+
+    reference: str
+    carrier: str
+    service: str
+    tracking_number: str
+    cost: Money
+    pdf: bytes
+    expected_delivery: date | None = None
+
+
+class LabelRecord(Table):
+    """A label; its id is the key under which the carrier is asked, so that it is bought at most once.
 
     `cost_amount` in minor units; the PDF lies beside it and is read alone. A void that the carrier refuses stays due.
     """
 
-    __tablename__ = "shipment_label"
-
     label_id: UUID = Field(primary_key=True)
     order_id: UUID
-    shipment_id: UUID
     state: str = Field(sa_type=Text)
-    wanted_carrier: str | None = Field(default=None, sa_type=Text)
-    wanted_service: str | None = Field(default=None, sa_type=Text)
     reference: str | None = Field(default=None, sa_type=Text)
     carrier: str | None = Field(default=None, sa_type=Text)
     service: str | None = Field(default=None, sa_type=Text)
@@ -207,6 +216,61 @@ class Label(Table, table=True):
     due_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     attempts: int = 0
     created_at: datetime = Field(sa_type=DateTime(timezone=True))
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it is, or may come to be, paid for."""
+        return self.state in {LabelState.WANTED, LabelState.BOUGHT}
+
+    def become(self, state: LabelState) -> bool:
+        """Go on to `state`; answers whether it did, since outcomes may come late or twice."""
+        if state not in LABEL_TRANSITIONS[LabelState(self.state)]:
+            return False
+        self.state = state
+        return True
+
+    def note_sold(self, terms: LabelTerms, cause: Cause) -> bool:
+        """Note what was bought; answers whether it is of use: one that is unwanted by now is given back next."""
+        self.reference, self.error = terms.reference, None
+        self.carrier, self.service, self.tracking_number = terms.carrier, terms.service, terms.tracking_number
+        self.cost_amount, self.cost_currency = terms.cost.amount, terms.cost.currency
+        if self.become(LabelState.BOUGHT):
+            self.due_at, self.pdf = None, terms.pdf
+            return True
+        self.give_back(cause)
+        if self.state == LabelState.UNWANTED:
+            self.due_at = cause.at
+        return False
+
+    def note_refused(self, code: str, message: str = "") -> bool:
+        """Note that the carrier does not sell it; answers whether that is news. One that is unwanted is thereby gone."""
+        self.error = f"{code}: {message}" if message else code
+        if not (self.become(LabelState.FAILED) or self.become(LabelState.VOIDED)):
+            return False
+        self.due_at = None
+        return True
+
+    def give_back(self, cause: Cause) -> None:
+        """Have it given back, whether it was bought or is still being bought; a purchase under way is waited for."""
+        under_way = self.state == LabelState.WANTED and self.attempts > 0 and self.due_at is not None
+        if self.become(LabelState.UNWANTED):
+            self.due_at = max(cause.at, self.due_at) if under_way and self.due_at is not None else cause.at
+            self.attempts = 0
+
+    def ask_again(self, cause: Cause, delay: timedelta) -> None:
+        """Note that the carrier's answer is not known: the same question is due again."""
+        if self.state in {LabelState.WANTED, LabelState.UNWANTED}:
+            self.due_at = cause.at + delay
+
+
+class Label(LabelRecord, table=True):
+    """A label for a parcel: of a carrier and service that were wished for, or the cheapest."""
+
+    __tablename__ = "shipment_label"
+
+    shipment_id: UUID
+    wanted_carrier: str | None = Field(default=None, sa_type=Text)
+    wanted_service: str | None = Field(default=None, sa_type=Text)
 
     @classmethod
     def wish(cls, shipment: Shipment, carrier: str | None, service: str | None, cause: Cause) -> "Label":
@@ -221,30 +285,6 @@ class Label(Table, table=True):
             due_at=cause.at,
             created_at=cause.at,
         )
-
-    @property
-    def is_live(self) -> bool:
-        """Whether it is, or may come to be, paid for."""
-        return self.state in {LabelState.WANTED, LabelState.BOUGHT}
-
-    def become(self, state: LabelState) -> bool:
-        """Go on to `state`; answers whether it did, since outcomes may come late or twice."""
-        if state not in LABEL_TRANSITIONS[LabelState(self.state)]:
-            return False
-        self.state = state
-        return True
-
-    def give_back(self, cause: Cause) -> None:
-        """Have it given back, whether it was bought or is still being bought; a purchase under way is waited for."""
-        under_way = self.state == LabelState.WANTED and self.attempts > 0 and self.due_at is not None
-        if self.become(LabelState.UNWANTED):
-            self.due_at = max(cause.at, self.due_at) if under_way and self.due_at is not None else cause.at
-            self.attempts = 0
-
-    def ask_again(self, cause: Cause, delay: timedelta) -> None:
-        """Note that the carrier's answer is not known: the same question is due again."""
-        if self.state in {LabelState.WANTED, LabelState.UNWANTED}:
-            self.due_at = cause.at + delay
 
 
 TERMINAL: Final = frozenset({TrackingStatus.DELIVERED, TrackingStatus.RETURNED})

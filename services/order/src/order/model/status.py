@@ -60,6 +60,12 @@ class ReturnState(StrEnum):
     """The returns' axis."""
 
     NONE = "none"
+    REQUESTED = "requested"
+    APPROVED = "approved"
+    PARTIALLY_RECEIVED = "partially_received"
+    RECEIVED = "received"
+    CLOSED = "closed"
+    """What has not come back is not waited for any longer."""
 
 
 class Action(StrEnum):
@@ -69,6 +75,7 @@ class Action(StrEnum):
     CHANGE = "change"
     DISPATCH = "dispatch"
     DELIVER = "deliver"
+    RETURN = "return"
 
 
 class InvalidTransitionError(Refusal):
@@ -80,16 +87,22 @@ class InvalidTransitionError(Refusal):
 
 TRANSITIONS: Final[Mapping[Status, Mapping[Status, Action | None]]] = {
     Status.PENDING: {Status.PROCESSING: None, Status.CANCELLED: Action.CANCEL},
-    Status.PROCESSING: {Status.SHIPPED: Action.DISPATCH, Status.DELIVERED: None, Status.CANCELLED: Action.CANCEL},
+    Status.PROCESSING: {
+        Status.SHIPPED: Action.DISPATCH,
+        Status.DELIVERED: None,
+        Status.CANCELLED: Action.CANCEL,
+        Status.REFUNDED: None,
+    },
     Status.SHIPPED: {Status.DELIVERED: Action.DELIVER, Status.PROCESSING: None, Status.REFUNDED: None},
     Status.DELIVERED: {Status.PROCESSING: None, Status.REFUNDED: None},
     Status.CANCELLED: {},
-    Status.REFUNDED: {},
+    Status.REFUNDED: {Status.PROCESSING: None, Status.SHIPPED: None, Status.DELIVERED: None},
 }
 """Which status may follow which; None where the saga moves it, never a person's command.
 
-Processing to Delivered: the rest is cancelled when all else has arrived. Back to Processing: an addition comes about after the
-last parcel has left.
+Processing to Delivered, or to Refunded: the rest is cancelled when all else has arrived, or was given back. Back to Processing:
+an addition comes about after the last parcel has left. Refunded to Shipped or Delivered: money for a parcel is taken after all
+that was taken before had been given back.
 """
 
 
@@ -100,7 +113,7 @@ def public_status(order: OrderState, *, units: int, shipped: int, delivered: int
     """
     if units == 0 and shipped == 0:
         return Status.CANCELLED
-    if captured > 0 and refunded == captured and (shipped > 0 or units > 0):
+    if captured > 0 and refunded == captured and shipped == units:
         return Status.REFUNDED
     if order == OrderState.PENDING:
         return Status.PENDING
@@ -111,10 +124,11 @@ def public_status(order: OrderState, *, units: int, shipped: int, delivered: int
     return Status.PROCESSING
 
 
-def allowed_actions(status: Status, *, open_units: int, shipped: int) -> list[Action]:
+def allowed_actions(status: Status, *, open_units: int, shipped: int, delivered: int = 0) -> list[Action]:
     """List what a person may do now; what has left a warehouse is neither cancelled nor changed but returned.
 
-    `open_units` counts those of a confirmed order that have not left yet.
+    `open_units` counts those of a confirmed order that have not left yet. Whether what is delivered may come back is for the
+    policy of returns to say.
     """
     actions = [action for action in TRANSITIONS[status].values() if action is not None]
     if status == Status.PROCESSING:
@@ -124,4 +138,6 @@ def allowed_actions(status: Status, *, open_units: int, shipped: int) -> list[Ac
             actions.append(Action.CHANGE)
         if shipped:
             actions.append(Action.DELIVER)
+    if delivered and status != Status.REFUNDED:
+        actions.append(Action.RETURN)
     return actions

@@ -59,7 +59,8 @@ UPDATE shipments SET move_deadline_at = $2 WHERE (order_id, shipment_id) IN (
 _NEXT_MOVE: Final = "SELECT min(move_deadline_at) AS at FROM shipments WHERE move_deadline_at IS NOT NULL"
 
 
-async def _earliest(transaction: Transaction, query: str, *values: Any) -> datetime | None:
+async def earliest(transaction: Transaction, query: str, *values: Any) -> datetime | None:
+    """Tell when the next row is due, by a query that names it `at`."""
     at: datetime | None = (await transaction.fetch(query, *values))[0]["at"]
     return at
 
@@ -109,7 +110,7 @@ class LabelWanted:
     @classmethod
     async def next_due(cls, transaction: Transaction) -> datetime | None:
         """Tell when the next label is to be bought."""
-        return await _earliest(transaction, _NEXT, "wanted")
+        return await earliest(transaction, _NEXT, "wanted")
 
 
 def origin_of(row: Mapping[str, Any]) -> Address | None:
@@ -151,7 +152,7 @@ class LabelUnwanted:
     @classmethod
     async def next_due(cls, transaction: Transaction) -> datetime | None:
         """Tell when the next label is to be given back."""
-        return await _earliest(transaction, _NEXT, "unwanted")
+        return await earliest(transaction, _NEXT, "unwanted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +180,7 @@ class ParcelUnheard:
     @classmethod
     async def next_due(cls, transaction: Transaction) -> datetime | None:
         """Tell when the next parcel is to be asked about."""
-        return await _earliest(transaction, _NEXT_LOOK)
+        return await earliest(transaction, _NEXT_LOOK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,4 +206,4 @@ class LateMove:
     @classmethod
     async def next_due(cls, transaction: Transaction) -> datetime | None:
         """Tell when the next deadline passes."""
-        return await _earliest(transaction, _NEXT_MOVE)
+        return await earliest(transaction, _NEXT_MOVE)

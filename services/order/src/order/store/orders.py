@@ -9,7 +9,20 @@ from pydantic_core import to_json
 
 from chassis.database import Transaction
 from chassis.domain import NotFoundError
-from order.model import Change, FulfilmentState, HistoryEntry, Label, Order, OrderItem, Shipment, TrackingEvent
+from order.model import (
+    Change,
+    FulfilmentState,
+    HistoryEntry,
+    Label,
+    Order,
+    OrderItem,
+    OrderReturn,
+    Refund,
+    ReturnLabel,
+    Shipment,
+    TrackingEvent,
+)
+from order.store.returns import REFUND, RETURN, RETURN_LABEL
 
 R = TypeVar("R")
 
@@ -17,6 +30,8 @@ _LOCK: Final = "SELECT * FROM orders WHERE order_id = ANY($1::uuid[]) ORDER BY o
 _ITEMS: Final = "SELECT * FROM order_items WHERE order_id = ANY($1::uuid[]) ORDER BY order_id, position"
 _SHIPMENTS: Final = "SELECT * FROM shipments WHERE order_id = ANY($1::uuid[]) ORDER BY order_id, shipment_id"
 _CHANGES: Final = "SELECT * FROM order_change WHERE order_id = ANY($1::uuid[]) ORDER BY order_id, change_id"
+_REFUNDS: Final = "SELECT * FROM order_refund WHERE order_id = ANY($1::uuid[]) ORDER BY order_id, refund_id"
+_RETURNS: Final = "SELECT * FROM order_return WHERE order_id = ANY($1::uuid[]) ORDER BY order_id, return_id"
 
 # What changes with nearly every step of an order, with the types of its columns.
 _STATE: Final = {
@@ -46,7 +61,10 @@ _CONTENT: Final = {
     "shipping_amount": "bigint",
     "shipping_tax_amount": "bigint",
     "backordered": "jsonb",
+    "payment_action": "jsonb",
     "changes_count": "int",
+    "refunds_count": "int",
+    "returns_count": "int",
     "shipping_address": "jsonb",
     "billing_address": "jsonb",
     "contact": "jsonb",
@@ -62,6 +80,7 @@ _FIXED: Final = {
     "shipping_tax_rate_ppm": "int",
     "prices_include_tax": "bool",
     "rounding": "text",
+    "client_mark": "uuid",
 }
 _ITEM: Final = {
     "item_id": "uuid",
@@ -199,6 +218,11 @@ _LABELS: Final = f"SELECT {_names(_LABEL)} FROM shipment_label WHERE order_id = 
 _UPSERT_LABELS: Final = _upsert("shipment_label", _LABEL, "label_id")
 _KEEP_PDF: Final = "UPDATE shipment_label SET pdf = $2 WHERE label_id = $1"
 _UPSERT_CHANGES: Final = _upsert("order_change", _CHANGE, "change_id")
+_UPSERT_REFUNDS: Final = _upsert("order_refund", REFUND, "refund_id")
+_UPSERT_RETURNS: Final = _upsert("order_return", RETURN, "return_id")
+_RETURN_LABELS: Final = f"SELECT {_names(RETURN_LABEL)} FROM return_label WHERE order_id = ANY($1::uuid[])"
+_UPSERT_RETURN_LABELS: Final = _upsert("return_label", RETURN_LABEL, "label_id")
+_KEEP_RETURN_PDF: Final = "UPDATE return_label SET pdf = $2 WHERE label_id = $1"
 _KEEP_SIGHTINGS: Final = f"{_insert('tracking_event', _SIGHTING)} ON CONFLICT DO NOTHING"
 
 
@@ -235,6 +259,7 @@ class OrderStore:
         for row in await self._transaction.fetch(_LOCK, ids):
             order = self._orders[row["order_id"]] = Order.stored(row)
             order.items, order.shipments, order.labels, order.changes, order.new_history = [], [], {}, [], []
+            order.refunds, order.returns, order.return_labels = [], [], {}
             self._content[order.order_id] = _content(order)
         for row in await self._transaction.fetch(_ITEMS, ids):
             item = OrderItem.stored(row)
@@ -249,6 +274,20 @@ class OrderStore:
         if changed:
             for row in await self._transaction.fetch(_CHANGES, changed):
                 self._orders[row["order_id"]].changes.append(self._remember(Change.stored(row), "change_id", _CHANGE))
+        await self._fetch_what_came_back()
+
+    async def _fetch_what_came_back(self) -> None:
+        refunded = [key for key, order in self._orders.items() if order.refunds_count]
+        if refunded:
+            for row in await self._transaction.fetch(_REFUNDS, refunded):
+                self._orders[row["order_id"]].refunds.append(self._remember(Refund.stored(row), "refund_id", REFUND))
+        returned = [key for key, order in self._orders.items() if order.returns_count]
+        if returned:
+            for row in await self._transaction.fetch(_RETURNS, returned):
+                self._orders[row["order_id"]].returns.append(self._remember(OrderReturn.stored(row), "return_id", RETURN))
+            for row in await self._transaction.fetch(_RETURN_LABELS, returned):
+                label = self._remember(ReturnLabel.stored({**row, "pdf": None}), "label_id", RETURN_LABEL)
+                self._orders[label.order_id].return_labels[label.label_id] = label
 
     async def _fetch_shipments(self, ids: Sequence[UUID], *, labels: bool) -> None:
         labelled = set(ids) if labels else set()
@@ -327,6 +366,24 @@ class OrderStore:
         changes = [one for order in orders for one in order.changes if self._is_news(one, "change_id", _CHANGE)]
         if changes:
             await self._transaction.fetch(_UPSERT_CHANGES, _json(changes, _CHANGE))
+        await self._write_what_came_back([order for order in orders if order.refunds_count or order.returns_count])
+
+    async def _write_what_came_back(self, orders: Sequence[Order]) -> None:
+        refunds = [one for order in orders for one in order.refunds if self._is_news(one, "refund_id", REFUND)]
+        if refunds:
+            await self._transaction.fetch(_UPSERT_REFUNDS, _json(refunds, REFUND))
+        returns = [one for order in orders for one in order.returns if self._is_news(one, "return_id", RETURN)]
+        if returns:
+            await self._transaction.fetch(_UPSERT_RETURNS, _json(returns, RETURN))
+        labels = [one for order in orders for one in order.return_labels.values()]
+        labels = [one for one in labels if self._is_news(one, "label_id", RETURN_LABEL)]
+        if labels:
+            await self._transaction.fetch(_UPSERT_RETURN_LABELS, _json(labels, RETURN_LABEL))
+            for label in labels:
+                if label.pdf is not None:
+                    await self._transaction.fetch(_KEEP_RETURN_PDF, label.label_id, label.pdf)
+            self._transaction.wake("buy_return_label")
+            self._transaction.wake("void_return_label")
 
     def _is_news(self, row: Any, key: str, columns: Mapping[str, str]) -> bool:
         before = self._written.get(getattr(row, key))

@@ -22,6 +22,7 @@ from order.model import (
     Order,
     OrderItem,
     Product,
+    Refund,
     Shipment,
     Terms,
     TrackingEvent,
@@ -191,6 +192,7 @@ class OrderQueries:
         by_id = {order.order_id: order for order in orders}
         for order in orders:
             order.items, order.shipments, order.labels, order.changes, order.new_history = [], [], {}, [], []
+            order.refunds, order.returns, order.return_labels = [], [], {}
         if not by_id:
             return
         items = select(OrderItem).where(col(OrderItem.order_id).in_(by_id)).order_by(col(OrderItem.position))
@@ -225,5 +227,7 @@ def _narrow(query: "SelectOfScalar[Order]", narrowed: OrderFilter) -> "SelectOfS
         )
         unsettled = (col(Change.state) == "requested") | col(Change.stock_at).is_(None) | col(Change.money_at).is_(None)
         waiting |= (col(Order.changes_count) > 0) & exists().where(col(Change.order_id) == Order.order_id, unsettled)
+        asked = (col(Refund.order_id) == Order.order_id) & (col(Refund.state) == "requested")
+        waiting |= (col(Order.refunds_count) > 0) & exists().where(asked)
         query = query.where(waiting | (col(Order.payment_state) == "capture_failed"), Order.updated_at < narrowed.stuck_since)
     return query

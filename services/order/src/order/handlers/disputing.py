@@ -1,0 +1,24 @@
+"""Money that a bank takes back, or that came otherwise than it should: the order says so, until a person has dealt with it."""
+
+from chassis.domain import Cause
+from contracts.payment import DisputeClosed, DisputeOpened, PaymentIncident
+from order.handlers.registry import react
+from order.store import OrderStore
+
+
+@react.on(DisputeOpened)
+def note_dispute(event: DisputeOpened, orders: OrderStore, cause: Cause) -> None:
+    """Put the order before a person: the customer's bank takes money back."""
+    orders.get(event.order_id).note_dispute(event.amount, event.code, cause)
+
+
+@react.on(DisputeClosed)
+def note_dispute_closed(event: DisputeClosed, orders: OrderStore, cause: Cause) -> None:
+    """Note whether the money stays ours."""
+    orders.get(event.order_id).note_dispute_closed(cause, won=event.won)
+
+
+@react.on(PaymentIncident)
+def note_incident(event: PaymentIncident, orders: OrderStore, cause: Cause) -> None:
+    """Put the order before a person: money came otherwise than it should."""
+    orders.get(event.order_id).note_incident(event.kind, event.amount, cause)

@@ -1,0 +1,58 @@
+"""Disputed money and other incidents: the order says so, and the bank gets its evidence."""
+
+import io
+import json
+import zipfile
+from uuid import UUID
+
+import pytest
+
+from chassis.domain import new_id
+from chassis.testing import hear_again, perform
+from contracts.payment import DisputeClosed, DisputeOpened, IncidentKind, PaymentIncident
+from contracts.types import Money
+from order.handlers import note_dispute, note_dispute_closed, note_incident
+from services.order.tests.conftest import Shop
+from services.order.tests.test_documents_api import sold
+
+pytestmark = pytest.mark.database
+
+MONEY = Money(amount=3097, currency="EUR")
+
+
+@pytest.mark.parametrize("won", [True, False])
+async def test_a_dispute_puts_the_order_before_a_person_until_it_is_closed(shop: Shop, won: bool) -> None:  # noqa: FBT001
+    order_id = UUID(await sold(shop))
+    facts = {"order_id": order_id, "user_id": "ada", "payment_id": new_id(), "amount": MONEY}
+    opened = DisputeOpened(**facts, code="product_not_received")
+    assert await hear_again(shop.database, note_dispute, opened) == [1, 0]
+    shown = (await shop.ask("GET", f"/api/admin/orders/{order_id}", "support")).json()
+    assert shown["hold_reason"] == "disputed"
+    await perform(shop.database, note_dispute_closed, DisputeClosed(**facts, won=won))
+    assert (await shop.ask("GET", f"/api/admin/orders/{order_id}", "support")).json()["hold_reason"] is None
+    history = (await shop.ask("GET", f"/api/admin/orders/{order_id}/history", "support")).json()["items"]
+    assert [entry["notes"] for entry in history][-2:] == [
+        "Payment disputed: 3097 EUR, product not received",
+        "Dispute won: the money stays" if won else "Dispute lost: the money is gone",
+    ]
+
+
+async def test_an_incident_is_shown(shop: Shop) -> None:
+    order_id = UUID(await sold(shop))
+    incident = PaymentIncident(order_id=order_id, user_id="ada", kind=IncidentKind.AUTHORIZATION_EXPIRED, amount=MONEY)
+    await perform(shop.database, note_incident, incident)
+    shown = (await shop.ask("GET", f"/api/admin/orders/{order_id}", "support")).json()
+    assert shown["hold_reason"] == "payment_authorization_expired"
+
+
+async def test_the_evidence_holds_order_way_and_papers(shop: Shop) -> None:
+    order_id = await sold(shop)
+    reply = await shop.ask("GET", f"/api/admin/orders/{order_id}/evidence", "finance")
+    assert (reply.status_code, reply.headers["content-type"]) == (200, "application/zip")
+    with zipfile.ZipFile(io.BytesIO(reply.content)) as pack:
+        names = set(pack.namelist())
+        assert {"order.json", "history.json", "tracking.json", "INV-2026-000001.pdf", "INV-2026-000001.json"} <= names
+        assert json.loads(pack.read("order.json"))["order_id"] == order_id
+        assert len(json.loads(pack.read("tracking.json"))["shipments"]) == 2
+        assert pack.read("INV-2026-000002.pdf").startswith(b"%PDF")
+    assert (await shop.ask("GET", f"/api/admin/orders/{new_id()}/evidence", "finance")).status_code == 404
