@@ -20,19 +20,31 @@ from contracts.order import (
     CancelReason,
     ChangeKind,
     ChangeRefusal,
+    Disposition,
+    InspectedUnits,
+    InvoiceIssued,
     OrderCancelled,
     OrderChanged,
     OrderChangeWithdrawn,
     OrderConfirmed,
     OrderContacts,
     OrderPlaced,
+    OrderRefunded,
     PlannedShipment,
+    ReturnApproved,
+    ReturnDeclined,
+    ReturnLine,
+    ReturnReason,
+    ReturnReceived,
+    ReturnRefusal,
+    ReturnRequested,
     ShipmentDelivered,
     ShipmentDispatched,
     ShipmentsPlanned,
     ShipmentTracked,
     TrackingStatus,
 )
+from contracts.payment import PaymentAction, PaymentActionRequired
 from contracts.types import Address, Contact, Destination, Line, Money, OrderLine, PaymentInstrument
 from notification.gateway import Mailer, StubProvider, Texter
 from notification.handlers import deliver, note_contact, note_delivery
@@ -62,6 +74,7 @@ class Story:
 
     order_id: UUID = field(default_factory=new_id)
     shipment_id: UUID = field(default_factory=new_id)
+    return_id: UUID = field(default_factory=new_id)
     email: str = EMAIL
     phone: str | None = PHONE
     locale: str = "en"
@@ -163,6 +176,89 @@ class Story:
             amount=euros(1998),
             carrier="Parcel Express",
             tracking_number="PX1",
+        )
+
+    @property
+    def return_requested(self) -> ReturnRequested:
+        return ReturnRequested(order_id=self.order_id, user_id="ada", return_id=self.return_id, lines=self.going_back)
+
+    @property
+    def return_approved(self) -> ReturnApproved:
+        return self.approved_with(euros(1998))
+
+    def approved_with(self, refund: Money, exchange: UUID | None = None) -> ReturnApproved:
+        return ReturnApproved(
+            order_id=self.order_id,
+            user_id="ada",
+            return_id=self.return_id,
+            lines=self.going_back,
+            refund_amount=refund,
+            exchange_order_id=exchange,
+        )
+
+    @property
+    def return_declined(self) -> ReturnDeclined:
+        return ReturnDeclined(order_id=self.order_id, user_id="ada", return_id=self.return_id, reason=ReturnRefusal.WINDOW_OVER)
+
+    @property
+    def return_received(self) -> ReturnReceived:
+        units = [(1, Disposition.RESTOCK), (1, Disposition.DAMAGED)]
+        return ReturnReceived(
+            order_id=self.order_id,
+            user_id="ada",
+            return_id=self.return_id,
+            receipt_id=new_id(),
+            warehouse_id="BER",
+            lines=[InspectedUnits(product_id="MUG", quantity=n, item_id=new_id(), disposition=kind) for n, kind in units],
+        )
+
+    @property
+    def going_back(self) -> list[ReturnLine]:
+        return [ReturnLine(product_id="MUG", quantity=2, item_id=new_id(), reason=ReturnReason.DOES_NOT_FIT)]
+
+    @property
+    def refunded(self) -> OrderRefunded:
+        return self.refunded_for(new_id())
+
+    def refunded_for(self, refund_id: UUID | None) -> OrderRefunded:
+        return OrderRefunded(
+            order_id=self.order_id,
+            user_id="ada",
+            refund_id=refund_id,
+            amount=euros(999),
+            refunded=euros(1998),
+            complete=True,
+        )
+
+    @property
+    def invoiced(self) -> InvoiceIssued:
+        return InvoiceIssued(
+            order_id=self.order_id,
+            user_id="ada",
+            document_id=new_id(),
+            number="INV-2026-000007",
+            issued_on=date(2026, 3, 4),
+            total_amount=euros(1998),
+            tax_amount=euros(319),
+        )
+
+    @property
+    def transfer_due(self) -> PaymentActionRequired:
+        return self.to_do(PaymentAction.TRANSFER, "WB-1234")
+
+    @property
+    def challenged(self) -> PaymentActionRequired:
+        return self.to_do(PaymentAction.CHALLENGE, "/pay/1234")
+
+    def to_do(self, action: PaymentAction, reference: str) -> PaymentActionRequired:
+        return PaymentActionRequired(
+            order_id=self.order_id,
+            user_id="ada",
+            payment_id=new_id(),
+            action=action,
+            amount=euros(1998),
+            reference=reference,
+            deadline_at=datetime(2026, 3, 9, 9, 0, tzinfo=UTC),
         )
 
     @property

@@ -11,11 +11,13 @@ import pytest
 from chassis import links
 from chassis.testing import MORNING
 from contracts.notification import Channel
-from contracts.order import CancelReason, ChangeKind, ChangeRefusal, TrackingStatus
+from contracts.order import CancelReason, ChangeKind, ChangeRefusal, ReturnRefusal, TrackingStatus
 from notification.letters import SAMPLE_FACTS, UNTOLD, Letters, TrackingLinks, UnwritableError
 from notification.model import CHANNELS, WORTH_TELLING, Template
 
-LETTERS = Letters("Tea House")
+ACCOUNT = "Tea House, DE02 1203 0000 0000 2020 51"
+PAY_LINK = "https://shop.example/pay/01929a3b"
+LETTERS = Letters("Tea House", public_url="https://shop.example/", bank_account=ACCOUNT)
 ORDER = UUID("01929a3b-7c4d-7e5f-8a6b-9c0d1e2f3a4b")
 REFERENCE = "1E2F3A4B"
 EVERY = [(template, language) for template in Template for language in LETTERS.languages]
@@ -37,6 +39,22 @@ SUBJECTS = {
     ("change_refused", "de"): "Ihre Bestellung 1E2F3A4B wurde nicht geändert",
     ("tracking", "en"): "A parcel of your order 1E2F3A4B is out for delivery",
     ("tracking", "de"): "Ein Paket Ihrer Bestellung 1E2F3A4B wird zugestellt",
+    ("return_requested", "en"): "We have your return request for order 1E2F3A4B",
+    ("return_requested", "de"): "Ihr Rückgabewunsch zur Bestellung 1E2F3A4B ist eingegangen",
+    ("return_approved", "en"): "Your return for order 1E2F3A4B is approved",
+    ("return_approved", "de"): "Ihre Rückgabe zur Bestellung 1E2F3A4B ist genehmigt",
+    ("return_declined", "en"): "Your return for order 1E2F3A4B is closed",
+    ("return_declined", "de"): "Ihre Rückgabe zur Bestellung 1E2F3A4B ist abgeschlossen",
+    ("return_received", "en"): "What you sent back of order 1E2F3A4B is here",
+    ("return_received", "de"): "Ihre Rücksendung zur Bestellung 1E2F3A4B ist da",
+    ("refunded", "en"): "A refund for your order 1E2F3A4B",
+    ("refunded", "de"): "Eine Erstattung zu Ihrer Bestellung 1E2F3A4B",
+    ("invoice_issued", "en"): "Invoice INV-2026-000042 for your order 1E2F3A4B",
+    ("invoice_issued", "de"): "Rechnung INV-2026-000042 zu Ihrer Bestellung 1E2F3A4B",
+    ("transfer_due", "en"): "Please pay for your order 1E2F3A4B by bank transfer",
+    ("transfer_due", "de"): "Bitte bezahlen Sie Ihre Bestellung 1E2F3A4B per Überweisung",
+    ("payment_challenge", "en"): "Please confirm the payment of your order 1E2F3A4B",
+    ("payment_challenge", "de"): "Bitte bestätigen Sie die Zahlung Ihrer Bestellung 1E2F3A4B",
 }
 TOTAL = {"en": "€35.88", "de": "35,88\N{NO-BREAK SPACE}€"}
 PARCEL = {"en": "€25.98", "de": "25,98\N{NO-BREAK SPACE}€"}
@@ -54,6 +72,19 @@ KEY_FACTS: dict[Template, list[dict[str, str] | str]] = {
     Template.CHANGED: [TOTAL, PARCEL, "MUG-BLUE", "TEA-250", {"en": "was added", "de": "kam etwas hinzu"}, LATER, "POT-1L"],
     Template.CHANGE_REFUSED: [{"en": "stays as it was", "de": "bleibt, wie sie war"}, {"en": "in stock", "de": "auf Lager"}],
     Template.TRACKING: [{"en": "is out for delivery", "de": "wird zugestellt"}, EXPECTED, LINK],
+    Template.RETURN_REQUESTED: ["MUG-BLUE", {"en": "send nothing before that", "de": "vorher nichts zurück"}],
+    Template.RETURN_APPROVED: ["MUG-BLUE", PARCEL, "5E6F7A8B", "9E8F7A6B", {"en": "pack them well", "de": "verpacken"}],
+    Template.RETURN_DECLINED: [{"en": "could not be accepted", "de": "nicht angenommen werden konnte"}],
+    Template.RETURN_RECEIVED: ["MUG-BLUE", {"en": "have arrived", "de": "eingetroffen"}],
+    Template.REFUNDED: [
+        PARCEL,
+        TOTAL,
+        {"en": "7 working days", "de": "7 Werktage"},
+        {"en": "credit note", "de": "Gutschrift"},
+    ],
+    Template.INVOICE_ISSUED: ["INV-2026-000042", TOTAL, TAXES, {"en": "March 4, 2026", "de": "4. März 2026"}],
+    Template.TRANSFER_DUE: [PARCEL, "WB-1E2F3A4B", ACCOUNT, {"en": "March 9, 2026", "de": "9. März 2026"}],
+    Template.PAYMENT_CHALLENGE: [PARCEL, PAY_LINK],
 }
 OPTIONAL = [one for length in range(len(UNTOLD) + 1) for one in itertools.combinations(UNTOLD, length)]
 
@@ -115,6 +146,55 @@ def test_every_reason_not_to_change_has_a_sentence_of_its_own(reason: ChangeRefu
     assert len(set(told.values())) == len(ChangeRefusal)
     assert told[reason] != write(Template.CHANGE_REFUSED, Channel.EMAIL, language, reason="a reason to come").text
     assert len(write(Template.CHANGE_REFUSED, Channel.SMS, language, reason=reason).text) <= 160
+
+
+@pytest.mark.parametrize("reason", ReturnRefusal)
+@pytest.mark.parametrize("language", LETTERS.languages)
+def test_every_reason_not_to_take_back_has_a_sentence_of_its_own(reason: ReturnRefusal, language: str) -> None:
+    told = {one: write(Template.RETURN_DECLINED, Channel.EMAIL, language, reason=one).text for one in ReturnRefusal}
+    assert len(set(told.values())) == len(ReturnRefusal)
+    assert told[reason] != write(Template.RETURN_DECLINED, Channel.EMAIL, language, reason="a reason to come").text
+    assert len(write(Template.RETURN_DECLINED, Channel.SMS, language, reason=reason).text) <= 160
+
+
+@pytest.mark.parametrize("language", LETTERS.languages)
+def test_an_exchange_or_a_refund_is_told_as_far_as_there_is_one(language: str) -> None:
+    for exchange, refund in ((None, SAMPLE_FACTS["refund_amount"]), (SAMPLE_FACTS["exchange_order_id"], None)):
+        words = write(Template.RETURN_APPROVED, Channel.EMAIL, language, exchange_order_id=exchange, refund_amount=refund)
+        for part in (words.text, words.html):
+            assert ("9E8F7A6B" in part) is (exchange is not None)
+            assert (PARCEL[language] in part) is (refund is not None)
+            assert "None" not in part
+
+
+@pytest.mark.parametrize("language", LETTERS.languages)
+def test_a_refund_of_all_says_so(language: str) -> None:
+    all_of_it, part = (write(Template.REFUNDED, Channel.EMAIL, language, complete=complete) for complete in (True, False))
+    assert {"en": "all you paid", "de": "alles erstattet"}[language] in all_of_it.text
+    assert len(part.text) < len(all_of_it.text)
+
+
+@pytest.mark.parametrize("language", LETTERS.languages)
+def test_an_invoice_says_whether_it_is_for_a_parcel(language: str) -> None:
+    said = {"en": "a parcel of", "de": "einem Paket"}[language]
+    assert said in write(Template.INVOICE_ISSUED, Channel.EMAIL, language).text
+    assert said not in write(Template.INVOICE_ISSUED, Channel.EMAIL, language, shipment_id=None).text
+
+
+@pytest.mark.parametrize("language", LETTERS.languages)
+@pytest.mark.parametrize("channel", CHANNELS[Template.PAYMENT_CHALLENGE])
+def test_a_shop_that_does_not_say_where_it_is_has_letters_without_links_to_it(language: str, channel: Channel) -> None:
+    plain = Letters("Tea House")
+    for template in (Template.PAYMENT_CHALLENGE, Template.TRANSFER_DUE):
+        words = plain.write(template, channel, language, ORDER, SAMPLE_FACTS, "Kim Miller")
+        assert "http" not in words.text
+        assert "None" not in words.text + words.html
+        assert ACCOUNT not in words.text + words.html
+
+
+@pytest.mark.parametrize("path", ["/pay/1", "pay/1", "//pay/1"])
+def test_a_payments_link_leads_to_the_shop_whatever_its_path(path: str) -> None:
+    assert ": https://shop.example/pay/1\n" in write(Template.PAYMENT_CHALLENGE, Channel.EMAIL, "en", payment_path=path).text
 
 
 @pytest.mark.parametrize("status", sorted(WORTH_TELLING))

@@ -42,6 +42,7 @@ async def test_an_older_version_lives_with_the_newer_tables_and_they_can_be_take
     assert await connection.fetchval(QUEUE_AS_BEFORE, new_id(), order_id, "delivered", event_id) is not None
     await connection.execute("UPDATE delivery SET status = 'sending'")
     changed = await connection.fetchval(QUEUE_AS_BEFORE, new_id(), order_id, "changed", event_id)
+    assert await connection.fetchval(QUEUE_AS_BEFORE, new_id(), order_id, "refunded", event_id) is not None
     await connection.execute("INSERT INTO delivery_retry VALUES ($1, 'support:sue', now(), 1, 'busy')", changed)
     with pytest.raises(asyncpg.CheckViolationError):
         await connection.fetchval(QUEUE_AS_BEFORE, new_id(), order_id, "a template to come", event_id)

@@ -25,11 +25,21 @@ from notification.handlers import (
     notify_changed,
     notify_confirmed,
     notify_delivered,
+    notify_invoice_issued,
+    notify_payment_due,
     notify_received,
+    notify_refunded,
+    notify_return_approved,
+    notify_return_declined,
+    notify_return_received,
+    notify_return_requested,
     notify_shipped,
     notify_tracking,
 )
 from notification.model import CHANNELS, WORTH_TELLING, Template
+from notification.settings import Settings
+
+from .conftest import euros
 
 pytestmark = pytest.mark.database
 
@@ -43,6 +53,13 @@ async def test_each_event_queues_its_messages(desk: Any, story: Any) -> None:
     await perform(desk.database, notify_changed, story.changed)
     await perform(desk.database, notify_change_refused, story.withdrawn)
     await perform(desk.database, notify_tracking, story.out_for_delivery)
+    await perform(desk.database, notify_payment_due, story.transfer_due, story.challenged)
+    await perform(desk.database, notify_invoice_issued, story.invoiced)
+    await perform(desk.database, notify_return_requested, story.return_requested)
+    await perform(desk.database, notify_return_approved, story.return_approved)
+    await perform(desk.database, notify_return_declined, story.return_declined)
+    await perform(desk.database, notify_return_received, story.return_received)
+    await perform(desk.database, notify_refunded, story.refunded)
     await perform(desk.database, notify_cancelled, story.cancelled)
     told_of = {(template, channel) for template, channels in CHANNELS.items() for channel in channels}
     assert await desk.statuses(story.order_id) == dict.fromkeys(told_of, "queued")  # the table takes every template there is
@@ -63,6 +80,8 @@ async def test_no_personal_data_are_copied_into_deliveries(desk: Any, story: Any
     await perform(desk.database, notify_shipped, story.dispatched)
     await perform(desk.database, notify_changed, *(story.changed_to(kind) for kind in ChangeKind))
     await perform(desk.database, notify_tracking, *(story.tracked(status) for status in TrackingStatus))
+    await perform(desk.database, notify_return_approved, story.approved_with(euros(0), new_id()))
+    await perform(desk.database, notify_payment_due, story.transfer_due, story.challenged)
     text = repr([dict(row) for row in await desk.rows(story.order_id)])
     assert "MUG" in text
     assert "/track/" not in text  # whoever holds a link may look: it is nowhere but in the message
@@ -223,6 +242,14 @@ EVERY_MESSAGE = [
     (notify_changed, "changed"),
     (notify_change_refused, "withdrawn"),
     (notify_tracking, "out_for_delivery"),
+    (notify_payment_due, "transfer_due"),
+    (notify_payment_due, "challenged"),
+    (notify_invoice_issued, "invoiced"),
+    (notify_return_requested, "return_requested"),
+    (notify_return_approved, "return_approved"),
+    (notify_return_declined, "return_declined"),
+    (notify_return_received, "return_received"),
+    (notify_refunded, "refunded"),
 ]
 
 
@@ -368,3 +395,76 @@ async def test_a_batch_about_changes_and_parcels_costs_the_same_statements_whate
     # begin, commit, inbox and contacts; then what there is of: contacts written, new deliveries
     assert costs == [6, 5, 4, 5, 5, 5]
     assert len(await desk.rows()) == 8 * size
+
+
+async def test_what_may_go_back_is_told_in_sum_with_what_is_given_for_it(desk: Any, story: Any) -> None:
+    exchange = new_id()
+    await desk.know(story)
+    await perform(desk.database, notify_return_approved, story.return_approved, story.approved_with(euros(0), exchange))
+    await perform(desk.database, notify_return_received, story.return_received)
+    facts = [row["facts"] for row in await desk.rows() if row["channel"] == "email"]
+    two = [{"product_id": "MUG", "quantity": 2}]
+    returned = {"lines": two, "return_id": str(story.return_id)}
+    assert facts == [
+        {**returned, "refund_amount": {"amount": 1998, "currency": "EUR"}, "exchange_order_id": None},
+        {**returned, "refund_amount": None, "exchange_order_id": str(exchange)},
+        {"lines": two},
+    ]
+
+
+async def test_the_money_of_a_cancelled_order_is_told_with_its_cancellation_alone(desk: Any, story: Any) -> None:
+    await desk.know(story)
+    await perform(desk.database, notify_cancelled, story.cancelled)
+    await perform(desk.database, notify_refunded, story.refunded_for(None))
+    assert {template for template, _ in await desk.statuses(story.order_id)} == {"cancelled"}
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+async def test_invoices_are_told_where_the_shop_wants_it(
+    desk: Any,
+    story: Any,
+    wanted: bool,  # noqa: FBT001 - what the setting says
+) -> None:
+    await desk.know(story)
+    desk.database.remembered[Settings] = desk.settings.model_copy(update={"mail_invoices": wanted})
+    try:
+        await perform(desk.database, notify_invoice_issued, story.invoiced)
+    finally:
+        del desk.database.remembered[Settings]
+    assert set(await desk.statuses(story.order_id)) == ({("invoice_issued", "email")} if wanted else set())
+
+
+@pytest.mark.parametrize("cancelled_first", [True, False])
+@pytest.mark.parametrize("one_batch", [True, False])
+async def test_nobody_is_asked_to_pay_for_an_order_after_its_cancellation(
+    desk: Any,
+    stories: Any,
+    cancelled_first: bool,  # noqa: FBT001 - what the row says
+    one_batch: bool,  # noqa: FBT001
+) -> None:
+    story, other = stories(phone=None), stories(phone=None)
+    await desk.know(story, other)
+    pairs = [(notify_cancelled, story.cancelled), (notify_payment_due, story.transfer_due)]
+    if not cancelled_first:
+        pairs.reverse()
+    pairs.append((notify_payment_due, other.transfer_due))
+    for batch_of in [pairs] if one_batch else [[pair] for pair in pairs]:
+        await desk.hear(*batch_of)
+    told_of = [template for template, _ in await desk.statuses(story.order_id)]
+    assert told_of == (["cancelled"] if cancelled_first else ["transfer_due", "cancelled"])
+    assert set(await desk.statuses(other.order_id)) == {("transfer_due", "email")}
+
+
+@pytest.mark.parametrize("size", [1, 100])
+async def test_a_batch_about_money_and_returns_costs_the_same_statements_whatever_its_size(
+    desk: Any, stories: Any, size: int
+) -> None:
+    told_of = [stories() for _ in range(size)]
+    await desk.know(*told_of)
+    costs = []
+    for function, event in EVERY_MESSAGE[-8:]:
+        before = desk.database.statements
+        await desk.hear(*((function, getattr(story, event)) for story in told_of))
+        costs.append(desk.database.statements - before)
+    # begin, commit, inbox, contacts, new deliveries; who is asked to pay may have cancelled
+    assert costs == [6, 6, 5, 5, 5, 5, 5, 5]

@@ -87,3 +87,8 @@ def test_messages_carry_links_where_address_and_secret_are_set(settings_from: An
         link = made.link(new_id(), MORNING)
         assert link.startswith(url.rstrip("/") + "/track/")
         assert secret not in link + repr(made)
+
+
+def test_invoices_are_mailed_unless_the_shop_says_otherwise(settings_from: Any) -> None:
+    assert settings_from().mail_invoices
+    assert not settings_from(NOTIFICATION_MAIL_INVOICES="false").mail_invoices

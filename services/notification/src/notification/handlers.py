@@ -15,20 +15,27 @@ from chassis.jobs import Jobs
 from chassis.reactions import Erased, Reactions
 from contracts.notification import Channel, NotificationFailed, NotificationSent
 from contracts.order import (
+    InvoiceIssued,
     OrderCancelled,
     OrderChanged,
     OrderChangeWithdrawn,
     OrderConfirmed,
     OrderContacts,
     OrderPlaced,
+    OrderRefunded,
+    ReturnApproved,
+    ReturnDeclined,
+    ReturnReceived,
+    ReturnRequested,
     ShipmentDelivered,
     ShipmentDispatched,
     ShipmentsPlanned,
     ShipmentTracked,
 )
+from contracts.payment import PaymentAction, PaymentActionRequired
 from notification.gateway import Mailer, PermanentError, TemporaryError, Texter
 from notification.letters import Letters, UnwritableError
-from notification.model import ERASED, WORTH_TELLING, DeliveryOutcome, Template, Verdict, queue_all
+from notification.model import ERASED, WORTH_TELLING, DeliveryOutcome, Template, Verdict, queue_all, sorts
 from notification.settings import Settings
 from notification.store import ContactStore, DeliveryDue, DeliveryStore, RetryDelivery, order_of
 
@@ -116,6 +123,66 @@ def notify_delivered(event: ShipmentDelivered, contacts: ContactStore, deliverie
     """Tell the customer that a parcel arrived."""
     facts = event.model_dump(mode="json", include={"shipment_id"})
     deliveries.add(queue_all(contacts.get(event.order_id), Template.DELIVERED, facts, cause))
+
+
+@react.on(ReturnRequested)
+def notify_return_requested(event: ReturnRequested, contacts: ContactStore, deliveries: DeliveryStore, cause: Cause) -> None:
+    """Tell the customer that the wish to send something back came in."""
+    facts = {"lines": sorts(event.lines)}
+    deliveries.add(queue_all(contacts.get(event.order_id), Template.RETURN_REQUESTED, facts, cause))
+
+
+@react.on(ReturnApproved)
+def notify_return_approved(event: ReturnApproved, contacts: ContactStore, deliveries: DeliveryStore, cause: Cause) -> None:
+    """Tell the customer what may be sent back and how, and what is given for it."""
+    facts = event.model_dump(mode="json", include={"return_id", "exchange_order_id", "refund_amount"})
+    facts["lines"] = sorts(event.lines)
+    if not event.refund_amount.amount:
+        facts["refund_amount"] = None
+    deliveries.add(queue_all(contacts.get(event.order_id), Template.RETURN_APPROVED, facts, cause))
+
+
+@react.on(ReturnDeclined)
+def notify_return_declined(event: ReturnDeclined, contacts: ContactStore, deliveries: DeliveryStore, cause: Cause) -> None:
+    """Tell the customer that a return does not come about, and why."""
+    facts = event.model_dump(mode="json", include={"reason"})
+    deliveries.add(queue_all(contacts.get(event.order_id), Template.RETURN_DECLINED, facts, cause))
+
+
+@react.on(ReturnReceived)
+def notify_return_received(event: ReturnReceived, contacts: ContactStore, deliveries: DeliveryStore, cause: Cause) -> None:
+    """Tell the customer which units have come back to us."""
+    facts = {"lines": sorts(event.lines)}
+    deliveries.add(queue_all(contacts.get(event.order_id), Template.RETURN_RECEIVED, facts, cause))
+
+
+@react.on(OrderRefunded)
+def notify_refunded(event: OrderRefunded, contacts: ContactStore, deliveries: DeliveryStore, cause: Cause) -> None:
+    """Tell the customer that money went back; of a cancelled order's the message about its cancellation tells."""
+    if event.refund_id is not None:
+        facts = event.model_dump(mode="json", include={"amount", "refunded", "complete"})
+        deliveries.add(queue_all(contacts.get(event.order_id), Template.REFUNDED, facts, cause))
+
+
+@react.on(InvoiceIssued)
+def notify_invoice_issued(event: InvoiceIssued, contacts: ContactStore, deliveries: DeliveryStore, cause: Cause) -> None:
+    """Tell the customer that there is an invoice, where the shop does so by mail."""
+    if deliveries.mail_invoices:
+        told = {"number", "issued_on", "total_amount", "tax_amount", "shipment_id"}
+        facts = event.model_dump(mode="json", include=told)
+        deliveries.add(queue_all(contacts.get(event.order_id), Template.INVOICE_ISSUED, facts, cause))
+
+
+@react.on(PaymentActionRequired)
+def notify_payment_due(event: PaymentActionRequired, contacts: ContactStore, deliveries: DeliveryStore, cause: Cause) -> None:
+    """Tell the customer what to do before the order is paid; nobody is asked to pay for an order that was cancelled."""
+    if deliveries.knows_cancelled(event.order_id):
+        return
+    transfer = event.action is PaymentAction.TRANSFER
+    facts = event.model_dump(mode="json", include={"amount", "deadline_at"})
+    facts["payment_reference" if transfer else "payment_path"] = event.reference
+    template = Template.TRANSFER_DUE if transfer else Template.PAYMENT_CHALLENGE
+    deliveries.add(queue_all(contacts.get(event.order_id), template, facts, cause))
 
 
 @jobs.on(DeliveryDue)

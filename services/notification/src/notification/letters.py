@@ -26,7 +26,7 @@ from notification.store import DeliveryDue, Recipient
 
 FALLBACK: Final = "en"
 REFERENCE_LENGTH: Final = 8
-DAYS: Final = frozenset({"order_date", "expected_delivery"})
+DAYS: Final = frozenset({"order_date", "expected_delivery", "issued_on", "deadline_at"})
 """The facts that are days, or moments whose day customers are shown."""
 UNTOLD: Final[Mapping[str, Any]] = dict.fromkeys(
     ("shipping_amount", "tax_amount", "backordered", "expected_delivery", "tracking_link")
@@ -61,6 +61,17 @@ SAMPLE_FACTS: Final[Mapping[str, Any]] = {
     "carrier": "Parcel Express",
     "tracking_number": "PX123456789",
     "tracking_link": f"https://waybill.example/track/{'0' * 50}",
+    "return_id": "01929a3b-7c4d-7e5f-8a6b-9c0d5e6f7a8b",
+    "exchange_order_id": "01929a3b-7c4d-7e5f-8a6b-9c0d9e8f7a6b",
+    "refund_amount": {"amount": 2598, "currency": "EUR"},
+    "refunded": {"amount": 3588, "currency": "EUR"},
+    "complete": True,
+    "number": "INV-2026-000042",
+    "shipment_id": "01929a3b-7c4d-7e5f-8a6b-9c0d3c2b1a09",
+    "issued_on": "2026-03-04",
+    "payment_reference": "WB-1E2F3A4B",
+    "payment_path": "/pay/01929a3b",
+    "deadline_at": "2026-03-09T09:00:00Z",
 }
 
 
@@ -106,10 +117,17 @@ class TrackingLinks:
 
 
 class Letters:
-    """Writes messages; one instance per process, with all templates compiled. Without `tracking` messages carry no links."""
+    """Writes messages; one instance per process, with all templates compiled.
 
-    def __init__(self, shop: str, tracking: TrackingLinks | None = None) -> None:
+    Without `tracking` messages carry no tracking links, without `public_url` none to pages of the shop.
+    """
+
+    def __init__(
+        self, shop: str, tracking: TrackingLinks | None = None, *, public_url: str = "", bank_account: str = ""
+    ) -> None:
         self._shop = shop
+        self._public_url = public_url.rstrip("/")
+        self._bank_account = bank_account or None
         self._tracking = tracking
         environment = _environment()
         names = environment.list_templates()
@@ -142,15 +160,23 @@ class Letters:
             values = {
                 **UNTOLD,
                 **_shown(dict(facts), language.locale),
+                "return_reference": _reference(facts.get("return_id")),
+                "exchange_reference": _reference(facts.get("exchange_order_id")),
+                "payment_link": self._page(facts.get("payment_path")),
+                "bank_account": self._bank_account,
                 "shop": self._shop,
                 "name": " ".join(name.split()),
                 "order_id": str(order_id),
-                "reference": order_id.hex[-REFERENCE_LENGTH:].upper(),
+                "reference": _reference(order_id),
                 "language": language.folder,
             }
             return self._short(place, values) if channel is Channel.SMS else self._long(place, values)
         except Exception as error:  # noqa: BLE001 - whatever a template stumbles over is the same fault to its reader
             raise UnwritableError(f"{place} cannot be written for {channel}: {type(error).__name__}") from None
+
+    def _page(self, path: str | None) -> str | None:
+        """Make the link to a page of the shop; None where it is not known how customers reach the shop."""
+        return f"{self._public_url}/{path.lstrip('/')}" if path and self._public_url else None
 
     def _long(self, place: str, values: dict[str, Any]) -> Words:
         # The layout puts the subject on the first line, so that a message costs two renderings and not three.
@@ -174,6 +200,11 @@ class Letters:
     def language(self, tag: str) -> Language:
         """Choose the language for a BCP 47 tag: the tag itself, its shorter forms, English."""
         return _language(tag, tuple(self.languages))
+
+
+def _reference(name: UUID | str | None) -> str:
+    """Shorten an id to what a customer can read out."""
+    return str(name or "")[-REFERENCE_LENGTH:].upper()
 
 
 @lru_cache(maxsize=1000)

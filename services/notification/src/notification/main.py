@@ -23,7 +23,12 @@ def create(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
     async def gateways() -> AsyncIterator[Mapping[type, Any]]:
         async with AsyncExitStack() as stack:
             mailer, texter = _providers(settings, stack)
-            letters = Letters(settings.shop_name, tracking_links(settings))
+            letters = Letters(
+                settings.shop_name,
+                tracking_links(settings),
+                public_url=settings.public_url,
+                bank_account=settings.bank_account,
+            )
             yield {Mailer: mailer, Texter: texter, Letters: letters, Settings: settings}
 
     parts = Parts("notification", "Waybill notification", router, react, jobs, gateways, measure=measure)

@@ -49,6 +49,14 @@ class Template(StrEnum):
     CHANGED = "changed"
     CHANGE_REFUSED = "change_refused"
     TRACKING = "tracking"
+    RETURN_REQUESTED = "return_requested"
+    RETURN_APPROVED = "return_approved"
+    RETURN_DECLINED = "return_declined"
+    RETURN_RECEIVED = "return_received"
+    REFUNDED = "refunded"
+    INVOICE_ISSUED = "invoice_issued"
+    TRANSFER_DUE = "transfer_due"
+    PAYMENT_CHALLENGE = "payment_challenge"
 
 
 class Status(StrEnum):
@@ -80,6 +88,14 @@ CHANNELS: Final[Mapping[Template, tuple[Channel, ...]]] = {
     Template.CHANGED: BOTH,
     Template.CHANGE_REFUSED: BOTH,
     Template.TRACKING: BOTH,
+    Template.RETURN_REQUESTED: (Channel.EMAIL,),
+    Template.RETURN_APPROVED: BOTH,
+    Template.RETURN_DECLINED: BOTH,
+    Template.RETURN_RECEIVED: (Channel.EMAIL,),
+    Template.REFUNDED: BOTH,
+    Template.INVOICE_ISSUED: (Channel.EMAIL,),
+    Template.TRANSFER_DUE: BOTH,
+    Template.PAYMENT_CHALLENGE: BOTH,
 }
 """The channels a template has texts for. By SMS only to those who gave a phone."""
 
@@ -176,7 +192,7 @@ class Contact(Table, table=True):
         """Tell, as facts of a message, what is sent later and when this parcel is expected, as far as either is known."""
         facts: dict[str, Any] = {}
         if self.backordered:
-            facts["backordered"] = [{"product_id": sku, "quantity": self.backordered[sku]} for sku in sorted(self.backordered)]
+            facts["backordered"] = _listed(self.backordered)
         if self.expected_delivery and str(shipment_id) in self.expected_delivery:
             facts["expected_delivery"] = self.expected_delivery[str(shipment_id)]
         return facts
@@ -184,6 +200,15 @@ class Contact(Table, table=True):
     def may_take(self, channel: Channel) -> bool:
         """Tell whether a message by `channel` can come to pass: SMS needs a phone, or that we do not know yet."""
         return channel is Channel.EMAIL or self.phone is not None or self.state == ContactState.AWAITED
+
+
+def sorts(lines: Iterable[Line]) -> list[dict[str, Any]]:
+    """Tell, as a fact of a message, how many units of which product lines hold together."""
+    return _listed(_units(lines))
+
+
+def _listed(units: Mapping[str, int]) -> list[dict[str, Any]]:
+    return [{"product_id": sku, "quantity": units[sku]} for sku in sorted(units)]
 
 
 def _units(lines: Iterable[Line]) -> Counter[str]:

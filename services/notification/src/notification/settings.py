@@ -22,9 +22,14 @@ class Settings(ServiceSettings):
     """How the shop calls itself in messages; short enough to be the sender of an SMS."""
 
     public_url: str = Field(default="", pattern=r"^(https?://[^\s/?#]+(/[^\s?#]*)?)?$")
-    """Where customers reach the shop, to which `/track/TOKEN` is added; empty: no links in messages."""
+    """Where customers reach the shop; `/track/TOKEN` and payments' paths are added to it. Empty: no links in messages."""
     link_secret: SecretStr = SecretStr("")
     """Signs the links in messages, at least 16 characters; the order service reads with it. Empty: no links in messages."""
+
+    mail_invoices: bool = True
+    """Whether customers get an e-mail when an invoice is issued; they find it with their order in any case."""
+    bank_account: str = Field(default="", max_length=200)
+    """Where bank transfers go, holder and IBAN, as messages say it; empty: they do not say it."""
 
     providers: Literal["real", "stub"] = "real"
     """`stub` takes every message at once in this process and sends nothing; for the benchmark."""

@@ -9,7 +9,9 @@ from chassis.database import Transaction
 from chassis.reactions import Erased
 from contracts.notification import Channel
 from contracts.order import OrderContacts
+from contracts.payment import PaymentActionRequired
 from notification.model import Contact, Delivery, DeliveryOutcome, DeliveryUnknownError, RetryRequested, Status, Template
+from notification.settings import Settings
 from notification.store.contacts import order_of
 from notification.store.due import DELIVER, LEASE, DeliveryDue
 
@@ -29,6 +31,8 @@ SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::text[],
     $9::timestamptz[], $10::int[], $11::text[])
 ON CONFLICT DO NOTHING RETURNING delivery_id
 """
+
+_CANCELLED: Final = "SELECT DISTINCT order_id FROM delivery WHERE order_id = ANY($1) AND template = 'cancelled'"
 
 _WRITE_DELIVERIES: Final = """
 UPDATE delivery d SET status = n.status, due_at = n.due_at, attempts = n.attempts, earlier_attempts = n.earlier_attempts,
@@ -63,11 +67,17 @@ class DeliveryStore:
         self._waiting: dict[UUID, list[Delivery]] = {}
         self._changed: dict[UUID, Delivery] = {}
         self._retries: list[RetryRequested] = []
+        self._cancelled: set[UUID] = set()
+        settings = transaction.remembered.get(Settings)
+        self.mail_invoices: bool = settings is None or settings.mail_invoices
 
     async def fetch(self, messages: Sequence[Any]) -> None:
         """Lock the deliveries that outcomes and wishes name, and those that wait for a contact which is settled now."""
         ids = sorted({one.delivery_id for one in messages if isinstance(one, DeliveryOutcome | RetryDelivery)})
         orders = sorted({order_of(one) for one in messages if isinstance(one, OrderContacts | Erased)})
+        asked_to_pay = sorted({one.order_id for one in messages if isinstance(one, PaymentActionRequired)})
+        if asked_to_pay:
+            self._cancelled = {row["order_id"] for row in await self._transaction.fetch(_CANCELLED, asked_to_pay)}
         if not ids and not orders:
             return
         for row in await self._transaction.fetch(_DELIVERIES, ids, orders):
@@ -91,6 +101,12 @@ class DeliveryStore:
             self._new.append(delivery)
             if delivery.status is Status.WAITING_FOR_CONTACT:
                 self._waiting.setdefault(delivery.order_id, []).append(delivery)
+
+    def knows_cancelled(self, order_id: UUID) -> bool:
+        """Tell whether an order of this batch that is to be paid was cancelled, as far as its customer is told."""
+        return order_id in self._cancelled or any(
+            one.order_id == order_id and one.template is Template.CANCELLED for one in self._new
+        )
 
     def settle(self, contact: Contact) -> None:
         """Release the deliveries that waited for this contact."""
