@@ -522,6 +522,20 @@ PLANTED: dict[str, tuple[str, str, str, str]] = {
         "DELETE FROM outbox WHERE type = 'order.change_withdrawn.v1'",
         "is withdrawn, and its facts say requested",
     ),
+    # documents
+    "a number that is left out": (
+        "ada",
+        "order",
+        f"UPDATE document SET position = position + 100 {ADA}",
+        "follows on number",
+    ),
+    "an invoice over less": ("ada", "order", f"UPDATE document SET total_amount = 1 {ADA}", "and its documents come to"),
+    "an invoice that is another": (
+        "ada",
+        "order",
+        f"UPDATE document SET previous_hash = repeat('1', 64) {ADA}",
+        "does not carry the hash of the document before",
+    ),
     "a change that the customer does not hear of": (
         "ada",
         "notification",

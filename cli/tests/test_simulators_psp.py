@@ -298,6 +298,35 @@ async def test_refunds_stay_within_what_was_captured(psp: str) -> None:
     assert (entry["captured"], entry["refunded"], len(entry["refunds"])) == (3_000, 3_000, 2)
 
 
+async def test_what_a_bank_takes_back_is_told_and_cannot_be_refunded(psp: str, receiver: Receiver) -> None:
+    intent = await authorise(psp, "disputed")
+    await client(psp).v1.payment_intents.capture_async(intent.id)
+    raised = HTTP.post(f"{psp}/sim/psp/disputes", json={"payment_intent": intent.id, "amount": 3_000}).raise_for_status().json()
+    opened = receiver.genuine(intent.id, "charge.dispute.created")["data"]["object"]
+    assert (opened["id"], opened["amount"], opened["status"]) == (raised["id"], 3_000, "needs_response")
+    assert opened["evidence_details"]["due_by"] > opened["created"]
+    assert opened["metadata"] == {}
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        await client(psp).v1.refunds.create_async({"payment_intent": intent.id, "amount": 2_001})
+    assert refused.value.code == "charge_disputed"
+    assert ledger_of(psp, "disputed")["disputed"] == 3_000
+    HTTP.post(f"{psp}/sim/psp/disputes/{raised['id']}/close", json={"won": True}).raise_for_status()
+    assert receiver.genuine(intent.id, "charge.dispute.closed")["data"]["object"]["status"] == "won"
+    await client(psp).v1.refunds.create_async({"payment_intent": intent.id, "amount": 5_000})
+    assert ledger_of(psp, "disputed")["disputed"] == 0
+
+
+async def test_a_dispute_that_cannot_be_is_refused(psp: str) -> None:
+    intent = await authorise(psp, "not-disputed")
+    url = f"{psp}/sim/psp/disputes"
+    wishes: list[Any] = [{"payment_intent": intent.id}, {"payment_intent": intent.id, "amount": "1"}, {"amount": 1}, []]
+    for wish in wishes:
+        assert HTTP.post(url, json=wish).status_code == 400
+    assert HTTP.post(url, json={"payment_intent": "pi_none"}).status_code == 404
+    assert HTTP.post(f"{url}/dp_none/close", json={"won": True}).status_code == 404
+    assert HTTP.post(f"{url}/dp_none/close", content="?").status_code == 400
+
+
 async def test_a_timeout_after_the_work_was_done_is_told_by_asking(psp: str) -> None:
     set_mode(psp, **QUICK)
     with pytest.raises(stripe.APIConnectionError):

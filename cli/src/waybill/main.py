@@ -32,6 +32,8 @@ COMMANDS: Final = {
     "saga": ("saga", "saga"),
     "reconcile": ("reconcile", "reconcile"),
     "dead-letters": ("dead_letters", "dead_letters"),
+    "fraud": ("fraud", "fraud"),
+    "invoices": ("invoices", "invoices"),
 }
 
 

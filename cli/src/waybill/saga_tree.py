@@ -142,6 +142,8 @@ SHORT: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "order.placed.v1": lambda data: f"{money(data['total_amount'])}: {_lines(data['items'])}",
     "order.confirmed.v1": lambda data: f"{money(data['total_amount'])}, {len(data['shipments'])} parcels",
     "order.cancelled.v1": lambda data: data["reason"].replace("_", " "),
+    "order.invoice_issued.v1": lambda data: f"{data['number']}, {money(data['total_amount'])}",
+    "order.credit_note_issued.v1": lambda data: f"{data['number']}, {money(data['total_amount'])}",
     "order.shipment_dispatched.v1": lambda data: f"{data['warehouse_id']}: {_lines(data['lines'])}, {money(data['amount'])}",
     "inventory.stock_reserved.v1": lambda data: _split(data["allocations"]),
     "inventory.stock_reservation_failed.v1": lambda data: f"{data['reason'].replace('_', ' ')}: {_short(data)}",

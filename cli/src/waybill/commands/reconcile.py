@@ -12,7 +12,7 @@ from rich.table import Table
 from waybill.errors import WaybillError
 from waybill.options import DataDir
 from waybill.progress import console
-from waybill.reconciliation.books import check_messages, psp_intents
+from waybill.reconciliation.books import check_messages, own_books, psp_intents
 from waybill.reconciliation.findings import SENTENCES, Finding, Findings, Invariant
 from waybill.reconciliation.labels import compare_with_carriers, labels_sold
 from waybill.reconciliation.orders import check_orders
@@ -69,7 +69,7 @@ async def look(sources: Sources, grace: timedelta, *, topics: bool) -> Findings:
                 "no PSP ledger was named", Invariant.PSP_LEDGER, Invariant.OPEN_AUTHORISATION, Invariant.CAPTURE_ONCE
             )
         else:
-            intents = await psp_intents(sources.psp_ledger, findings)
+            intents = await own_books(taken, await psp_intents(sources.psp_ledger, findings))
         await check_orders(taken, intents, findings)
         await _check_labels(sources.carrier_ledger, taken, findings)
         for service in taken.databases:

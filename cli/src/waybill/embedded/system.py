@@ -43,6 +43,8 @@ SECRETS: Final = {
     "carrier_api_key": "EZTK",
     "carrier_webhook_secret": "whsec",
     "link_secret": "link",
+    "risk_secret": "risk",
+    "gift_card_secret": "gift",
 }
 """What parts share in confidence, and how each of these begins."""
 
@@ -172,6 +174,7 @@ class System:
                 "CARRIER_URL": f"http://127.0.0.1:{self.options.port('carrier')}",
                 "CARRIER_API_KEY": self.secrets["carrier_api_key"],
                 "CARRIER_WEBHOOK_SECRET": self.secrets["carrier_webhook_secret"],
+                "RISK_SECRET": self.secrets["risk_secret"],
                 **self._links,
             }
         if service == "payment":
@@ -180,6 +183,8 @@ class System:
                 "PSP_URL": f"http://127.0.0.1:{self.options.port('psp')}",
                 "PSP_API_KEY": self.secrets["psp_api_key"],
                 "PSP_WEBHOOK_SECRET": self.secrets["psp_webhook_secret"],
+                "RISK_SECRET": self.secrets["risk_secret"],
+                "GIFT_CARD_SECRET": self.secrets["gift_card_secret"],
             }
         if service == "notification":
             settings |= {

@@ -24,6 +24,10 @@ def documents() -> dict[str, str]:
         _diagram(_labelled(order.TRANSITIONS)),
         "## Shipment",
         _diagram(_plain(shipment.SHIPMENT_TRANSITIONS)),
+        "## Return",
+        _diagram(_plain(order.RETURN_TRANSITIONS)),
+        "## Refund",
+        _diagram(_plain(order.REFUND_TRANSITIONS)),
         "## Payment",
         _diagram(_plain(payment.TRANSITIONS)),
     ]

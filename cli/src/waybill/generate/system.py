@@ -215,7 +215,8 @@ def _commands(service: str, routes: tuple[Route, ...]) -> Iterator[Step]:
     found: dict[Any, Function] = {}
     for module in (*_modules(f"{service}.api"), *_modules(f"{service}.handlers")):
         for call in vars(module).values():
-            if inspect.isfunction(call) and call.__module__ == module.__name__ and _answers(call):
+            ours = inspect.isfunction(call) and call.__module__ == module.__name__ and not call.__name__.startswith("_")
+            if ours and _answers(call):
                 found[call] = Function.of(call)
     for call, function in found.items():
         places = sorted({f"`{route.method} {route.path}`" for route in routes if call in _names_used(route.endpoint)})

@@ -1,5 +1,6 @@
 """What stands in the books of others: payments at the PSP, and messages at the mail and SMS providers."""
 
+import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -12,6 +13,17 @@ from waybill.reconciliation.findings import Findings, Invariant
 from waybill.reconciliation.pictures import Capture, Intent
 from waybill.reconciliation.sources import Snapshot
 
+ON_REQUEST: Final = "refund-"
+"""How the keys of refunds begin that were asked for; the money of a cancelled order goes back under other keys."""
+# A hold that was let go because the card beside it was declined is no payment at all.
+_OWN: Final = """
+SELECT h.reference, h.order_id, h.psp_reference, h.currency, h.amount, h.captured, h.released, m.moved
+FROM own_hold h LEFT JOIN (
+    SELECT reference, jsonb_agg(jsonb_build_object('kind', kind, 'key', key, 'amount', amount))
+        FILTER (WHERE kind IN ('capture', 'refund') AND amount > 0) AS moved
+    FROM own_movement WHERE reference IS NOT NULL GROUP BY reference
+) m USING (reference) WHERE h.code IS NULL AND h.paid
+"""
 MOST_SHOWN: Final = 1000
 """A mailbox shows so many messages at once, the latest."""
 
@@ -25,7 +37,10 @@ async def psp_intents(url: str, findings: Findings) -> Mapping[UUID, Sequence[In
             said = f"is for no order ({item['order_id']}), {item['authorised']} {item['currency']} authorised"
             findings.violated(Invariant.PSP_LEDGER, item["payment_intent"], said)
             continue
-        captures = [Capture(one["amount"], one["idempotency_key"] or "") for one in item["captures"]]
+        captures, refunds = (
+            [Capture(one["amount"], one["idempotency_key"] or "") for one in item.get(what, ())]
+            for what in ("captures", "refunds")
+        )
         intents[order_id].append(
             Intent(
                 reference=item["payment_intent"],
@@ -35,9 +50,45 @@ async def psp_intents(url: str, findings: Findings) -> Mapping[UUID, Sequence[In
                 captured=item["captured"],
                 refunded=item["refunded"],
                 captures=captures,
+                refunds=[one for one in refunds if one.idempotency_key.startswith(ON_REQUEST)],
             )
         )
     return intents
+
+
+async def own_books(snapshot: Snapshot, intents: Mapping[UUID, Sequence[Intent]]) -> Mapping[UUID, Sequence[Intent]]:
+    """Add what payment's own means hold, as if the PSP held it: beside a card's part, under the reference of both."""
+    found = {order_id: list(mine) for order_id, mine in intents.items()}
+    for row in await snapshot.databases["payment"].fetch(_OWN):
+        mine = found.setdefault(row["order_id"], [])
+        card = next((one for one in mine if one.reference == row["psp_reference"]), None)
+        if card is not None:
+            mine.remove(card)
+        moved = json.loads(row["moved"] or "[]")
+        captures, refunds = (
+            [Capture(one["amount"], one["key"]) for one in moved if one["kind"] == kind] for kind in ("capture", "refund")
+        )
+        asked_for = [one for one in refunds if one.idempotency_key.startswith(ON_REQUEST)]
+        mine.append(
+            Intent(
+                reference=f"{row['psp_reference'] or ''}.{row['reference']}",
+                currency=row["currency"],
+                authorised=row["amount"] + (card.authorised if card is not None else 0),
+                open=row["amount"] - row["captured"] - row["released"] + (card.open if card is not None else 0),
+                captured=row["captured"] + (card.captured if card is not None else 0),
+                refunded=sum(one.amount for one in refunds) + (card.refunded if card is not None else 0),
+                captures=_merged(captures, card.captures if card is not None else ()),
+                refunds=_merged(asked_for, card.refunds if card is not None else ()),
+            )
+        )
+    return found
+
+
+def _merged(own: Sequence[Capture], theirs: Sequence[Capture]) -> list[Capture]:
+    """Take for one what both did under the same key; what the PSP did twice stays twice."""
+    left = {one.idempotency_key: one.amount for one in own}
+    both = [Capture(one.amount + left.pop(one.idempotency_key, 0), one.idempotency_key) for one in theirs]
+    return both + [Capture(amount, key) for key, amount in left.items()]
 
 
 def _order_of(item: Mapping[str, Any]) -> UUID | None:

@@ -34,6 +34,8 @@ class Invariant(StrEnum):
     RESERVATION = "reservation"
     PARCEL_STOCK = "parcel-stock"
     BACKORDERS = "backorders"
+    RETURNED_STOCK = "returned-stock"
+    DOCUMENTS = "documents"
     CUSTOMER_TOLD = "customer-told"
     MESSAGE_ONCE = "message-once"
     OUTBOX_EMPTY = "outbox-empty"
@@ -67,6 +69,8 @@ SENTENCES: Final[Mapping[Invariant, str]] = {
     Invariant.RESERVATION: "stock is held for open orders and for no others, as much as they have to get",
     Invariant.PARCEL_STOCK: "parcels are held, and taken off the books once, where they leave from",
     Invariant.BACKORDERS: "what orders wait for is agreed, and none of it lies free",
+    Invariant.RETURNED_STOCK: "what came back is booked once, by its receipt, and is no more than was sent",
+    Invariant.DOCUMENTS: "invoices and credit notes are numbered without gaps, chained, and come to the money",
     Invariant.CUSTOMER_TOLD: "customers are told of each fact once by each channel",
     Invariant.MESSAGE_ONCE: "each message at the providers is one delivery's, under one Message-ID",
     Invariant.OUTBOX_EMPTY: "every committed fact is published",

@@ -4,6 +4,7 @@ An order has a payment for what was placed, and one for each change that added t
 order costs is held by those that came about, less what changes took out.
 """
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -12,8 +13,13 @@ from order.model import ChangeState, OrderState
 from waybill.reconciliation.pictures import Intent, Picture, Row
 
 GONE: Final = frozenset({"dispatched", "delivered"})
+COLLECTED: Final = frozenset({"delivered"})
+"""Where the money of a parcel is due that is paid in cash."""
+AT_THE_DOOR: Final = ".cash_"
 LET_GO: Final = frozenset({"voided", "declined", "refunded", "lapsed"})
 FAILED: Final = "capture_failed"
+REFUSALS: Final = re.compile(r"(?<=^.{80})-\d+$")
+"""What the key of a refund ends in that the PSP had refused before: after `refund-`, two UUIDs and what is between them."""
 Complaints = Iterator[str]
 Part = Mapping[str, Any]
 Books = tuple[int, int, int, int]
@@ -70,18 +76,20 @@ def _cost(order: Row, payment: Row, parts: Sequence[Part]) -> Complaints:
 
 
 def money_kept(picture: Picture) -> Complaints:
-    """Check that what was captured and not refunded is what was shipped; less only where a person must act."""
+    """Check that what was captured and not given back unasked is what was shipped; less only where a person must act."""
     order, payment = picture.order, _known(picture)
     if order is None:
         return
+    due = COLLECTED if any(str(part["psp_reference"]).startswith(AT_THE_DOOR) for part in _parts(picture)) else GONE
     shipped = sum(
         amount
         for state, amount in zip(order["shipment_states"] or (), order["shipment_amounts"] or (), strict=True)
-        if state in GONE
+        if state in due
     )
     intents = picture.intents
-    kept = payment["captured_amount"] - payment["refunded_amount"] if payment is not None else 0
-    at_psp = sum(intent.captured - intent.refunded for intent in intents) if intents else kept
+    returned = sum(part["returned"] for part in _parts(picture))
+    kept = payment["captured_amount"] - payment["refunded_amount"] + returned if payment is not None else 0
+    at_psp = sum(intent.captured - intent.refunded + _returned(intent) for intent in intents) if intents else kept
     for where, amount in (("its payment", kept), ("the PSP", at_psp)):
         if amount > shipped:
             yield f"shipped {shipped}, and {where} has taken {amount}"
@@ -114,8 +122,18 @@ def _booked(part: Part, intent: Intent | None) -> Complaints:
         return
     if intent.currency != part["currency"]:
         yield f"is paid in {part['currency']}, at the PSP in {intent.currency}"
+    if part["returned"] != _returned(intent):
+        yield f"{part['returned']} of {_name(part)} was given back on request, and at the PSP {_returned(intent)}"
+    times = Counter(REFUSALS.sub("", refund.idempotency_key) for refund in intent.refunds)
+    for key, count in times.items():
+        if count > 1:
+            yield f"the PSP gave back {count} times for {key} of {intent.reference}"
     if _ours(part) != _theirs(intent):
         yield f"{_name(part)} is {_list(_ours(part))}, and at the PSP {_list(_theirs(intent))} ({intent.reference})"
+
+
+def _returned(intent: Intent) -> int:
+    return sum(refund.amount for refund in intent.refunds)
 
 
 def _ours(part: Part) -> Books:
@@ -160,6 +178,8 @@ def capture_once(picture: Picture) -> Complaints:
         due = {str(shipment_id): amount for shipment_id, state, amount in shipments if state in GONE}
     taken = defaultdict[str, int](int)
     for intent in picture.intents:
+        if order is not None and order["order_state"] == OrderState.CANCELLED and intent.captured == intent.refunded:
+            continue  # taken too late, and given back
         times = Counter(_shipment(capture.idempotency_key) for capture in intent.captures)
         for shipment_id, count in times.items():
             if count > 1:

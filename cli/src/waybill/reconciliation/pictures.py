@@ -26,7 +26,7 @@ SELECT o.order_id, o.user_id, o.status, o.order_state, o.payment_state, o.fulfil
     o.currency, o.captured_amount, o.refunded_amount, o.units, o.shipped_units, o.delivered_units, o.released_at, o.voided_at,
     o.deadline_at, o.updated_at, o.contact ->> 'phone' IS NOT NULL AS has_phone,
     o.shipping_amount, o.shipping_tax_amount, o.tax_amount, o.prices_include_tax, o.backordered,
-    i.items, s.shipments, l.labels, c.changes,
+    i.items, s.shipments, l.labels, c.changes, b.returns,
     s.ids AS shipment_ids, s.states AS shipment_states, s.amounts AS shipment_amounts, s.units AS shipment_units,
     f.ids AS fact_ids, f.types AS fact_types, f.times AS fact_times, f.payloads AS fact_payloads
 FROM orders o
@@ -58,6 +58,10 @@ LEFT JOIN (
     FROM order_change GROUP BY order_id
 ) c USING (order_id)
 LEFT JOIN (
+    SELECT order_id, jsonb_agg(jsonb_build_object('return_id', return_id, 'receipts', receipts)) AS returns
+    FROM order_return GROUP BY order_id
+) b USING (order_id)
+LEFT JOIN (
     SELECT aggregateid::uuid AS order_id, array_agg(id ORDER BY sequence) AS ids, array_agg(type ORDER BY sequence) AS types,
         array_agg(occurred_at ORDER BY sequence) AS times, array_agg(payload ORDER BY sequence) AS payloads
     FROM outbox WHERE aggregatetype = 'order.events' GROUP BY aggregateid
@@ -71,7 +75,8 @@ PAYMENTS: Final = """
 SELECT order_id, p.status, p.amount - coalesce(r.amount, 0) AS amount, p.currency, p.authorized_amount, p.captured_amount,
     p.released_amount, p.refunded_amount, p.psp_reference, p.code, p.action, p.due_at, p.updated_at,
     p.order_id IS NOT NULL AS known, p.payments, r.reductions,
-    c.shipments AS capture_shipments, c.states AS capture_states, c.amounts AS capture_amounts, c.last_made
+    c.shipments AS capture_shipments, c.states AS capture_states, c.amounts AS capture_amounts, c.last_made,
+    t.asked_ids, t.asked_types, t.asked_payloads
 FROM (
     SELECT order_id, (array_agg(status ORDER BY change_id IS NOT NULL))[1] AS status,
         (sum(amount) FILTER (WHERE change_id IS NULL OR (withdrawn_at IS NULL AND status <> 'declined')))::bigint AS amount,
@@ -83,8 +88,9 @@ FROM (
         (array_agg(action ORDER BY due_at NULLS LAST))[1] AS action, min(due_at) AS due_at, max(updated_at) AS updated_at,
         jsonb_agg(jsonb_build_object('payment_id', payment_id, 'change_id', change_id, 'status', status, 'amount', amount,
             'authorized', authorized_amount, 'captured', captured_amount, 'released', released_amount,
-            'refunded', refunded_amount, 'psp_reference', psp_reference, 'currency', currency, 'action', action,
-            'due_at', due_at, 'withdrawn', withdrawn_at IS NOT NULL) ORDER BY change_id IS NOT NULL, payment_id) AS payments
+            'refunded', refunded_amount, 'returned', returned_amount, 'psp_reference', psp_reference, 'currency', currency,
+            'action', action, 'due_at', due_at, 'withdrawn', withdrawn_at IS NOT NULL)
+            ORDER BY change_id IS NOT NULL, payment_id) AS payments
     FROM payment GROUP BY order_id
 ) p FULL JOIN (
     SELECT order_id, array_agg(shipment_id) AS shipments, array_agg(status) AS states, array_agg(amount) AS amounts,
@@ -96,15 +102,20 @@ LEFT JOIN (
         jsonb_agg(jsonb_build_object('change_id', change_id, 'amount', amount, 'due', due) ORDER BY change_id) AS reductions
     FROM reduction GROUP BY order_id
 ) r USING (order_id)
+LEFT JOIN (
+    SELECT aggregateid::uuid AS order_id, array_agg(id) AS asked_ids, array_agg(type) AS asked_types,
+        array_agg(payload) AS asked_payloads
+    FROM outbox WHERE type = 'payment.action_required.v1' GROUP BY aggregateid
+) t USING (order_id)
 ORDER BY order_id
 """
 
 RESERVATIONS: Final = """
-SELECT order_id, r.status, r.lines, r.waiting, r.shipments, r.updated_at, a.amendments,
+SELECT order_id, r.status, r.lines, r.waiting, r.shipments, r.receipts, r.updated_at, a.amendments,
     coalesce(m.reserved, 0) AS ledger_reserved, coalesce(m.shipped, 0) AS ledger_shipped, m.posted,
     greatest(m.last_made, a.last_made) AS last_made
 FROM (
-    SELECT order_id, status, lines, waiting, updated_at,
+    SELECT order_id, status, lines, waiting, receipts, updated_at,
         (SELECT array_agg(s::uuid) FROM jsonb_array_elements_text(shipments) s) AS shipments
     FROM reservation
 ) r FULL JOIN (
@@ -136,9 +147,9 @@ ORDER BY c.order_id
 
 STREAMS: Final = {"order": ORDERS, "payment": PAYMENTS, "inventory": RESERVATIONS, "notification": DELIVERIES}
 DOCUMENTS: Final[Mapping[str, Sequence[str]]] = {
-    "order": ("items", "shipments", "labels", "changes", "backordered"),
+    "order": ("items", "shipments", "labels", "changes", "returns", "backordered"),
     "payment": ("payments", "reductions"),
-    "inventory": ("lines", "waiting", "posted", "amendments"),
+    "inventory": ("lines", "waiting", "receipts", "posted", "amendments"),
     "notification": (),
 }
 """Columns that hold lists of parts; they are read as lists, empty where there are none."""
@@ -163,6 +174,8 @@ class Intent:
     captured: int
     refunded: int
     captures: Sequence[Capture]
+    refunds: Sequence[Capture] = ()
+    """Given back on request, each under a key of its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,28 @@ ORDER: Final = (
         """,
         (LEGAL, BY_A_CHANGE),
     ),
+    Check(
+        Invariant.DOCUMENTS,
+        "SELECT count(*) FROM document",
+        """
+        WITH placed AS (
+            SELECT *, lag(position) OVER series_of AS behind, lag(hash) OVER series_of AS last_hash
+            FROM document WINDOW series_of AS (PARTITION BY series ORDER BY position)
+        ), sums AS (
+            SELECT order_id, sum(total_amount) AS invoiced FROM document GROUP BY order_id
+        )
+        SELECT order_id AS subject, format('%s follows on number %s of its series', number, coalesce(behind, 0)) AS says
+        FROM placed WHERE position <> coalesce(behind, 0) + 1
+        UNION ALL
+        SELECT order_id, format('%s does not carry the hash of the document before', number)
+        FROM placed WHERE previous_hash <> coalesce(last_hash, repeat('0', 64))
+        UNION ALL
+        SELECT o.order_id, format('captured %s, refunded %s, and its documents come to %s', captured_amount, refunded_amount,
+            invoiced)
+        FROM sums JOIN orders o USING (order_id)
+        WHERE invoiced NOT IN (captured_amount - refunded_amount, total_amount - refunded_amount)
+        """,
+    ),
 )
 
 PAYMENT: Final = (
@@ -107,7 +129,7 @@ PAYMENT: Final = (
                     sum(e.amount) FILTER (WHERE entry = 'hold') AS held,
                     sum(e.amount) FILTER (WHERE entry = 'capture') AS captured,
                     sum(e.amount) FILTER (WHERE entry = 'capture_release') AS off_hold,
-                    sum(e.amount) FILTER (WHERE entry = 'release') AS released,
+                    sum(CASE entry WHEN 'release' THEN e.amount WHEN 'release_undone' THEN -e.amount END) AS released,
                     sum(e.amount) FILTER (WHERE entry = 'refund') AS refunded
                 FROM ledger_entry e LEFT JOIN payment main ON main.order_id = e.order_id AND main.change_id IS NULL
                 GROUP BY 1, 2
@@ -122,6 +144,31 @@ PAYMENT: Final = (
             WHERE entry = 'release' GROUP BY 1, 2
         ) l USING (order_id, change_id)
         WHERE r.amount <> coalesce(l.amount, 0)
+        UNION ALL
+        SELECT order_id, format('refund %s: given back %s, and the ledger says %s', refund_id, coalesce(r.amount, 0),
+            coalesce(l.amount, 0))
+        FROM (
+            SELECT order_id, refund_id, sum(amount) AS amount FROM refund_part WHERE status = 'refunded' GROUP BY 1, 2
+        ) r FULL JOIN (
+            SELECT e.order_id, e.reference AS refund_id, sum(e.amount) AS amount FROM ledger_entry e
+            WHERE e.entry = 'refund' AND NOT EXISTS (SELECT 1 FROM payment p WHERE p.order_id = e.order_id
+                AND p.payment_id = e.reference) GROUP BY 1, 2
+        ) l USING (order_id, refund_id)
+        WHERE r.amount IS DISTINCT FROM l.amount
+        UNION ALL
+        SELECT order_id, format('refund %s: %s of %s was given back, and it is %s', refund_id, coalesce(p.amount, 0), r.amount,
+            r.status)
+        FROM refund r LEFT JOIN (
+            SELECT order_id, refund_id, sum(amount) AS amount FROM refund_part WHERE status = 'refunded' GROUP BY 1, 2
+        ) p USING (order_id, refund_id)
+        WHERE (r.status = 'refunded') <> (coalesce(p.amount, 0) = r.amount)
+        UNION ALL
+        SELECT order_id, format('dispute %s: %s of %s is booked', dispute_id, coalesce(l.amount, 0), d.amount)
+        FROM dispute d LEFT JOIN (
+            SELECT order_id, reference AS dispute_id, sum(amount) AS amount FROM ledger_entry
+            WHERE entry = 'dispute' GROUP BY 1, 2
+        ) l USING (order_id, dispute_id)
+        WHERE d.amount IS DISTINCT FROM l.amount
         UNION ALL
         SELECT order_id, format('shipment %s: captured %s, and of its payments %s', shipment_id, c.amount, d.amount)
         FROM capture c JOIN (
@@ -177,6 +224,39 @@ INVENTORY: Final = (
             WHERE status IN ('held', 'partly_shipped') GROUP BY 1, 2
         ) r USING (sku, warehouse_id)
         WHERE coalesce(s.reserved, 0) <> coalesce(r.held, 0)
+        """,
+    ),
+    Check(
+        Invariant.RETURNED_STOCK,
+        "SELECT count(*) FROM reservation WHERE receipts <> '[]'",
+        """
+        WITH came AS (
+            SELECT order_id, one.* FROM reservation, jsonb_to_recordset(receipts) AS one(
+                warehouse_id text, product_id text, restocked bigint, written_off bigint, components jsonb)
+            WHERE receipts <> '[]'
+        ), booked AS (
+            SELECT order_id, warehouse_id, part.key AS sku, sum(part.value::bigint * (restocked + written_off)) AS returned,
+                sum(part.value::bigint * written_off) AS written_off
+            FROM came, jsonb_each_text(coalesce(components, jsonb_build_object(product_id, 1))) AS part GROUP BY 1, 2, 3
+        ), ledger AS (
+            SELECT order_id, warehouse_id, sku, coalesce(sum(on_hand_delta) FILTER (WHERE kind = 'returned'), 0) AS returned,
+                coalesce(-sum(on_hand_delta) FILTER (WHERE kind = 'written_off'), 0) AS written_off
+            FROM stock_movement WHERE order_id IS NOT NULL AND kind IN ('returned', 'written_off') GROUP BY 1, 2, 3
+        ), sent AS (
+            SELECT order_id, line ->> 'product_id' AS product_id, sum((line ->> 'shipped')::bigint) AS units
+            FROM reservation, jsonb_array_elements(lines) AS line WHERE receipts <> '[]' GROUP BY 1, 2
+        )
+        SELECT order_id AS subject, format('receipts brought %s of %s to %s, %s of them written off; movements say %s and %s',
+            coalesce(b.returned, 0), sku, warehouse_id, coalesce(b.written_off, 0), coalesce(l.returned, 0),
+            coalesce(l.written_off, 0)) AS says
+        FROM booked b FULL JOIN ledger l USING (order_id, warehouse_id, sku)
+        WHERE (coalesce(b.returned, 0), coalesce(b.written_off, 0)) <> (coalesce(l.returned, 0), coalesce(l.written_off, 0))
+        UNION ALL
+        SELECT order_id, format('%s of %s came back, and %s were sent', c.units, product_id, coalesce(s.units, 0))
+        FROM (
+            SELECT order_id, product_id, sum(restocked + written_off) AS units FROM came GROUP BY 1, 2
+        ) c LEFT JOIN sent s USING (order_id, product_id)
+        WHERE c.units > coalesce(s.units, 0)
         """,
     ),
     Check(

@@ -8,7 +8,8 @@ import asyncio
 import hashlib
 import hmac
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import iterate_in_threadpool
@@ -17,16 +18,17 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from waybill.simulators.faults import FaultSwitch
-from waybill.simulators.psp import objects, operations
+from waybill.simulators.psp import challenge, objects, operations
 from waybill.simulators.psp import parameters as read
+from waybill.simulators.psp.disputing import close_dispute, raise_dispute
 from waybill.simulators.psp.errors import StripeError
 from waybill.simulators.psp.faults import TOKENS, Fault, Operation, PspSetting
 from waybill.simulators.psp.ledger import Answer, Intent, Ledger
-from waybill.simulators.psp.operations import Change, Instruction
+from waybill.simulators.psp.operations import Change, Instruction, Outcome
 from waybill.simulators.psp.parameters import Parameters
 from waybill.simulators.psp.statement import statement
 from waybill.simulators.psp.webhooks import Webhooks
-from waybill.simulators.serving import livez, problem, read_body, withhold
+from waybill.simulators.serving import livez, problem, read_body, read_json, withhold
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -70,6 +72,10 @@ class PspApi:
             Route("/v1/charges/{id}", self._reading(self._retrieve_charge), methods=["GET"]),
             Route("/v1/{path:path}", _unknown, methods=["GET", "POST", "DELETE"]),
             Route("/sim/psp/ledger", self._read_ledger, methods=["GET"]),
+            Route("/sim/psp/challenge/{id}", self._show_challenge, methods=["GET"]),
+            Route("/sim/psp/challenge/{id}", self._answer_challenge, methods=["POST"]),
+            Route("/sim/psp/disputes", self._raise_dispute, methods=["POST"]),
+            Route("/sim/psp/disputes/{id}/close", self._close_dispute, methods=["POST"]),
             *self._switch.routes("/sim/psp/mode"),
         ]
         return Starlette(routes=routes, exception_handlers={StripeError: _refuse})
@@ -232,6 +238,49 @@ class PspApi:
             self._ledger, self._requests, order_id=query.get("order_id"), status=query.get("status"), after=after, limit=limit
         )
         return StreamingResponse(iterate_in_threadpool(text), media_type="application/json")
+
+    # Controls
+
+    async def _show_challenge(self, request: Request) -> Response:
+        return challenge.page(operations.find(self._ledger, request.path_params["id"]))
+
+    async def _answer_challenge(self, request: Request) -> Response:
+        outcome = read.decode((await _body(request)).decode(errors="replace")).get("outcome")
+        if outcome not in {"approve", "fail"}:
+            return problem(400, "Not an answer", "outcome is approve or fail")
+        identifier = request.path_params["id"]
+        self._told(lambda: operations.answer_challenge(self._ledger, identifier, proved=outcome == "approve"))
+        return challenge.page(operations.find(self._ledger, identifier))
+
+    async def _raise_dispute(self, request: Request) -> Response:
+        wish = await self._wish(request, {"payment_intent": str, "amount": int, "reason": str})
+        if wish is None or "payment_intent" not in wish:
+            return problem(400, "Not a dispute", "payment_intent is its name; amount (minor units) and reason can be given")
+        amount, reason = wish.get("amount"), wish.get("reason", "fraudulent")
+        return self._told(lambda: raise_dispute(self._ledger, wish["payment_intent"], amount, reason))
+
+    async def _close_dispute(self, request: Request) -> Response:
+        wish = await self._wish(request, {"won": bool})
+        if wish is None or "won" not in wish:
+            return problem(400, "Not a decision", "won is true or false")
+        return self._told(lambda: close_dispute(self._ledger, request.path_params["id"], won=wish["won"]))
+
+    async def _wish(self, request: Request, fields: Mapping[str, type]) -> dict[str, Any] | None:
+        try:
+            wish = await read_json(request)
+        except ValueError:
+            return None
+        fits = isinstance(wish, dict) and all(type(value) is fields.get(name) for name, value in wish.items())
+        return wish if fits else None
+
+    def _told(self, work: Callable[[], Outcome]) -> Response:
+        """Do something that no client asked for, and tell of it."""
+        request_id = objects.new_id("req")
+        with self._ledger.transaction():
+            outcome = work()
+            for kind, subject in outcome.events:
+                self._webhooks.enqueue(objects.event(kind, subject, request_id, None), self._switch.setting)
+        return _respond(Answer(outcome.status, outcome.body, request_id))
 
     def _authenticate(self, request: Request) -> None:
         scheme, _, key = request.headers.get("authorization", "").partition(" ")

@@ -66,6 +66,7 @@ TOKENS: dict[str, tuple[Fault, str | None]] = {
     "tok_ok": (Fault.OK, None),
     "tok_declined": (Fault.DECLINE, "generic_decline"),
     "tok_insufficient_funds": (Fault.DECLINE, "insufficient_funds"),
+    "tok_3ds": (Fault.OK, None),
     "tok_slow": (Fault.SLOW, None),
     "tok_timeout_captured": (Fault.TIMEOUT_CAPTURED, None),
     "tok_timeout_failed": (Fault.TIMEOUT_FAILED, None),

@@ -36,6 +36,11 @@ CREATE TABLE IF NOT EXISTS refunds (
     reason TEXT, metadata TEXT NOT NULL, idempotency_key TEXT, created REAL NOT NULL
 );
 CREATE INDEX IF NOT EXISTS refunds_by_intent ON refunds (intent_id);
+CREATE TABLE IF NOT EXISTS disputes (
+    seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, intent_id TEXT NOT NULL, amount INTEGER NOT NULL CHECK (amount > 0),
+    reason TEXT NOT NULL, status TEXT NOT NULL, created REAL NOT NULL, respond_by REAL NOT NULL
+);
+CREATE INDEX IF NOT EXISTS disputes_by_intent ON disputes (intent_id);
 CREATE TABLE IF NOT EXISTS answers (
     idempotency_key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, status INTEGER NOT NULL, body TEXT NOT NULL,
     request_id TEXT NOT NULL
@@ -86,6 +91,19 @@ class Refund:
     created: float
 
 
+@dataclass
+class Dispute:
+    """Captured money that the cardholder's bank wants back, in minor units."""
+
+    id: str
+    intent_id: str
+    amount: int
+    reason: str
+    status: str
+    created: float
+    respond_by: float
+
+
 @dataclass(frozen=True)
 class Answer:
     """What was answered to a request; stored under its idempotency key."""
@@ -110,6 +128,7 @@ _CHANGING_COLUMNS = (
     "status", "authorised", "capturable", "captured", "refunded", "metadata", "decline_code", "canceled", "cancellation_reason",
 )  # fmt: skip
 _REFUND_COLUMNS = tuple(Refund.__dataclass_fields__)
+_DISPUTE_COLUMNS = tuple(Dispute.__dataclass_fields__)
 
 
 class Ledger:
@@ -184,6 +203,29 @@ class Ledger:
         """Return the newest refunds that meet an SQL condition."""
         query = f"SELECT * FROM refunds WHERE {condition} ORDER BY seq DESC LIMIT ?"
         return [_refund(row) for row in self._database.execute(query, [*values, limit])]
+
+    # Disputes
+
+    def insert_dispute(self, dispute: Dispute) -> None:
+        """Enter one dispute."""
+        marks = ", ".join("?" * len(_DISPUTE_COLUMNS))
+        values = [getattr(dispute, name) for name in _DISPUTE_COLUMNS]
+        self._database.execute(f"INSERT INTO disputes ({', '.join(_DISPUTE_COLUMNS)}) VALUES ({marks})", values)
+
+    def update_dispute(self, dispute: Dispute) -> None:
+        """Write what can change in a dispute."""
+        self._database.execute("UPDATE disputes SET status = ? WHERE id = ?", [dispute.status, dispute.id])
+
+    def dispute(self, identifier: str) -> Dispute | None:
+        """Return one dispute."""
+        row = self._database.execute("SELECT * FROM disputes WHERE id = ?", [identifier]).fetchone()
+        return None if row is None else Dispute(**{name: row[name] for name in _DISPUTE_COLUMNS})
+
+    def disputed(self, intent_id: str) -> int:
+        """Return how much of an intent the cardholder's bank has."""
+        query = "SELECT coalesce(sum(amount), 0) FROM disputes WHERE intent_id = ? AND status <> 'won'"
+        amount: int = self._database.execute(query, [intent_id]).fetchone()[0]
+        return amount
 
     # Idempotency
 

@@ -1,19 +1,26 @@
 """Stripe's JSON objects, rendered from the books."""
 
+import os
 import secrets
 import time
 from collections.abc import Iterable
 from typing import Any
 
-from waybill.simulators.psp.ledger import Intent, Refund
+from waybill.simulators.psp.ledger import Dispute, Intent, Refund
 
 API_VERSION = "2026-10-28.endive"
 
 DECLINES = {
     "generic_decline": "Your card was declined.",
     "insufficient_funds": "Your card has insufficient funds.",
+    "authentication_failure": "We are unable to authenticate your payment method.",
     "processing_error": "An error occurred while processing your card. Try again in a little bit.",
 }
+
+
+def hold_seconds() -> int:
+    """Tell how long an amount is held before it lapses: a card's week, or what SIMULATOR_HOLD_SECONDS says."""
+    return int(os.environ.get("SIMULATOR_HOLD_SECONDS", "604800"))
 
 
 def new_id(prefix: str) -> str:
@@ -42,11 +49,22 @@ def payment_intent(intent: Intent, expand: Iterable[str] = ()) -> dict[str, Any]
         "latest_charge": charge(intent) if "latest_charge" in expand else intent.charge_id,
         "livemode": False,
         "metadata": intent.metadata,
-        "next_action": None,
+        "next_action": _next_action(intent),
         "payment_method": None if intent.status == "requires_payment_method" else intent.payment_method,
         "payment_method_types": ["card"],
         "status": intent.status,
     }
+
+
+def challenge_page(intent_id: str) -> str:
+    """Tell the path of the page where the cardholder's bank asks who pays."""
+    return f"/sim/psp/challenge/{intent_id}"
+
+
+def _next_action(intent: Intent) -> dict[str, Any] | None:
+    if intent.status != "requires_action":
+        return None
+    return {"type": "redirect_to_url", "redirect_to_url": {"url": challenge_page(intent.id), "return_url": None}}
 
 
 def charge(intent: Intent) -> dict[str, Any]:
@@ -74,7 +92,14 @@ def charge(intent: Intent) -> dict[str, Any]:
         "paid": not declined,
         "payment_intent": intent.id,
         "payment_method": intent.payment_method,
-        "payment_method_details": {"type": "card", "card": {"brand": "visa", "multicapture": {"status": "available"}}},
+        "payment_method_details": {
+            "type": "card",
+            "card": {
+                "brand": "visa",
+                "capture_before": int(intent.created) + hold_seconds() if intent.capturable else None,
+                "multicapture": {"status": "available"},
+            },
+        },
         "refunded": 0 < intent.captured == intent.refunded,
         "status": "failed" if declined else "succeeded",
     }
@@ -85,7 +110,7 @@ def card_error(intent: Intent) -> dict[str, Any]:
     decline_code = intent.decline_code or "generic_decline"
     return {
         "type": "card_error",
-        "code": "card_declined",
+        "code": "payment_intent_authentication_failure" if decline_code == "authentication_failure" else "card_declined",
         "decline_code": decline_code,
         "message": DECLINES[decline_code],
         "charge": intent.charge_id,
@@ -106,6 +131,25 @@ def refund_object(refund: Refund, intent: Intent) -> dict[str, Any]:
         "payment_intent": intent.id,
         "reason": refund.reason,
         "status": "succeeded",
+    }
+
+
+def dispute_object(dispute: Dispute, intent: Intent) -> dict[str, Any]:
+    """Render a dispute; its metadata is its own, not the intent's."""
+    return {
+        "id": dispute.id,
+        "object": "dispute",
+        "amount": dispute.amount,
+        "charge": intent.charge_id,
+        "created": int(dispute.created),
+        "currency": intent.currency,
+        "evidence_details": {"due_by": int(dispute.respond_by), "has_evidence": False, "past_due": False},
+        "is_charge_refundable": False,
+        "livemode": False,
+        "metadata": {},
+        "payment_intent": intent.id,
+        "reason": dispute.reason,
+        "status": dispute.status,
     }
 
 

@@ -23,7 +23,9 @@ _CREATE = (
 )  # fmt: skip
 _CANCEL_REASONS = ("duplicate", "fraudulent", "requested_by_customer", "abandoned")
 _REFUND_REASONS = ("duplicate", "fraudulent", "requested_by_customer")
-_OPEN = frozenset({"requires_capture", "requires_payment_method"})
+_OPEN = frozenset({"requires_action", "requires_capture", "requires_payment_method"})
+CHALLENGING = "tok_3ds"
+"""The payment method of which the bank asks first who pays."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,11 @@ def create(ledger: Ledger, instruction: Instruction) -> Outcome:
         return Outcome(
             402, {"error": error}, (("payment_intent.payment_failed", failed), ("charge.failed", objects.charge(intent)))
         )
+    if intent.payment_method == CHALLENGING:
+        intent.status = "requires_action"
+        ledger.insert_intent(intent)
+        asked = objects.payment_intent(intent, read.expansions(parameters))
+        return Outcome(200, asked, (("payment_intent.requires_action", asked),))
     intent.authorised = intent.capturable = amount
     ledger.insert_intent(intent)
     events = [("charge.succeeded", objects.charge(intent))]
@@ -103,6 +110,20 @@ def create(ledger: Ledger, instruction: Instruction) -> Outcome:
     else:
         events += _capture(ledger, intent, amount, instruction.idempotency_key, final=True)
     return Outcome(200, objects.payment_intent(intent, read.expansions(parameters)), tuple(events))
+
+
+def answer_challenge(ledger: Ledger, identifier: str, *, proved: bool) -> Outcome:
+    """Have the cardholder prove, or fail to prove, who pays: the amount is held, or the payment declined."""
+    intent = find(ledger, identifier)
+    if intent.status != "requires_action":
+        raise _unexpected(intent, "authenticated", "requires_action")
+    if proved:
+        intent.status, intent.authorised, intent.capturable = "requires_capture", intent.amount, intent.amount
+    else:
+        intent.status, intent.decline_code = "requires_payment_method", "authentication_failure"
+    ledger.update_intent(intent)
+    told = "payment_intent.amount_capturable_updated" if proved else "payment_intent.payment_failed"
+    return Outcome(200, objects.payment_intent(intent), ((told, objects.payment_intent(intent)),))
 
 
 def capture(ledger: Ledger, instruction: Instruction) -> Outcome:
@@ -177,6 +198,8 @@ def refund(ledger: Ledger, instruction: Instruction) -> Outcome:
     amount = left if asked is None else asked
     if not 0 < amount <= left:
         raise StripeError(400, f"Refund amount ({amount}) is greater than unrefunded amount on charge ({left})", param="amount")
+    if amount > left - ledger.disputed(intent.id):
+        raise StripeError(400, f"Charge {intent.charge_id} has been charged back.", code="charge_disputed")
     made = Refund(
         id=objects.new_id("re"),
         intent_id=intent.id,
