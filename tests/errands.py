@@ -75,6 +75,24 @@ class Errand:
                 assert answer.status_code == 200, answer.text
         await self._reaches("Delivered")
 
+    async def send_back(self) -> None:
+        """Send one unit back, which is as good as new, and wait until its money is there."""
+        order = await self._order()
+        line = next(one for one in order["items"] if one["product_id"] == self.second_sku)
+        lines = [{"item_id": line["item_id"], "quantity": 1, "reason": "no_longer_wanted"}]
+        back = await self._ask("POST", f"/api/orders/{self.order_id}/returns", {"lines": lines}, "return", 201)
+        admin = f"/api/admin/orders/{self.order_id}/returns/{back['return_id']}"
+        await self._ask("POST", f"{admin}/approve", None, "approve")
+        inspected = [{"item_id": line["item_id"], "quantity": 1, "disposition": "restock"}]
+        await self._ask("POST", f"{admin}/receive", {"warehouse_id": SECOND_WAREHOUSE, "lines": inspected}, "receive")
+        seen: dict[str, Any] = {}
+
+        async def refunded() -> bool:
+            seen.update(await self._order())
+            return bool(seen["refunded_amount"]["amount"] == PRICE)
+
+        await eventually(refunded, f"a unit of order {self.order_id} is paid back", within=self.within, seen=lambda: seen)
+
     async def link(self) -> Any:
         """Look at the parcels as somebody with the link."""
         made = await self.shop.customer.do("POST", f"/api/orders/{self.order_id}/tracking-link")
@@ -82,7 +100,7 @@ class Errand:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    async def ended_right(self) -> None:
+    async def ended_right(self, refunded: int = 0) -> None:
         """Check that money, stock, labels and mails of this order are what they must be."""
         seen: dict[str, Any] = {}
 
@@ -90,7 +108,7 @@ class Errand:
             seen["ledger"] = await self.shop.ledger(self.order_id)
             seen["order"] = await self._order()
             sums = [sum(one[name] for one in seen["ledger"]) for name in ("open", "captured", "refunded")]
-            return bool(sums == [0, TOTAL, 0] and seen["order"]["captured_amount"]["amount"] == TOTAL)
+            return bool(sums == [0, TOTAL, refunded] and seen["order"]["captured_amount"]["amount"] == TOTAL)
 
         await eventually(paid, f"{TOTAL} are taken for order {self.order_id}", within=self.within, seen=lambda: seen)
         labels = await self.labels()
@@ -106,10 +124,11 @@ class Errand:
     def _admin(self, shipment: dict[str, Any]) -> str:
         return f"/api/admin/orders/{self.order_id}/shipments/{shipment['shipment_id']}"
 
-    async def _ask(self, method: str, path: str, body: Any, what: str, expect: int = 200) -> None:
+    async def _ask(self, method: str, path: str, body: Any, what: str, expect: int = 200) -> Any:
         who = self.shop.operator if path.startswith("/api/admin") else self.shop.customer
         answer = await who.insist(method, path, body, f"{self.key}-{what}")
         assert answer.status_code == expect, f"{method} {path}: {answer.status_code} {answer.text}"
+        return answer.json()
 
     async def _order(self) -> dict[str, Any]:
         async def probe() -> Any:

@@ -85,10 +85,10 @@ async def _is_told(shop: Shop, order_id: str) -> None:
     async def probe() -> bool:
         seen["mail"] = [one["subject"] for one in reversed(await shop.mails(order_id))]
         seen["sms"] = [one["body"] for one in await shop.texts(order_id)]
-        return len(seen["mail"]) == 4 and len(seen["sms"]) >= 2
+        return len(seen["mail"]) == 5 and len(seen["sms"]) >= 2
 
-    await eventually(probe, "four mails and the SMS are in the sinks", seen=lambda: seen)
-    for words in ("have your order", "confirmed", "on its way", "delivered"):
+    await eventually(probe, "five mails and the SMS are in the sinks", seen=lambda: seen)
+    for words in ("have your order", "confirmed", "on its way", "Invoice INV-", "delivered"):
         assert [words in subject for subject in seen["mail"]].count(True) == 1, seen["mail"]
     mails = await shop.mails(order_id)
     assert all(mail["to"] == ["grace@example.com"] and mail["count"] == 1 for mail in mails)
@@ -105,6 +105,7 @@ async def _saga_is_as_declared(shop: Shop, order_id: str) -> None:
         "order.shipped.v1",
         "inventory.stock_deducted.v1",
         "payment.captured.v1",
+        "order.invoice_issued.v1",
         "order.shipment_delivered.v1",
         "order.delivered.v1",
         "notification.sent.v1",
@@ -114,7 +115,7 @@ async def _saga_is_as_declared(shop: Shop, order_id: str) -> None:
         saga = await shop.operator.get(f"/api/admin/orders/{order_id}/saga")
         facts = saga["facts"]
         mails = [one for one in facts if one["type"] == "notification.sent.v1" and one["data"]["channel"] == "email"]
-        whole = wanted == {one["type"] for one in facts} and len(mails) == 4
+        whole = wanted == {one["type"] for one in facts} and len(mails) == 5
         return saga if whole and not any(one["unpublished"] for one in facts) else None
 
     saga = await eventually(complete, "the saga view shows every fact, published")

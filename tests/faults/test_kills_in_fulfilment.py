@@ -1,4 +1,4 @@
-"""kill -9 while orders are cut, labelled, sent and tracked: each comes to its end, with its money, its stock and two labels."""
+"""kill -9 while orders are cut, labelled, sent, tracked and sent back: each comes to its end, money, stock and labels too."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ import pytest
 
 from tests.errands import Errand
 from tests.running import Waybill
-from tests.shop import Shop
+from tests.shop import PRICE, Shop
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 
@@ -30,7 +30,7 @@ async def test_a_service_is_killed_while_orders_are_fulfilled(shop: Shop, waybil
         waybill.kill(*victims)
         await waybill.restarted(before)
     for errand in errands:
-        await errand.ended_right()
+        await errand.ended_right(refunded=PRICE)
     orders = await shop.at_rest()
     assert {one["status"] for one in orders} == {"Delivered"}
     assert len(orders) == ERRANDS
@@ -42,3 +42,4 @@ async def test_a_service_is_killed_while_orders_are_fulfilled(shop: Shop, waybil
 async def _later(errand: Errand, seconds: float) -> None:
     await asyncio.sleep(seconds)  # so that errands are at different steps when the service dies
     await errand.run()
+    await errand.send_back()

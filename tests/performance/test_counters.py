@@ -21,7 +21,7 @@ BOUNDS: Final = {
     "inventory hears OrderPlaced": 7,
     "payment hears OrderContacts": 4,
     "payment hears StockReserved": 5,
-    "payment claims authorizations": 3,
+    "payment claims authorizations": 4,  # one keeps what was assessed: an order that is claimed again must fare as before
     "payment notes authorizations": 8,
     "order hears StockReserved": 7,
     "order hears PaymentAuthorized": 9,

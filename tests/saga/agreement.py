@@ -25,7 +25,14 @@ async def disagreements(saga: Saga) -> list[str]:
         items=_by_order(await saga.rows("order", "SELECT * FROM order_items")),
         shipments=_by_order(await saga.rows("order", "SELECT * FROM shipments")),
         changes=_by_order(await saga.rows("order", "SELECT * FROM order_change")),
-        labels=_by_order(await saga.rows("order", "SELECT * FROM shipment_label")),
+        labels=_by_order(
+            [
+                *await saga.rows("order", "SELECT * FROM shipment_label"),
+                *await saga.rows("order", "SELECT *, return_id AS shipment_id FROM return_label"),
+            ]
+        ),
+        refunds=_by_order(await saga.rows("order", "SELECT * FROM order_refund")),
+        returns=_by_order(await saga.rows("order", "SELECT * FROM order_return")),
         reservations={row["order_id"]: row for row in await saga.rows("inventory", "SELECT * FROM reservation")},
         payments=_by_order(await saga.rows("payment", "SELECT * FROM payment")),
     )
@@ -47,6 +54,8 @@ class Books:
         self.shipments = tables["shipments"]
         self.changes = tables["changes"]
         self.labels = tables["labels"]
+        self.refunds = tables["refunds"]
+        self.returns = tables["returns"]
         self.reservations = tables["reservations"]
         self.payments = tables["payments"]
 
@@ -58,6 +67,7 @@ class Books:
         if order["order_state"] == "confirmed":
             yield from self._units(order)
             yield from self._money(order)
+            yield from self._back(order)
         if order["order_state"] == "cancelled":
             yield from self._nothing_left(order)
 
@@ -119,6 +129,29 @@ class Books:
         secured = sum(one["authorized_amount"] - one["released_amount"] for one in self.payments[order_id])
         if secured != order["total_amount"]:
             yield f"it costs {order['total_amount']}, {secured} is held or taken"
+
+    def _back(self, order: Any) -> Iterator[str]:
+        """Compare what went back with what was promised, what units cost, and what warehouses took in."""
+        order_id = order["order_id"]
+        refunds = self.refunds[order_id]
+        yield from (f"refund {one['refund_id']} is still asked for" for one in refunds if one["state"] == "requested")
+        ours, theirs = (sum(one["refunded_amount"] for one in rows) for rows in (refunds, self.payments[order_id]))
+        if not ours == theirs == order["refunded_amount"] <= order["captured_amount"]:
+            yield f"its refunds are {ours}, payment's {theirs}, it knows of {order['refunded_amount']}"
+        counting = [one for one in refunds if one["state"] != "declined" and one["retried_as"] is None]
+        for item in self.items[order_id]:
+            lines = [line for one in counting for line in one["lines"] if line["item_id"] == str(item["item_id"])]
+            units, worth = sum(line["quantity"] for line in lines), sum(line["amount"] for line in lines)
+            if units > item["quantity"] or worth != units * item["price"]:  # prices are gross here, and nothing is discounted
+                yield f"{worth} is given back for {units} of {item['quantity']} {item['product_id']} at {item['price']}"
+        receipts = [receipt for one in self.returns[order_id] for receipt in one["receipts"]]
+        came = _count(
+            ((receipt["receipt_id"], line["product_id"]), line["quantity"]) for receipt in receipts for line in receipt["lines"]
+        )
+        noted = self.reservations[order_id]["receipts"]
+        taken = _count(((one["receipt_id"], one["product_id"]), one["restocked"] + one["written_off"]) for one in noted)
+        if came != taken:
+            yield f"came back: the order says {dict(came)}, inventory {dict(taken)}"
 
     def _nothing_left(self, order: Any) -> Iterator[str]:
         order_id = order["order_id"]

@@ -86,7 +86,7 @@ class Town:
     @property
     def psp(self) -> StubPsp:
         """The PSP's books."""
-        psp: StubPsp = self.apps["payment"].state.gateways[PspGateway]
+        psp: StubPsp = self.apps["payment"].state.gateways[PspGateway].psp
         return psp
 
     async def stock_up(self) -> None:

@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 from chassis.batch import Answer
 from chassis.domain import Refusal
 from chassis.testing import perform
-from contracts.order import TrackingStatus
+from contracts.order import Disposition, RefundRequested, ReturnReason, ReturnRefusal, TrackingStatus
 from contracts.types import Line, Money
 from inventory.handlers import adjust_stock, offer_product, open_warehouse, take_stock, transfer_stock
 from inventory.model import AdjustStock, CountedRow, MovementKind, OfferProduct, OpenWarehouse, TakeStock, TransferStock
@@ -41,10 +41,24 @@ from order.api.fulfilment import (
 )
 from order.api.labels import want_label
 from order.api.orders import CancelOrder, OrderBody, PlaceOrder, cancel_order, place_order
+from order.api.refunds import AskRefund, RefundBody, RefundCommand, ask_refund, decide_refund
+from order.api.returns import (
+    ApproveReturn,
+    CloseReturn,
+    DeclineReturn,
+    ReceiveReturn,
+    RequestReturn,
+    ReturnBody,
+    approve_return,
+    close_return,
+    decline_return,
+    receive_return,
+    request_return,
+)
 from order.api.terms import SetTerms, set_terms
 from order.gateway import Place
 from order.handlers import ParcelSeen, note_seen
-from order.model import Order, Shipment, ShipmentState
+from order.model import Inspected, Order, Receipt, ReturnPolicy, Shipment, ShipmentState
 from order.model.terms import ShippingMethod, TaxRate
 from order.store import OrderQueries
 
@@ -59,6 +73,7 @@ TOKENS: Final = ("tok_ok",) * 6 + ("tok_declined", "tok_timeout_captured", "tok_
 CHANGE_DEADLINE: Final = timedelta(minutes=15)
 TRIES: Final = 8
 """How many orders are looked at for a parcel in the state that is wanted."""
+APPROVAL_LIMIT: Final = 1000
 MOVE_DEADLINE: Final = timedelta(minutes=5)
 ADDRESS: Final = {
     "name": "Ada Lovelace",
@@ -271,6 +286,76 @@ class Trade:
         await perform(self.saga.databases["order"], note_seen, ParcelSeen(order.order_id, parcel.shipment_id, told))
         return True
 
+    # --- money back and goods back --------------------------------------------------------------------------------------
+
+    async def refund(self) -> bool:
+        """Give money back: for units, for shipping, or as such; a large sum waits for another person."""
+        found = await self._parcel(ShipmentState.DISPATCHED, ShipmentState.DELIVERED)
+        order = found[0] if found is not None else await self._any()
+        item = self.chance.choice(order.items)
+        wishes: list[dict[str, Any]] = [
+            {"lines": [{"item_id": item.item_id, "quantity": self.chance.randint(1, 2)}]},
+            {"shipping": True},
+            {"amount": {"amount": self.chance.randint(1, 900), "currency": "EUR"}},
+        ]
+        wish = self.chance.choice([wishes[0], *wishes])
+        body = RefundBody.model_validate({"reason": "damaged"} | wish)
+        await self._order(ask_refund, AskRefund(order.order_id, body, APPROVAL_LIMIT), actor="support:sue")
+        return True
+
+    async def approve(self) -> bool:
+        """Agree to a large refund, or try to without right."""
+        actor = self.chance.choice(("finance:fay", "finance:fay", "finance:sue"))
+        return await self._refund("awaiting_approval", lambda order, key, cause: order.approve_refund(key, cause), actor)
+
+    async def disapprove(self) -> bool:
+        """Give a large refund up."""
+        return await self._refund("awaiting_approval", lambda order, key, cause: order.decline_refund(key, cause))
+
+    async def send_back(self) -> bool:
+        """Ask to return units, under a policy that agrees or leaves it to support."""
+        found = await self._parcel(ShipmentState.DELIVERED)
+        if found is None:
+            return False
+        order, parcel = found
+        line = self.chance.choice(parcel.lines)
+        reason = self.chance.choice(list(ReturnReason))
+        lines = [{"item_id": line["item_id"], "quantity": self.chance.randint(1, line["quantity"]), "reason": reason}]
+        body = ReturnBody.model_validate({"lines": lines})
+        await self._order(request_return, RequestReturn(order.order_id, "ada", body, self._policy(), {}))
+        return True
+
+    async def allow(self) -> bool:
+        """Agree to a return."""
+        return await self._return(approve_return, lambda order_id, key: ApproveReturn(order_id, key, self._policy(), ""))
+
+    async def forbid(self) -> bool:
+        """Decline a return, or have the customer withdraw it."""
+        reason = self.chance.choice((ReturnRefusal.STAFF, ReturnRefusal.CUSTOMER))
+        return await self._return(decline_return, lambda order_id, key: DeclineReturn(order_id, key, reason))
+
+    async def take_back(self) -> bool:
+        """Take in some units of a return, and now and then say so twice."""
+        rows = await self.saga.rows("order", "SELECT * FROM order_return WHERE state IN ('approved', 'partially_received')")
+        if not rows:
+            return False
+        row = self.chance.choice(sorted(rows, key=lambda one: str(one["return_id"])))
+        line = self.chance.choice(row["lines"])
+        inspected = Inspected(
+            UUID(line["item_id"]),
+            self.chance.randint(1, line["quantity"]),
+            self.chance.choice(list(Disposition)),
+            self.chance.random() < 0.8,
+        )
+        command = ReceiveReturn(row["order_id"], row["return_id"], Receipt(uuid4(), self.chance.choice(PLACES), [inspected]))
+        for _ in range(self.chance.choice((1, 1, 2))):
+            await self._order(receive_return, command)
+        return True
+
+    async def give_up(self) -> bool:
+        """Wait no longer for a return."""
+        return await self._return(close_return, CloseReturn)
+
     # --- stock ----------------------------------------------------------------------------------------------------------
 
     async def receive(self) -> bool:
@@ -302,8 +387,34 @@ class Trade:
         wish = AdjustStock(sku, place, delta, f"delivery {uuid4()}", MovementKind.RECEIVED)
         await perform(self.saga.databases["inventory"], adjust_stock, wish)
 
-    async def _order(self, function: Callable[..., Any], command: Any) -> list[Answer[Any]]:
-        return await perform(self.saga.databases["order"], function, command, actor="customer:ada")
+    async def _order(self, function: Callable[..., Any], command: Any, actor: str = "customer:ada") -> list[Answer[Any]]:
+        return await perform(self.saga.databases["order"], function, command, actor=actor)
+
+    def _policy(self) -> ReturnPolicy:
+        fees = {ReturnReason.DOES_NOT_FIT: 300, ReturnReason.NO_LONGER_WANTED: 450}
+        return ReturnPolicy(auto_approve=self.chance.random() < 0.5, label=self.chance.random() < 0.5, fees=fees)
+
+    async def _refund(
+        self, state: str, act: Callable[[Order, UUID, Any], RefundRequested | None], actor: str = "finance:fay"
+    ) -> bool:
+        rows = await self.saga.rows("order", f"SELECT * FROM order_refund WHERE state = '{state}' AND retried_as IS NULL")
+        if not rows:
+            return False
+        row = self.chance.choice(sorted(rows, key=lambda one: str(one["refund_id"])))
+        key = row["refund_id"]
+        await self._order(
+            decide_refund, RefundCommand(row["order_id"], lambda order, cause: (key, act(order, key, cause))), actor
+        )
+        return True
+
+    async def _return(self, function: Callable[..., Any], command: Callable[[UUID, UUID], object]) -> bool:
+        rows = await self.saga.rows("order", "SELECT * FROM order_return")
+        if not rows:
+            return False
+        lately = sorted(rows, key=lambda one: str(one["return_id"]))[-8:]
+        row = self.chance.choice(lately)
+        await self._order(function, command(row["order_id"], row["return_id"]), actor="support:sue")
+        return True
 
     async def _read(self, order_id: UUID) -> Order:
         async with self.saga.databases["order"].reading() as session:
@@ -355,6 +466,14 @@ COMMANDS: Final[dict[str, tuple[Callable[[Trade], Awaitable[bool]], int]]] = {
     "dispatch": (Trade.dispatch, 6),
     "deliver": (Trade.deliver, 3),
     "see": (Trade.see, 6),
+    "refund": (Trade.refund, 6),
+    "approve": (Trade.approve, 9),
+    "disapprove": (Trade.disapprove, 5),
+    "send_back": (Trade.send_back, 9),
+    "allow": (Trade.allow, 5),
+    "forbid": (Trade.forbid, 2),
+    "take_back": (Trade.take_back, 8),
+    "give_up": (Trade.give_up, 2),
     "receive": (Trade.receive, 5),
     "transfer": (Trade.transfer, 2),
     "count": (Trade.count, 2),
