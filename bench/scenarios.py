@@ -57,10 +57,10 @@ SCENARIOS: Final = {
         ),
         Scenario(
             Name.SHIP,
-            "how many orders a second while 20 parcels a second are labelled, sent and delivered",
+            "how many orders a second while 10 parcels a second are labelled, sent and delivered",
             CLOSED_ORDERS,
             CLOSED_SECONDS,
-            parcels_per_second=20.0,
+            parcels_per_second=10.0,
         ),
     )
 }
