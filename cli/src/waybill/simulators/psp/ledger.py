@@ -5,14 +5,15 @@ transaction survives the kill of the process, so the PSP never forgets; CHECK co
 authorisation and a refund above the capture even if the code above were wrong.
 """
 
-import contextlib
 import json
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from waybill.simulators.books import Books
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS intents (
@@ -131,32 +132,11 @@ _REFUND_COLUMNS = tuple(Refund.__dataclass_fields__)
 _DISPUTE_COLUMNS = tuple(Dispute.__dataclass_fields__)
 
 
-class Ledger:
-    """Reads and writes the books. Calls are synchronous and short: one process, one thread, no lock to wait for."""
+class Ledger(Books):
+    """Reads and writes the books."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._database = sqlite3.connect(path, isolation_level=None)
-        self._database.row_factory = sqlite3.Row
-        self._database.execute("PRAGMA journal_mode = WAL")
-        # A kill of the process loses nothing in WAL mode; only a power cut could, and then the whole of Waybill starts anew.
-        self._database.execute("PRAGMA synchronous = NORMAL")
-        self._database.executescript(_SCHEMA)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._database.close()
-
-    @contextlib.contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Commit everything done inside, or nothing."""
-        self._database.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._database.execute("ROLLBACK")
-            raise
-        self._database.execute("COMMIT")
+        super().__init__(path, _SCHEMA)
 
     # Payment intents
 
@@ -264,13 +244,6 @@ class Ledger:
     def webhook_again(self, seq: int, due: float) -> None:
         """Try a notification once more later."""
         self._database.execute("UPDATE webhooks SET attempts = attempts + 1, due = ? WHERE seq = ?", [due, seq])
-
-    def snapshot(self) -> sqlite3.Connection:
-        """Open a second, read-only view of the books that stands still, for reports in another thread."""
-        view = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, isolation_level=None, check_same_thread=False)
-        view.row_factory = sqlite3.Row
-        view.execute("BEGIN")
-        return view
 
 
 def _stored(value: Any) -> Any:
