@@ -4,6 +4,7 @@ from order.store.carrying import LabelUnwanted, LabelWanted, LateMove, ParcelUnh
 from order.store.carts import CartStore, ProductStore, TermsStore, WarehouseStore
 from order.store.deadlines import ExpiredChange, ExpiredOrder
 from order.store.documents import DocumentFilter, DocumentQueries, DocumentStore, SeriesAudit
+from order.store.exchanges import StepDue
 from order.store.open_work import count_open
 from order.store.orders import OrderStore
 from order.store.queries import OrderFilter, OrderQueries
@@ -32,6 +33,7 @@ __all__ = [
     "ReturnPolicyStore",
     "ReturnQueries",
     "SeriesAudit",
+    "StepDue",
     "TermsStore",
     "Throttle",
     "WarehouseStore",
