@@ -5,14 +5,18 @@ from order.store.carts import CartStore, ProductStore, TermsStore, WarehouseStor
 from order.store.deadlines import ExpiredChange, ExpiredOrder
 from order.store.documents import DocumentFilter, DocumentQueries, DocumentStore, SeriesAudit
 from order.store.open_work import count_open
+from order.store.order_lists import AXES, MOST_COUNTED, DeskFilter, OrderLists, Sort
 from order.store.orders import OrderStore
 from order.store.queries import OrderFilter, OrderQueries
 from order.store.returns import ExpiredReturn, ReturnLabelUnwanted, ReturnLabelWanted, ReturnPolicyStore, ReturnQueries
 from order.store.throttle import DeclineStore, Throttle
 
 __all__ = [
+    "AXES",
+    "MOST_COUNTED",
     "CartStore",
     "DeclineStore",
+    "DeskFilter",
     "DocumentFilter",
     "DocumentQueries",
     "DocumentStore",
@@ -23,6 +27,7 @@ __all__ = [
     "LabelWanted",
     "LateMove",
     "OrderFilter",
+    "OrderLists",
     "OrderQueries",
     "OrderStore",
     "ParcelUnheard",
@@ -32,6 +37,7 @@ __all__ = [
     "ReturnPolicyStore",
     "ReturnQueries",
     "SeriesAudit",
+    "Sort",
     "TermsStore",
     "Throttle",
     "WarehouseStore",
