@@ -4,6 +4,8 @@ from typing import Final
 
 from chassis.database import Database
 
+AT_ONCE: Final = 200_000
+
 _ORDERS: Final = """
 INSERT INTO orders (order_id, user_id, order_date, status, order_state, payment_state, fulfilment_state, return_state,
     hold_reason, risk_score, cancel_reason, total_amount, currency, captured_amount, refunded_amount, units, shipped_units,
@@ -11,7 +13,7 @@ INSERT INTO orders (order_id, user_id, order_date, status, order_state, payment_
     decided_at, shipped_at, version, updated_at)
 SELECT (lpad(to_hex((extract(epoch FROM placed) * 1000)::bigint), 12, '0') || '7' || substr(md5(n::text), 1, 3) || '8'
         || substr(md5(n::text), 4, 15))::uuid,
-    'user-' || (n * 7919) % ($1 / 10), placed,
+    'user-' || (n::bigint * 7919) % ($1 / 10), placed,
     CASE kind WHEN 'pending' THEN 'Pending' WHEN 'open' THEN 'Processing' WHEN 'sent' THEN 'Shipped'
         WHEN 'cancelled' THEN 'Cancelled' WHEN 'refunded' THEN 'Refunded' ELSE 'Delivered' END,
     CASE kind WHEN 'pending' THEN 'pending' WHEN 'cancelled' THEN 'cancelled' ELSE 'confirmed' END,
@@ -38,7 +40,7 @@ FROM (
     SELECT n, $2::timestamptz - (n + 1) * (interval '365 days' / $1) AS placed, 500 + (n::bigint * 7919) % 40000 AS total,
         CASE WHEN n < $1 / 1000 THEN 'pending' WHEN n < $1 / 100 THEN 'open' WHEN n < $1 / 50 THEN 'sent'
             WHEN n % 12 = 5 THEN 'cancelled' WHEN n % 101 = 7 THEN 'refunded' ELSE 'delivered' END AS kind
-    FROM generate_series(0, $1::int - 1) AS n
+    FROM generate_series($3::int, $4::int) AS n
 ) AS past
 """
 _ITEMS: Final = """
@@ -46,14 +48,16 @@ INSERT INTO order_items (item_id, order_id, position, product_id, name, quantity
 SELECT order_id, order_id, line, CASE WHEN line = 0 THEN 'MUG' WHEN total_amount % 9001 = 7 THEN 'RARE' ELSE 'PEN' END, 'Thing',
     1, total_amount / 2, total_amount / 2, total_amount / 2
 FROM orders, generate_series(0, 1) AS line
+WHERE NOT EXISTS (SELECT FROM order_items WHERE order_items.order_id = orders.order_id)
 """
 
 
 async def live_long(database: Database, orders: int) -> None:
     """Write so many orders, evenly over the year before now."""
-    async with database.transaction() as transaction:
-        await transaction.fetch(_ORDERS, orders, transaction.now)
-        await transaction.fetch(_ITEMS)
+    for first in range(0, orders, AT_ONCE):
+        async with database.transaction() as transaction:
+            await transaction.fetch(_ORDERS, orders, transaction.now, first, min(first + AT_ONCE, orders) - 1)
+            await transaction.fetch(_ITEMS)
     async with database.pool.acquire() as connection:
         await connection.execute("VACUUM ANALYZE orders")
         await connection.execute("VACUUM ANALYZE order_items")

@@ -208,6 +208,7 @@ ADMIN_ROUTES = {
     ("get", "/api/admin/orders"): READERS,
     ("get", "/api/admin/orders/counts"): READERS,
     ("get", "/api/admin/orders/export"): READERS,
+    ("get", "/api/admin/search"): READERS,
     ("get", "/api/admin/orders/{order_id}"): READERS,
     ("put", "/api/admin/orders/{order_id}/status"): SHIPPERS,
     ("get", "/api/admin/orders/{order_id}/history"): READERS,

@@ -26,6 +26,7 @@ CREATE INDEX orders_to_capture ON orders (order_id) WHERE shipped_units > 0
     AND payment_state IN ('authorized', 'partially_captured');
 CREATE INDEX orders_by_reference ON orders (right(order_id::text, 8));
 CREATE INDEX document_by_number ON document (number text_pattern_ops);
+CREATE INDEX shipments_by_id ON shipments (shipment_id);
 CREATE INDEX shipments_by_tracking_prefix ON shipments (tracking_number text_pattern_ops) WHERE tracking_number IS NOT NULL;
 CREATE INDEX product_by_sku ON product (sku text_pattern_ops)
 """
@@ -33,6 +34,7 @@ CREATE INDEX product_by_sku ON product (sku text_pattern_ops)
 DROP = """
 DROP INDEX product_by_sku;
 DROP INDEX shipments_by_tracking_prefix;
+DROP INDEX shipments_by_id;
 DROP INDEX document_by_number;
 DROP INDEX orders_by_reference;
 DROP INDEX orders_to_capture;

@@ -20,6 +20,7 @@ from order.api import (
     refunds,
     return_policy,
     returns,
+    search,
     terms,
     tracking,
 )
@@ -34,6 +35,7 @@ for part in (  # in one flat list, the busiest first
     tracking.router,
     changes.router,
     desk.router,
+    search.router,
     admin.router,
     fulfilment.router,
     labels.router,

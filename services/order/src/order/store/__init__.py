@@ -9,6 +9,7 @@ from order.store.order_lists import AXES, MOST_COUNTED, DeskFilter, OrderLists, 
 from order.store.orders import OrderStore
 from order.store.queries import OrderFilter, OrderQueries
 from order.store.returns import ExpiredReturn, ReturnLabelUnwanted, ReturnLabelWanted, ReturnPolicyStore, ReturnQueries
+from order.store.search import Found, Search
 from order.store.throttle import DeclineStore, Throttle
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "ExpiredChange",
     "ExpiredOrder",
     "ExpiredReturn",
+    "Found",
     "LabelUnwanted",
     "LabelWanted",
     "LateMove",
@@ -36,6 +38,7 @@ __all__ = [
     "ReturnLabelWanted",
     "ReturnPolicyStore",
     "ReturnQueries",
+    "Search",
     "SeriesAudit",
     "Sort",
     "TermsStore",
