@@ -9,6 +9,7 @@ from order.store.order_lists import AXES, MOST_COUNTED, DeskFilter, OrderLists, 
 from order.store.orders import OrderStore
 from order.store.owed import WORK
 from order.store.queries import OrderFilter, OrderQueries
+from order.store.reports import Figures, order_days, seconds_at
 from order.store.returns import ExpiredReturn, ReturnLabelUnwanted, ReturnLabelWanted, ReturnPolicyStore, ReturnQueries
 from order.store.search import Found, Search
 from order.store.throttle import DeclineStore, Throttle
@@ -26,6 +27,7 @@ __all__ = [
     "ExpiredChange",
     "ExpiredOrder",
     "ExpiredReturn",
+    "Figures",
     "Found",
     "LabelUnwanted",
     "LabelWanted",
@@ -47,5 +49,7 @@ __all__ = [
     "Throttle",
     "WarehouseStore",
     "count_open",
+    "order_days",
     "origin_of",
+    "seconds_at",
 ]
