@@ -35,9 +35,9 @@ from contracts.order import (
 from contracts.payment import PaymentAction, PaymentActionRequired
 from notification.gateway import Mailer, PermanentError, TemporaryError, Texter
 from notification.letters import Letters, UnwritableError
-from notification.model import ERASED, WORTH_TELLING, DeliveryOutcome, Template, Verdict, queue_all, sorts
+from notification.model import ERASED, WORTH_TELLING, DeliveryOutcome, Status, Template, Verdict, queue_all, sorts
 from notification.settings import Settings
-from notification.store import ContactStore, DeliveryDue, DeliveryStore, RetryDelivery, order_of
+from notification.store import ContactStore, DeliveryDue, DeliveryStore, ResendDelivery, RetryDelivery, order_of
 
 react = Reactions("notification")
 jobs = Jobs("notification")
@@ -216,8 +216,16 @@ async def _send(due: DeliveryDue, mailer: Mailer, texter: Texter, letters: Lette
 def retry_delivery(command: RetryDelivery, deliveries: DeliveryStore, cause: Cause) -> Answer[Never]:
     """Try a delivery again that was given up, and keep who asked for it."""
     delivery = deliveries.get(command.delivery_id)
-    deliveries.record(delivery.retry(cause))
+    deliveries.record(delivery.retry(cause, command.reason))
     return Answer(to_json({"delivery_id": delivery.delivery_id, "status": delivery.status, "attempts": delivery.attempts}))
+
+
+def resend_delivery(command: ResendDelivery, deliveries: DeliveryStore, cause: Cause) -> Answer[Never]:
+    """Say a message once more that was sent, as a message of its own, and keep who asked for it and why."""
+    wish = deliveries.get(command.delivery_id).resend(command.reason, cause)
+    deliveries.resend(wish)
+    body = {"delivery_id": wish.delivery_id, "resend_of": wish.resend_of, "status": Status.QUEUED}
+    return Answer(to_json(body), status=201)
 
 
 @jobs.outcome

@@ -14,7 +14,7 @@ from contracts.order import CancelReason, OrderCancelled, OrderConfirmed, OrderP
 from contracts.payment import ReviewDecision
 from contracts.types import Allocation, Destination, Line, Money
 from order.model.exchange import ExchangeFor
-from order.model.lines import OrderItem
+from order.model.lines import HistoryEntry, OrderItem
 from order.model.pricing import Quote
 from order.model.returns import Returns
 from order.model.shipment import ShipmentState
@@ -192,12 +192,13 @@ class Order(Returns, table=True):
         self.payment_action = {"kind": kind, "reference": reference, "deadline_at": deadline_at.isoformat()}
         self._record(cause, f"Payment waits for the customer: {kind}")
 
-    def await_review(self, deadline_at: datetime, cause: Cause) -> None:
+    def await_review(self, deadline_at: datetime, cause: Cause, score: int | None = None) -> None:
         """Wait for a person's decision about the risk, some time longer than that may take."""
         if self.order_state != OrderState.PENDING or self.payment_state != PaymentState.PENDING:
             return
         self.deadline_at = max(deadline_at + REVIEW_MARGIN, self.deadline_at or deadline_at)
         self.hold_reason = IN_REVIEW
+        self.risk_score = score
         self.payment_action = None
         self._record(cause, "In review")
 
@@ -207,6 +208,28 @@ class Order(Returns, table=True):
             self.hold_reason = None
             approved = "approved" if decision == ReviewDecision.APPROVE else "rejected"
             self._record(cause, f"Review: {approved}{', not decided in time' if by_deadline else ''}")
+
+    # --- what staff write down --------------------------------------------------------------------------------------------
+
+    def note(self, text: str, cause: Cause) -> None:
+        """Write down what staff should know of the order; the order stays as it is, and its customer is not told."""
+        self._write_down("note", text, cause)
+
+    def note_saga(self, text: str, cause: Cause) -> None:
+        """Write down what staff did about the order's saga."""
+        self._write_down("saga", text, cause)
+
+    def _write_down(self, kind: str, text: str, cause: Cause) -> None:
+        entry = HistoryEntry(
+            history_id=new_id(),
+            order_id=self.order_id,
+            status=self.status,
+            timestamp=cause.at,
+            notes=text,
+            actor=cause.actor,
+            kind=kind,
+        )
+        self.new_history.append(entry)
 
     # --- the one way out --------------------------------------------------------------------------------------------------
 

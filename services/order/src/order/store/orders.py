@@ -52,6 +52,8 @@ _STATE: Final = {
     "deadline_at": "timestamptz",
     "released_at": "timestamptz",
     "voided_at": "timestamptz",
+    "decided_at": "timestamptz",
+    "shipped_at": "timestamptz",
     "version": "int",
     "updated_at": "timestamptz",
 }
@@ -64,6 +66,7 @@ _CONTENT: Final = {
     "backordered": "jsonb",
     "payment_action": "jsonb",
     "exchange": "jsonb",
+    "risk_score": "smallint",
     "changes_count": "int",
     "refunds_count": "int",
     "returns_count": "int",
@@ -108,6 +111,7 @@ _HISTORY: Final = {
     "notes": "text",
     "actor": "text",
     "event_id": "uuid",
+    "kind": "text",
 }
 _SHIPMENT: Final = {
     "shipment_id": "uuid",
