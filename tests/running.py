@@ -21,13 +21,14 @@ from typing import Any, Final
 
 import psutil
 
-from chassis.testing import eventually
+from chassis.testing import eventually, quick_folder
 from waybill.embedded.state import PartState, Phase, State
 from waybill.embedded.supervisor import QUICK_DEATH_SECONDS
 from waybill.embedded.system import LAST_PORT, SERVICES
 from waybill.tokens import token
 
-PORT_BASES: Final = range(20_000, 32_000, LAST_PORT + 1)  # below the ports that systems hand out by themselves
+PORT_BASES: Final = range(26_000, 32_000, LAST_PORT + 1)
+"""Below the ports that systems hand out by themselves, above those of the command line's tests, which run at the same time."""
 START_SECONDS: Final = 120
 READY_SECONDS: Final = 60.0
 RECONCILED_SECONDS: Final = 60.0
@@ -161,7 +162,7 @@ def failpoints_file(data_dir: Path, service: str) -> Path:
 @asynccontextmanager
 async def running(*options: str, service_env: Sequence[str] = ()) -> AsyncIterator[Waybill]:
     """Start a system with `up --detach` and stop it afterwards with `down`."""
-    with tempfile.TemporaryDirectory(prefix="waybill-test-", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(prefix="waybill-test-", dir=quick_folder(), ignore_cleanup_errors=True) as folder:
         port_base = _free_port_base()
         system = Waybill(Path(folder) / "data", port_base)
         armed = [f"{name}:WAYBILL_FAILPOINTS=@{failpoints_file(system.data_dir, name)}" for name in SERVICES]
