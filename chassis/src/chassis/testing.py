@@ -40,6 +40,9 @@ from contracts import Event, decode
 MORNING: Final = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 
+THOROUGHLY: Final = int(os.environ.get("WAYBILL_THOROUGHLY", "1"))
+"""By how much more than usual the long tests try at random: every run tries other things, so the usual is little."""
+
 FORGETFUL: Final = {
     "fsync": "off",
     "full_page_writes": "off",

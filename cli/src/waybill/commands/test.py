@@ -20,6 +20,8 @@ from waybill.embedded.places import project_root
 from waybill.progress import console as plain_or_terminal
 
 RUNS_KEPT: Final = 10
+MOST_AT_ONCE: Final = 4
+"""A container that may use two processors is often told of all that its host has; and each lane has servers of its own."""
 
 
 def run_checks(
@@ -47,7 +49,7 @@ def run_checks(
 async def _run_all(static: Sequence[Step], tests: Sequence[Step], root: Path, console: Console) -> list[Result]:
     """Run the steps beside each other, as many as there are processors: the longest first, then the static ones."""
     logs = _folder_for_logs(root / ".waybill" / "test")
-    turn = asyncio.Semaphore(os.cpu_count() or 1)
+    turn = asyncio.Semaphore(min(os.cpu_count() or 1, MOST_AT_ONCE))
     me = asyncio.current_task()
     if me is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, me.cancel)
