@@ -242,10 +242,12 @@ _templates: dict[tuple[int, str], str] = {}
 
 
 @asynccontextmanager
-async def service_database(server: PostgresServer, package: ModuleType, clock: Clock = utc_now) -> AsyncIterator[Database]:
+async def service_database(
+    server: PostgresServer, package: ModuleType, clock: Clock = utc_now, *, kept: bool = False
+) -> AsyncIterator[Database]:
     """Make a fresh database of a service at the newest version: a copy of one that was migrated once for the session.
 
-    It is removed afterwards: thousands of them would fill the disk, and slow down every further one.
+    It is removed afterwards, unless it is to be kept: thousands of them would fill the disk, and slow down every further one.
     """
     place = (id(server), package.__name__)
     if place not in _templates:
@@ -259,7 +261,8 @@ async def service_database(server: PostgresServer, package: ModuleType, clock: C
         yield database
     finally:
         await database.close()
-        await server.drop_database(urlsplit(url).path.lstrip("/"))
+        if not kept:
+            await server.drop_database(urlsplit(url).path.lstrip("/"))
 
 
 async def _keep(server: PostgresServer, template_url: str) -> None:

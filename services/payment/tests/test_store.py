@@ -302,6 +302,14 @@ PLANTED: dict[str, str] = {
         f"{OWN_HOLD} SELECT 'cash_1', order_id, 'cash_on_delivery', 'EUR', 100, 0, now() {MAIN};"
         "INSERT INTO own_movement (key, reference, kind, amount, at) VALUES ('capture', 'cash_1', 'capture', 100, now())"
     ),
+    "exchange-credits-equal-ledger": (
+        f"INSERT INTO exchange_credit (order_id, currency, granted, created_at) SELECT payment_id, 'EUR', 100, now() {MAIN};"
+        "INSERT INTO exchange_source (exchange_order_id, refund_id, order_id, payment_id, amount)"
+        f" SELECT payment_id, gen_random_uuid(), order_id, payment_id, 100 {MAIN}"
+    ),
+    "exchange-credits-are-kept-or-paid": (
+        f"INSERT INTO exchange_credit (order_id, currency, granted, created_at) SELECT order_id, 'EUR', 100, now() {MAIN}"
+    ),
 }
 
 
