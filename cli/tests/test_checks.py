@@ -1,6 +1,7 @@
 """`waybill test`: what fails is told, what is told is true, and nothing stays behind."""
 
 import asyncio
+import io
 import json
 import re
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from chassis.testing import eventually
 from waybill.checks.running import Result, all_in_all, run
@@ -57,6 +59,38 @@ async def test_a_cancelled_step_leaves_no_process(tmp_path: Path) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert started_at(process) is None
+
+
+def stems(folder: Path) -> set[str]:
+    return {file.stem for file in folder.glob("*.pid")}
+
+
+async def test_a_cancelled_run_leaves_no_process(tmp_path: Path) -> None:
+    (tmp_path / "ends").mkdir()
+    source = """
+import os, time
+from pathlib import Path
+
+Path(f"{os.getpid()}.pid").touch()
+try:
+    time.sleep(60)
+finally:
+    time.sleep(0.5)
+    Path(f"ends/{os.getpid()}").touch()
+"""
+    steps = [script(f"endless {number}", source) for number in range(2 * command.MOST_AT_ONCE)]
+    task = asyncio.create_task(command.run_all(steps[1:], steps[:1], tmp_path, Console(file=io.StringIO())))
+
+    async def begun() -> set[str]:
+        return stems(tmp_path)
+
+    await eventually(begun, "the first programs run")
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    ended = {file.name for file in (tmp_path / "ends").iterdir()}
+    assert ended
+    assert [pid for pid in stems(tmp_path) if started_at(int(pid)) is not None] == [], "each had the time it needs to end well"
 
 
 LANES = {"services/stock/tests/test_a.py": "test_part", "cli/test_b.py": "test_other", "tests/e2e/test_c.py": "test_whole"}

@@ -35,7 +35,7 @@ def run_checks(
     tests = runs_of_tests(root, absolute(paths or [], Path.cwd()), quick=quick, select=select)
     console = Console(stderr=True) if as_json else plain_or_terminal()
     began = time.monotonic()
-    results = asyncio.run(_run_all(static_steps(root), tests, root, console))
+    results = asyncio.run(run_all(static_steps(root), tests, root, console))
     took = time.monotonic() - began
     if as_json:
         typer.echo(json.dumps(document(results, took), indent=2))
@@ -46,7 +46,7 @@ def run_checks(
     return 0 if all(result.passed for result in results) else 1
 
 
-async def _run_all(static: Sequence[Step], tests: Sequence[Step], root: Path, console: Console) -> list[Result]:
+async def run_all(static: Sequence[Step], tests: Sequence[Step], root: Path, console: Console) -> list[Result]:
     """Run the steps beside each other, as many as there are processors: the longest first, then the static ones."""
     logs = _folder_for_logs(root / ".waybill" / "test")
     turn = asyncio.Semaphore(min(os.cpu_count() or 1, MOST_AT_ONCE))
@@ -63,7 +63,9 @@ async def _run_all(static: Sequence[Step], tests: Sequence[Step], root: Path, co
                 return result
 
         first, *others = tests
-        results = await asyncio.gather(*(check(step) for step in (first, *static, *others)))
+        async with asyncio.TaskGroup() as steps:  # a cancelled group waits until each of its programs has been stopped
+            tasks = [steps.create_task(check(step)) for step in (first, *static, *others)]
+        results = [task.result() for task in tasks]
     settle(results)
     return sorted(results, key=lambda result: result.step.tests)
 
