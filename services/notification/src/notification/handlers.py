@@ -58,7 +58,7 @@ def forget_contact(erased: Erased, contacts: ContactStore, deliveries: DeliveryS
 @react.on(OrderPlaced)
 def notify_received(event: OrderPlaced, contacts: ContactStore, deliveries: DeliveryStore, cause: Cause) -> None:
     """Tell the customer that the order came in."""
-    told = {"order_date", "items", "shipping_amount", "tax_amount", "total_amount"}
+    told = {"order_date", "items", "shipping_amount", "tax_amount", "total_amount", "credit"}
     facts = event.model_dump(mode="json", include=told, exclude_none=True)
     deliveries.add(queue_all(contacts.get(event.order_id), Template.RECEIVED, facts, cause))
 
@@ -158,9 +158,11 @@ def notify_return_received(event: ReturnReceived, contacts: ContactStore, delive
 
 @react.on(OrderRefunded)
 def notify_refunded(event: OrderRefunded, contacts: ContactStore, deliveries: DeliveryStore, cause: Cause) -> None:
-    """Tell the customer that money went back; of a cancelled order's the message about its cancellation tells."""
+    """Tell the customer that money went back, or pays another order; that of a cancelled order its own message tells of."""
     if event.refund_id is not None:
         facts = event.model_dump(mode="json", include={"amount", "refunded", "complete"})
+        if event.exchange_order_id is not None:
+            facts["pays_order_id"] = str(event.exchange_order_id)
         deliveries.add(queue_all(contacts.get(event.order_id), Template.REFUNDED, facts, cause))
 
 

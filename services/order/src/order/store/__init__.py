@@ -4,6 +4,7 @@ from order.store.carrying import LabelUnwanted, LabelWanted, LateMove, ParcelUnh
 from order.store.carts import CartStore, ProductStore, TermsStore, WarehouseStore
 from order.store.deadlines import ExpiredChange, ExpiredOrder
 from order.store.documents import DocumentFilter, DocumentQueries, DocumentStore, SeriesAudit
+from order.store.exchanges import StepDue
 from order.store.open_work import count_open
 from order.store.order_lists import AXES, MOST_COUNTED, DeskFilter, OrderLists, Sort
 from order.store.orders import OrderStore
@@ -45,6 +46,7 @@ __all__ = [
     "Search",
     "SeriesAudit",
     "Sort",
+    "StepDue",
     "TermsStore",
     "Throttle",
     "WarehouseStore",
