@@ -12,8 +12,8 @@ from tests.shop import PRICE, SHIPPING, Shop
 pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
 
 UNKNOWN_SECONDS = 30.0
-GIVEN_UP_SECONDS = 120.0
-"""A PSP that fails is asked again after ever longer pauses, which may just have begun."""
+GIVEN_UP_SECONDS = 50.0
+"""A cancelled order's hold is asked for again for 30 s, with pauses of 8 s at the most, before its search says that there is none."""
 
 
 async def test_every_answer_leads_to_the_right_end(shop: Shop) -> None:

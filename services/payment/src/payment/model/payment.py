@@ -29,7 +29,7 @@ from contracts.payment import (
 from contracts.types import Money
 from payment.model.key import PaymentKey
 from payment.model.ledger import Entry, Posting
-from payment.model.retry import LONGEST, retry_delay
+from payment.model.retry import LONGEST, WANTED, retry_delay
 from payment.model.standing import TRANSITIONS, Action, InvalidTransitionError, Status
 from payment.model.table import Table
 
@@ -374,7 +374,8 @@ class Payment(Table, table=True):
             return
         self.code = code
         self.updated_at = cause.at
-        self.due_at = cause.at + (retry_delay(self.attempts) if code is None else LONGEST)
+        patience = WANTED if self.barred or self.withdrawn else LONGEST
+        self.due_at = cause.at + (min(retry_delay(self.attempts), patience) if code is None else LONGEST)
 
     def stand(self, cause: Cause) -> None:
         """Note that an inquiry found the payment as it is here."""
