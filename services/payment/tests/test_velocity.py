@@ -22,7 +22,8 @@ _MARKS: Final = "md5('user')::uuid, md5('ip')::uuid, md5('device')::uuid, md5('e
 _ASSESSED: Final = f"""
 INSERT INTO assessment (order_id, at, version, verdict, score, spoken, shadow, declined, amount, most_units, abroad,
     user_mark, ip_mark, device_mark, email_mark, card_mark)
-SELECT gen_random_uuid(), $1::timestamptz - n * interval '0.02 s', 1, 'reject', 100, '{{}}', false, true, 1000, 1, false, {_MARKS}
+SELECT gen_random_uuid(), $1::timestamptz - n * interval '0.02 s', 1, 'reject', 100, '{{}}', false, true, 1000, 1, false,
+    {_MARKS}
 FROM generate_series(1, $2::int) n
 """
 _NOTED: Final = """

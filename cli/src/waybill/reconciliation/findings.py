@@ -60,7 +60,7 @@ SENTENCES: Final[Mapping[Invariant, str]] = {
     Invariant.PSP_LEDGER: "payments are what the PSP's books say: authorised, open, captured, refunded",
     Invariant.ORDER_MONEY: "each order says of its money what its payment says",
     Invariant.MONEY_KEPT: "captured less refunded is the value of what was shipped",
-    Invariant.OPEN_AUTHORISATION: "no money is held for a cancelled order",
+    Invariant.OPEN_AUTHORISATION: "no money is held for a cancelled order, or twice for one",
     Invariant.CAPTURE_ONCE: "at most one capture for each shipment, at the PSP too",
     Invariant.DOUBLE_ENTRY: "the money ledger balances and is what the payments say",
     Invariant.STOCK_LEDGER: "stock counters are the sums of their movements",

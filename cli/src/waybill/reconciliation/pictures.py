@@ -79,7 +79,9 @@ SELECT order_id, p.status, p.amount - coalesce(r.amount, 0) AS amount, p.currenc
     t.asked_ids, t.asked_types, t.asked_payloads
 FROM (
     SELECT order_id, (array_agg(status ORDER BY change_id IS NOT NULL))[1] AS status,
-        (sum(amount) FILTER (WHERE change_id IS NULL OR (withdrawn_at IS NULL AND status <> 'declined')))::bigint AS amount,
+        (sum(amount) FILTER (
+            WHERE change_id IS NULL OR (withdrawn_at IS NULL AND status <> 'declined' AND renews IS NULL)
+        ))::bigint AS amount,
         (array_agg(currency ORDER BY change_id IS NOT NULL))[1] AS currency,
         sum(authorized_amount)::bigint AS authorized_amount, sum(captured_amount)::bigint AS captured_amount,
         sum(released_amount)::bigint AS released_amount, sum(refunded_amount)::bigint AS refunded_amount,
@@ -89,7 +91,8 @@ FROM (
         jsonb_agg(jsonb_build_object('payment_id', payment_id, 'change_id', change_id, 'status', status, 'amount', amount,
             'authorized', authorized_amount, 'captured', captured_amount, 'released', released_amount,
             'refunded', refunded_amount, 'returned', returned_amount, 'psp_reference', psp_reference, 'currency', currency,
-            'action', action, 'due_at', due_at, 'withdrawn', withdrawn_at IS NOT NULL)
+            'action', action, 'due_at', due_at, 'withdrawn', withdrawn_at IS NOT NULL,
+            'renews', renews, 'replaced', replaced_at IS NOT NULL)
             ORDER BY change_id IS NOT NULL, payment_id) AS payments
     FROM payment GROUP BY order_id
 ) p FULL JOIN (

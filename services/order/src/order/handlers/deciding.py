@@ -26,6 +26,7 @@ from contracts.payment import (
     PaymentDeclined,
     PaymentRefunded,
     PaymentVoided,
+    ReauthorizationDeclined,
 )
 from order.handlers.invoicing import (
     Confirmation,
@@ -101,6 +102,12 @@ def cancel_declined(event: PaymentDeclined, orders: OrderStore, declines: Declin
         declines.note(order)
     notes = f"Payment declined: {event.code.replace('_', ' ')}"
     return order.cancel_if_open(CancelReason.PAYMENT_DECLINED, cause, notes)
+
+
+@react.on(ReauthorizationDeclined)
+def cancel_unheld(event: ReauthorizationDeclined, orders: OrderStore, cause: Cause) -> OrderCancelled | None:
+    """Cancel the order: its money is held no longer. Where a part of it has left, a person looks instead."""
+    return orders.get(event.order_id).lose_hold(event.code, event.amount, cause)
 
 
 @jobs.on(ExpiredOrder)

@@ -24,6 +24,8 @@ REVIEW_MARGIN: Final = timedelta(minutes=15)
 """How much longer an order waits than its review may take: for the decision to arrive."""
 
 
+HOLD_EXPIRED: Final = "payment_authorization_expired"
+"""The hold reason of an order whose money is held no longer, though a part of it has left."""
 DISPUTED: Final = "disputed"
 """The hold reason of an order whose payment a bank takes back."""
 
@@ -264,6 +266,17 @@ class Order(Returns, table=True):
         self.payment_state = PaymentState.CAPTURE_FAILED
         self.hold_reason = "capture_failed"
         self._record(cause, "Payment could not be captured")
+
+    def lose_hold(self, code: str, amount: Money, cause: Cause) -> OrderCancelled | None:
+        """Cancel an order whose money is held no longer; one of which a part has left is put before a person."""
+        if self.order_state == OrderState.CANCELLED:
+            return None
+        notes = f"Payment cannot be held any longer: {code.replace('_', ' ')}"
+        if not self.shipped_units:
+            return self.cancel(CancelReason.PAYMENT_DECLINED, cause, notes)
+        self.hold_reason = self.hold_reason or HOLD_EXPIRED
+        self._record(cause, f"{notes}, {amount.amount} {amount.currency} not taken")
+        return None
 
     def note_dispute(self, amount: Money, code: str, cause: Cause) -> None:
         """Put the order before a person whose customer's bank takes money back."""

@@ -8,7 +8,7 @@ PaymentVoided or PaymentRefunded, the withdrawal of a change by AdditionVoided, 
 after whatever was unknown has become known.
 """
 
-from payment.handlers.asking import InquiryOutcome, hear_webhook, inquire, note_inquiry, warn_of_expiry
+from payment.handlers.asking import InquiryOutcome, hear_webhook, inquire, note_inquiry
 from payment.handlers.authorizing import (
     AuthorizationOutcome,
     authorize,
@@ -25,6 +25,7 @@ from payment.handlers.gift_cards import issue_gift_card
 from payment.handlers.giving_back import RefundOutcome, VoidOutcome, note_refund, note_void, refund, void, void_or_refund
 from payment.handlers.refunding import RefundPartOutcome, allot, give_back, note_given_back, request_refund
 from payment.handlers.registry import jobs, react
+from payment.handlers.renewing import RenewalOutcome, note_renewal, renew, renew_expiring
 from payment.handlers.reviewing import decide_by_default, decide_review
 from payment.handlers.settling import import_settlement
 from payment.handlers.transfers import receive_transfer
@@ -36,6 +37,7 @@ __all__ = [
     "InquiryOutcome",
     "RefundOutcome",
     "RefundPartOutcome",
+    "RenewalOutcome",
     "VoidOutcome",
     "allot",
     "authorize",
@@ -61,14 +63,16 @@ __all__ = [
     "note_inquiry",
     "note_instrument",
     "note_refund",
+    "note_renewal",
     "note_void",
     "react",
     "receive_transfer",
     "reduce_payment",
     "refund",
+    "renew",
+    "renew_expiring",
     "request_refund",
     "void",
     "void_addition",
     "void_or_refund",
-    "warn_of_expiry",
 ]

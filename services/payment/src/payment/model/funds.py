@@ -85,6 +85,11 @@ class OrderFunds:
         """Find the payment for what a change adds."""
         return next((one for one in self._payments if one.change_id == change_id), None)
 
+    def _renewals(self, payment: Payment) -> Iterator[Payment]:
+        for one in self._payments:
+            if one.renews == payment.payment_id:
+                yield from (one, *self._renewals(one))
+
     # --- additions and reductions -------------------------------------------------------------------------------------
 
     def include(self, addition: Payment, cause: Cause) -> AdditionAuthorized | None:
@@ -105,7 +110,8 @@ class OrderFunds:
             self._payments.append(addition)
             if self.cancelled:
                 addition.bar(cause)
-        addition.withdraw(cause)
+        for payment in (addition, *self._renewals(addition)):
+            payment.withdraw(cause)
         self.settle(cause)
         return addition, next(iter(self._withdrawals(before)), None)
 
@@ -370,7 +376,8 @@ class OrderFunds:
 
     def _answered(self) -> AbstractSet[UUID]:
         """Name, as things stand, the withdrawn changes for which nothing is held; and the cancelled order, if all is back."""
-        answered = {one.change_id for one in self._payments if one.withdrawn and one.change_id and one.status in LET_GO}
+        withdrawn = [one for one in self._payments if one.withdrawn and one.renews is None]
+        answered = {one.change_id for one in withdrawn if one.change_id and one.status in LET_GO}
         if self.cancelled and all(one.status in GIVEN_BACK for one in self._payments):
             answered.add(self.main.order_id)
         return answered

@@ -5,7 +5,7 @@ from payment.store.captures import CaptureStore
 from payment.store.capturing import CaptureDue, DrawDue
 from payment.store.cash import CashStore
 from payment.store.disputes import DisputeStore, find_payment
-from payment.store.due import AuthorizationDue, ExpiryDue, InquiryDue, RefundDue, VoidDue
+from payment.store.due import AuthorizationDue, ExpiryDue, InquiryDue, RefundDue, RenewalDue, VoidDue
 from payment.store.gift_cards import GiftCardStore, find_gift_card, gift_card_movements, gift_card_secret
 from payment.store.instruments import InstrumentStore
 from payment.store.open_work import measure
@@ -37,6 +37,7 @@ __all__ = [
     "RefundDue",
     "RefundPartDue",
     "RefundStore",
+    "RenewalDue",
     "ReviewDue",
     "ReviewStore",
     "RiskRulesStore",

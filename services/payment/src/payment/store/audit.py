@@ -85,6 +85,11 @@ _WITHDRAWN = f"""
 SELECT p.order_id FROM payment p WHERE p.withdrawn_at IS NOT NULL AND p.due_at IS NULL
 AND p.authorized_amount <> p.captured_amount + p.released_amount AND {_NO_CAPTURE_DUE}
 """
+_TWICE = f"""
+SELECT p.order_id FROM payment p JOIN payment r ON r.order_id = p.order_id AND r.renews = p.payment_id
+WHERE p.authorized_amount > p.captured_amount + p.released_amount AND r.authorized_amount > 0
+AND (p.replaced_at IS NULL OR p.due_at IS NULL) AND {_NO_CAPTURE_DUE}
+"""
 _SPENT = """
 SELECT order_id FROM payment WHERE status = 'authorized' AND authorized_amount > 0
 AND authorized_amount = captured_amount + released_amount
@@ -92,7 +97,9 @@ AND authorized_amount = captured_amount + released_amount
 _REDUCED = f"""
 SELECT coalesce(r.order_id, e.order_id) AS order_id FROM reduction r FULL JOIN (
     SELECT order_id, reference, sum(amount) AS released FROM {_ENTRIES} e
-    WHERE entry = 'release' AND reference <> payment_id GROUP BY order_id, reference
+    WHERE entry = 'release' AND reference <> payment_id
+    AND NOT EXISTS (SELECT 1 FROM payment r WHERE r.payment_id = e.reference)
+    GROUP BY order_id, reference
 ) e ON e.order_id = r.order_id AND e.reference = r.change_id
 WHERE coalesce(r.amount, 0) <> coalesce(e.released, 0)
 """
@@ -184,6 +191,7 @@ RULES: Final = {
     "cancelled-bars-all-payments": _BARRED,
     "cancelled-holds-nothing": _HELD,
     "withdrawn-holds-nothing": _WITHDRAWN,
+    "renewed-holds-nothing": _TWICE,
     "nothing-to-take-holds-nothing": _SPENT,
     "reductions-equal-ledger": _REDUCED,
     "sales-and-credits-equal-movements": _SALES,

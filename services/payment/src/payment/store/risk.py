@@ -4,7 +4,8 @@ An authorisation is claimed when both the payment and the instrument are committ
 place where all is known, and the claim's lock lets nobody assess an order twice. The rules in force, and what was seen of the
 same hands before, come with the statement that claims, for the whole batch; what the rules say is written with one more. An
 order that is claimed again keeps its first assessment. What a claim reads does not grow with what was assessed before: nothing
-is counted further than a rule asks for. Orders that are claimed in the same moment by two processes do not count for each other.
+is counted further than a rule asks for. Orders that are claimed in the same moment by two processes do not count for each
+other.
 """
 
 from collections.abc import Iterable, Mapping
