@@ -16,6 +16,7 @@ from waybill.reconciliation.books import check_messages, own_books, psp_intents
 from waybill.reconciliation.findings import SENTENCES, Finding, Findings, Invariant
 from waybill.reconciliation.labels import compare_with_carriers, labels_sold
 from waybill.reconciliation.orders import check_orders
+from waybill.reconciliation.reviews import check_reviews
 from waybill.reconciliation.sources import Snapshot, Sources, snapshot
 from waybill.reconciliation.tables import check_tables
 from waybill.reconciliation.topics import check_lag, check_topics
@@ -71,6 +72,7 @@ async def look(sources: Sources, grace: timedelta, *, topics: bool) -> Findings:
         else:
             intents = await own_books(taken, await psp_intents(sources.psp_ledger, findings))
         await check_orders(taken, intents, findings)
+        await check_reviews(taken, findings)
         await _check_labels(sources.carrier_ledger, taken, findings)
         for service in taken.databases:
             await check_tables(service, taken, findings)

@@ -112,8 +112,8 @@ def cancel_unheld(event: ReauthorizationDeclined, orders: OrderStore, cause: Cau
 
 @jobs.on(ExpiredOrder)
 def cancel_expired(due: ExpiredOrder, orders: OrderStore, cause: Cause) -> OrderCancelled | None:
-    """Cancel the order: stock and payment were not decided in time."""
-    return orders.get(due.order_id).cancel_if_open(CancelReason.DEADLINE, cause, "Not confirmed in time")
+    """Cancel the order: stock and payment were not decided in time, and nobody gave it more since."""
+    return orders.get(due.order_id).expire(due.until, cause)
 
 
 @react.on(StockReleased)

@@ -181,6 +181,11 @@ class Order(Returns, table=True):
             backordered=self.waiting,
         )
 
+    @property
+    def waits_for_a_person(self) -> bool:
+        """Whether it goes on only when its customer has done something, or somebody has looked at its risk."""
+        return self.payment_action is not None or self.hold_reason == IN_REVIEW
+
     def await_payment(self, kind: str, reference: str, deadline_at: datetime, cause: Cause) -> None:
         """Wait for what the customer has to do before the money is there, some time longer than that may take."""
         if self.order_state != OrderState.PENDING or self.payment_state != PaymentState.PENDING:
@@ -233,6 +238,12 @@ class Order(Returns, table=True):
     def cancel_if_open(self, reason: CancelReason, cause: Cause, notes: str = "") -> OrderCancelled | None:
         """Cancel an order that is still waiting; one that was decided meanwhile stays as it is."""
         return self.cancel(reason, cause, notes) if self.order_state == OrderState.PENDING else None
+
+    def expire(self, until: datetime, cause: Cause) -> OrderCancelled | None:
+        """Cancel an order that is still waiting, unless it may wait for longer than `until`: a review has begun, say."""
+        if self.deadline_at is not None and self.deadline_at > until:
+            return None
+        return self.cancel_if_open(CancelReason.DEADLINE, cause, "Not confirmed in time")
 
     def note_released(self, cause: Cause) -> None:
         """Note that no stock is held any more."""
