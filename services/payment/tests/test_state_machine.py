@@ -180,6 +180,17 @@ class Reviews:
         """Nobody counts."""
 
 
+class Incidents:
+    """Stands for the incidents' store: nobody looks here."""
+
+    def note(self, told: Any, _: Cause) -> Any:
+        """Answer what is told."""
+        return told
+
+    def end(self, order_id: UUID, cause: Cause) -> None:
+        """Nothing was open."""
+
+
 class Disputes:
     """Stands for the disputes' store."""
 
@@ -345,7 +356,7 @@ class OrderMoney(RuleBasedStateMachine):
         one = self.payments.rows[number % len(self.payments.rows)]
         if one.status == Status.AUTHORIZED:
             due = ExpiryDue(self.order_id, one.payment_id, self._cause())
-            self._tells(handlers.renew_expiring(due, self.payments, self.captures, self._cause()))  # type: ignore[arg-type]
+            self._tells(handlers.renew_expiring(due, self.payments, self.captures, Incidents(), self._cause()))  # type: ignore[arg-type]
 
     @precondition(lambda self: any(one.captured_amount for one in self.payments.rows))
     @rule(number=st.integers(0, 1), amount=AMOUNTS, closed=st.booleans(), won=st.booleans())
@@ -416,14 +427,14 @@ class OrderMoney(RuleBasedStateMachine):
         if self.payments.rows and not any(one.status == Status.PENDING for one in self.payments.rows):
             for capture in [one for one in self.captures.rows.values() if one.pending and not one.draws]:
                 due = DrawDue(self.order_id, capture.shipment_id, self._cause())
-                self._tells(handlers.draw(due, self.payments, self.captures, self._cause()))  # type: ignore[arg-type]
+                self._tells(handlers.draw(due, self.payments, self.captures, Incidents(), self._cause()))  # type: ignore[arg-type]
 
     @rule()
     def allot(self) -> None:
         for refund in [one for one in self.refunds.rows.values() if one.pending and not one.parts]:
             refund.attempts += 1
             due = AllotmentDue(self.order_id, refund.refund_id, self._cause())
-            arguments: Any = (due, self.payments, self.captures, self.refunds, self.disputes, self._cause())
+            arguments: Any = (due, self.payments, self.captures, self.refunds, self.disputes, Incidents(), self._cause())
             self._tells(handlers.allot(*arguments))
 
     @rule(number=st.integers(0, REFUNDS - 1))
@@ -494,6 +505,7 @@ class OrderMoney(RuleBasedStateMachine):
             "reductions": self.reductions,
             "refunds": self.refunds,
             "disputes": self.disputes,
+            "incidents": Incidents(),
             "cash": None,  # nobody in these stories pays at the door
         }
         function = handlers.react.functions[type(event)].call
@@ -506,6 +518,7 @@ class OrderMoney(RuleBasedStateMachine):
             "captures": self.captures,
             "refunds": self.refunds,
             "reviews": Reviews(),
+            "incidents": Incidents(),
         }
         function = handlers.jobs.outcomes[type(outcome)].call
         wanted = {name: stores[name] for name in function.__annotations__ if name in stores}

@@ -5,12 +5,13 @@ Payments follow their orders: nothing here takes or gives back money. The token 
 
 from fastapi import APIRouter
 
-from payment.api import disputes, gift_cards, payments, risk, settlements, transfers, webhooks
+from payment.api import disputes, gift_cards, incidents, payments, risk, settlements, transfers, webhooks
 
 router = APIRouter()
 # In one flat list, the busiest first.
 for part in (
     webhooks.router,
+    incidents.router,
     payments.router,
     disputes.router,
     settlements.router,

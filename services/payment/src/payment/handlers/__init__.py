@@ -23,6 +23,7 @@ from payment.handlers.changing import reduce_payment, void_addition
 from payment.handlers.disputing import DisputeNotice, hear_dispute
 from payment.handlers.gift_cards import issue_gift_card
 from payment.handlers.giving_back import RefundOutcome, VoidOutcome, note_refund, note_void, refund, void, void_or_refund
+from payment.handlers.incidents import resolve_incident
 from payment.handlers.refunding import RefundPartOutcome, allot, give_back, note_given_back, request_refund
 from payment.handlers.registry import jobs, react
 from payment.handlers.renewing import RenewalOutcome, note_renewal, renew, renew_expiring
@@ -72,6 +73,7 @@ __all__ = [
     "renew",
     "renew_expiring",
     "request_refund",
+    "resolve_incident",
     "void",
     "void_addition",
     "void_or_refund",

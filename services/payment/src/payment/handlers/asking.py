@@ -12,7 +12,7 @@ from payment.gateway import Canceled, InquiryAnswer, PspGateway, Unknown, Webhoo
 from payment.handlers.outcomes import answered, attempt, known_reference
 from payment.handlers.registry import jobs
 from payment.model import Action, Renewals
-from payment.store import CaptureStore, InquiryDue, PaymentStore
+from payment.store import CaptureStore, IncidentStore, InquiryDue, PaymentStore
 
 WEBHOOK_GRACE: Final = timedelta(seconds=2)
 """A webhook may come before the answer to the call it tells of; that answer is given time to be written first."""
@@ -36,7 +36,7 @@ async def inquire(due: InquiryDue, psp: PspGateway) -> InquiryOutcome:
 
 @jobs.outcome
 def note_inquiry(
-    outcome: InquiryOutcome, payments: PaymentStore, captures: CaptureStore, cause: Cause
+    outcome: InquiryOutcome, payments: PaymentStore, captures: CaptureStore, incidents: IncidentStore, cause: Cause
 ) -> ReauthorizationDeclined | None:
     """Note whether the hold stands; while a capture of it is under way its outcome comes first."""
     payment = payments.known(outcome.order_id, outcome.payment_id)
@@ -44,7 +44,7 @@ def note_inquiry(
     funds = Renewals(payments.of(outcome.order_id), captures.of(outcome.order_id))
     match outcome.answer:
         case Canceled() if not funds.drawn_from(payment):
-            return funds.lapsed(payment, cause)
+            return incidents.note(funds.lapsed(payment, cause), cause)
         case Unknown() | Canceled():
             payment.ask_again(Action.INQUIRE, cause)
         case _:

@@ -26,18 +26,20 @@ from payment.gateway import (
 from payment.handlers.outcomes import answered, attempt
 from payment.handlers.registry import jobs
 from payment.model import Action, Payment, Renewals
-from payment.store import CaptureStore, ExpiryDue, PaymentStore, RenewalDue
+from payment.store import CaptureStore, ExpiryDue, IncidentStore, PaymentStore, RenewalDue
 
 
 @jobs.on(ExpiryDue)
-def renew_expiring(due: ExpiryDue, payments: PaymentStore, captures: CaptureStore, cause: Cause) -> PaymentIncident | None:
+def renew_expiring(
+    due: ExpiryDue, payments: PaymentStore, captures: CaptureStore, incidents: IncidentStore, cause: Cause
+) -> PaymentIncident | None:
     """Have a hold renewed of which something is still to be taken; a person is told where that cannot be."""
     funds = Renewals(payments.of(due.order_id), captures.of(due.order_id))
     found = funds.renew(payments.known(due.order_id, due.payment_id), cause)
     if isinstance(found, Payment):
         payments.add(found)
         return None
-    return found
+    return incidents.note(found, cause)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ async def renew(due: RenewalDue, psp: PspGateway) -> RenewalOutcome:
 
 @jobs.outcome
 def note_renewal(
-    outcome: RenewalOutcome, payments: PaymentStore, captures: CaptureStore, cause: Cause
+    outcome: RenewalOutcome, payments: PaymentStore, captures: CaptureStore, incidents: IncidentStore, cause: Cause
 ) -> list[ReauthorizationDeclined | PaymentVoided | PaymentRefunded | AdditionVoided]:
     """Note that the amount is held anew, and have the old hold let go; told where the PSP would not."""
     renewal = payments.known(outcome.order_id, outcome.payment_id)
@@ -77,6 +79,6 @@ def note_renewal(
         case Authorized(reference) as held:
             return [*funds.renewed(renewal, reference, held.expires_at, cause)]
         case Declined(code) | Refused(code):
-            return funds.not_renewed(renewal, code, cause)
+            return incidents.note(funds.not_renewed(renewal, code, cause), cause)
         case Canceled() | Absent() | Challenged():
-            return funds.not_renewed(renewal, "not_authorized", cause)
+            return incidents.note(funds.not_renewed(renewal, "not_authorized", cause), cause)

@@ -7,6 +7,7 @@ from payment.store.cash import CashStore
 from payment.store.disputes import DisputeStore, find_payment
 from payment.store.due import AuthorizationDue, ExpiryDue, InquiryDue, RefundDue, RenewalDue, VoidDue
 from payment.store.gift_cards import GiftCardStore, find_gift_card, gift_card_movements, gift_card_secret
+from payment.store.incidents import IncidentStore, ResolveIncident
 from payment.store.instruments import InstrumentStore
 from payment.store.open_work import measure
 from payment.store.payments import PaymentStore
@@ -30,6 +31,7 @@ __all__ = [
     "DrawDue",
     "ExpiryDue",
     "GiftCardStore",
+    "IncidentStore",
     "InquiryDue",
     "InstrumentStore",
     "PaymentStore",
@@ -38,6 +40,7 @@ __all__ = [
     "RefundPartDue",
     "RefundStore",
     "RenewalDue",
+    "ResolveIncident",
     "ReviewDue",
     "ReviewStore",
     "RiskRulesStore",
