@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
 
 UNKNOWN_SECONDS = 30.0
 GIVEN_UP_SECONDS = 50.0
-"""A cancelled order's hold is asked for again for 30 s, with pauses of 8 s at the most; then a search says that there is none."""
+"""What is unknown of a cancelled order is asked for 30 s again, with pauses of 8 s at the most, and then looked for."""
 
 
 async def test_every_answer_leads_to_the_right_end(shop: Shop) -> None:

@@ -1,4 +1,4 @@
-"""Holds that are renewed before they lapse, incidents, and whose orders were welcome before, found at once.
+"""Holds that are renewed before they lapse, incidents, bank statements, and whose orders were welcome before, found at once.
 
 All of it is added; a version before this one runs on beside. It leaves renewals alone, and tells a person where a hold lapses.
 """
@@ -37,6 +37,16 @@ CREATE TABLE incident (
 CREATE INDEX incident_open ON incident (incident_id) WHERE resolved_at IS NULL;
 CREATE INDEX incident_by_kind ON incident (kind, incident_id);
 CREATE INDEX incident_of_order ON incident (order_id) WHERE resolved_at IS NULL;
+CREATE TABLE bank_statement (
+    statement_id uuid PRIMARY KEY,
+    digest text NOT NULL UNIQUE,
+    rows integer NOT NULL CHECK (rows > 0),
+    recorded integer NOT NULL CHECK (recorded >= 0),
+    known integer NOT NULL CHECK (known >= 0),
+    differences jsonb NOT NULL,
+    imported_by text NOT NULL,
+    imported_at timestamptz NOT NULL
+);
 CREATE INDEX welcome_by_user ON assessment (user_mark)
 WHERE user_mark IS NOT NULL AND NOT declined AND (shadow OR verdict <> 'reject');
 """
@@ -49,7 +59,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("DROP INDEX welcome_by_user")
-    op.execute("DROP TABLE incident")
+    op.execute("DROP TABLE bank_statement, incident")
     op.execute("DELETE FROM further_payment WHERE action = 'renew'")
     op.execute(
         """ALTER TABLE payment DROP COLUMN renews, DROP COLUMN replaced_at, DROP COLUMN lapsed_amount,

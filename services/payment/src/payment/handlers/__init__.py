@@ -29,6 +29,7 @@ from payment.handlers.registry import jobs, react
 from payment.handlers.renewing import RenewalOutcome, note_renewal, renew, renew_expiring
 from payment.handlers.reviewing import decide_by_default, decide_review
 from payment.handlers.settling import import_settlement
+from payment.handlers.statements import keep_statement
 from payment.handlers.transfers import receive_transfer
 
 __all__ = [
@@ -58,6 +59,7 @@ __all__ = [
     "inquire",
     "issue_gift_card",
     "jobs",
+    "keep_statement",
     "note_authorization",
     "note_capture",
     "note_given_back",

@@ -93,11 +93,8 @@ class Incident(Table, table=True):
     def document(self) -> dict[str, Any]:
         """Tell what staff see of it."""
         shown = type(self).model_fields.keys() - {"currency"}
-        return {
-            **{name: value for name, value in self.__dict__.items() if name in shown},
-            "amount": self.money,
-            "what_to_do": self.what_to_do,
-        }
+        columns = {name: value for name, value in self.__dict__.items() if name in shown}
+        return {**columns, "amount": self.money, "what_to_do": self.what_to_do}
 
     def resolve(self, note: str, cause: Cause) -> None:
         """Note who has dealt with it, and how; raises IncidentResolvedError."""

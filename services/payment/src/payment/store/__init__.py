@@ -17,6 +17,7 @@ from payment.store.risk import terms_in
 from payment.store.risk_reviews import DecideReview, ReviewDue, ReviewStore
 from payment.store.risk_rules import RiskRulesStore, backtest, risk_rules
 from payment.store.settlements import SettlementStore, SettlementView, read_settlement
+from payment.store.statements import StatementStore, StatementView, read_statement, transfers_known, waited_for
 from payment.store.transfers import TransferStore, transfer_account, transfer_accounts
 
 __all__ = [
@@ -46,6 +47,8 @@ __all__ = [
     "RiskRulesStore",
     "SettlementStore",
     "SettlementView",
+    "StatementStore",
+    "StatementView",
     "TransferStore",
     "VoidDue",
     "audit",
@@ -56,8 +59,11 @@ __all__ = [
     "gift_card_secret",
     "measure",
     "read_settlement",
+    "read_statement",
     "risk_rules",
     "terms_in",
     "transfer_account",
     "transfer_accounts",
+    "transfers_known",
+    "waited_for",
 ]
