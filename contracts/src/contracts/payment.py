@@ -227,6 +227,8 @@ class IncidentKind(StrEnum):
     OVERPAID = "overpaid"
     UNDERPAID = "underpaid"
     AUTHORIZATION_EXPIRED = "authorization_expired"
+    REFUND_FAILED = "refund_failed"
+    """Money that was given back came back from the customer's bank, and does not arrive however often it is sent."""
 
 
 class PaymentIncident(Event, type="payment.incident.v1", topic=PAYMENT_EVENTS):

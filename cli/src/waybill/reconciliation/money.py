@@ -56,7 +56,8 @@ def order_money(picture: Picture) -> Complaints:
         return
     yield from _cost(order, payment, _parts(picture))
     for what in ("captured_amount", "refunded_amount"):
-        if order[what] != payment[what]:
+        back = payment["bounced_amount"] if what == "refunded_amount" else 0  # it was given, and its bank sent it back
+        if order[what] != payment[what] + back:
             yield f"says {what.replace('_amount', '')} {order[what]}, and its payment says {payment[what]}"
     for part in _parts(picture):
         if order["order_state"] == OrderState.CANCELLED and part["status"] not in LET_GO:

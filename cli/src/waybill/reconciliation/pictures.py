@@ -73,7 +73,8 @@ ORDER BY o.order_id
 # whichever is due first. Amounts are sums; `amount` is what the order is to cost: with what was added, less what was taken out.
 PAYMENTS: Final = """
 SELECT order_id, p.status, p.amount - coalesce(r.amount, 0) AS amount, p.currency, p.authorized_amount, p.captured_amount,
-    p.released_amount, p.refunded_amount, p.psp_reference, p.code, p.action, p.due_at, p.updated_at,
+    p.released_amount, p.refunded_amount, coalesce(b.amount, 0) AS bounced_amount,
+    p.psp_reference, p.code, p.action, p.due_at, p.updated_at,
     p.order_id IS NOT NULL AS known, p.payments, r.reductions,
     c.shipments AS capture_shipments, c.states AS capture_states, c.amounts AS capture_amounts, c.last_made,
     t.asked_ids, t.asked_types, t.asked_payloads
@@ -105,6 +106,9 @@ LEFT JOIN (
         jsonb_agg(jsonb_build_object('change_id', change_id, 'amount', amount, 'due', due) ORDER BY change_id) AS reductions
     FROM reduction GROUP BY order_id
 ) r USING (order_id)
+LEFT JOIN (
+    SELECT order_id, sum(amount)::bigint AS amount FROM refund_part WHERE bounced > 0 AND status <> 'refunded' GROUP BY order_id
+) b USING (order_id)
 LEFT JOIN (
     SELECT aggregateid::uuid AS order_id, array_agg(id) AS asked_ids, array_agg(type) AS asked_types,
         array_agg(payload) AS asked_payloads

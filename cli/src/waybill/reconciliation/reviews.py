@@ -5,13 +5,14 @@ from datetime import timedelta
 from typing import Any, Final
 
 from order.model import OrderState
-from order.model.order import IN_REVIEW
 from waybill.reconciliation.findings import Findings, Invariant
 from waybill.reconciliation.sources import Snapshot
 
 OVERDUE: Final = timedelta(minutes=1)
 """So long after its deadline a review must have ended by its default."""
 PENDING: Final = "pending"
+IN_REVIEW: Final = "in_review"
+"""Why an order waits, in its own words."""
 
 # What is told of a review is compared as long as its fact is kept.
 _REVIEWS: Final = """

@@ -19,6 +19,7 @@ ALTER TABLE payment
     ADD COLUMN lapsed_amount bigint NOT NULL DEFAULT 0 CHECK (lapsed_amount >= 0),
     DROP CONSTRAINT payment_action_check,
     ADD CONSTRAINT payment_action_check CHECK (action IN ('authorize', 'void', 'refund', 'inquire', 'renew'));
+ALTER TABLE refund_part ADD COLUMN bounced integer NOT NULL DEFAULT 0 CHECK (bounced >= 0);
 CREATE TABLE incident (
     incident_id uuid PRIMARY KEY,
     order_id uuid NOT NULL,
@@ -59,6 +60,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("DROP INDEX welcome_by_user")
+    op.execute("ALTER TABLE refund_part DROP COLUMN bounced")
     op.execute("DROP TABLE bank_statement, incident")
     op.execute("DELETE FROM further_payment WHERE action = 'renew'")
     op.execute(

@@ -34,6 +34,7 @@ from payment.gateway.port import (
     VoidAnswer,
     idempotency_key,
 )
+from payment.gateway.webhooks import WISH
 from payment.model import PaymentKey
 
 ALREADY_REFUNDED: Final = "charge_already_refunded"
@@ -155,8 +156,10 @@ class StripePsp:
 
     async def refund(self, payment: PaymentKey, reference: str, amount: Money, key: str | None = None) -> ChangeAnswer:
         """Give back captured money."""
-        parameters: Any = {"payment_intent": reference, "amount": amount.amount, "metadata": _metadata(payment)}
-        options: Any = {"idempotency_key": key or idempotency_key("refund", payment)}
+        wish = key or idempotency_key("refund", payment)
+        notes = {**_metadata(payment), WISH: wish}
+        parameters: Any = {"payment_intent": reference, "amount": amount.amount, "metadata": notes}
+        options: Any = {"idempotency_key": wish}
         answer = await _changed(lambda: self._refunds.create_async(parameters, options))
         return Done() if key is None and answer == Refused(ALREADY_REFUNDED) else answer
 

@@ -18,6 +18,7 @@ from payment.handlers.authorizing import (
     note_authorization,
     note_instrument,
 )
+from payment.handlers.bouncing import hear_bounce
 from payment.handlers.capturing import CaptureOutcome, capture, capture_payment, collect_cash, draw, note_capture
 from payment.handlers.changing import reduce_payment, void_addition
 from payment.handlers.disputing import DisputeNotice, hear_dispute
@@ -53,6 +54,7 @@ __all__ = [
     "draw",
     "forget_instrument",
     "give_back",
+    "hear_bounce",
     "hear_dispute",
     "hear_webhook",
     "import_settlement",

@@ -29,8 +29,10 @@ def void_or_refund(
     """Give back whatever is held or taken, additions included; a payment that has not come yet is barred."""
     if not payments.of(event.order_id):
         payments.add(Payment.request(event.order_id, event.user_id, event.total_amount, cause))
-    incidents.end(event.order_id, cause)
-    return incidents.note(OrderFunds(payments.of(event.order_id), captures.of(event.order_id)).cancel(cause), cause)
+    funds = OrderFunds(payments.of(event.order_id), captures.of(event.order_id))
+    if funds.lost:
+        incidents.end(event.order_id, cause)
+    return incidents.note(funds.cancel(cause), cause)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ Outcomes that come again, or too late, change nothing.
 """
 
 from datetime import datetime, timedelta
-from typing import Final, Self
+from typing import Any, Final, Self
 from uuid import UUID
 
 from sqlalchemy import BigInteger, Text
@@ -177,12 +177,9 @@ class Payment(Table, table=True):
         self._rest()
         if self.renews is not None:
             return None
-        order_id, user_id, payment_id, amount = self.order_id, self.user_id, self.payment_id, self.money(self.amount)
         if self.change_id is None:
-            return PaymentAuthorized(order_id=order_id, user_id=user_id, payment_id=payment_id, amount=amount)
-        return AdditionAuthorized(
-            order_id=order_id, user_id=user_id, change_id=self.change_id, payment_id=payment_id, amount=amount
-        )
+            return PaymentAuthorized(**self._facts)
+        return AdditionAuthorized(change_id=self.change_id, **self._facts)
 
     def await_customer(
         self, action: PaymentAction, reference: str, page: str, until: datetime, cause: Cause
@@ -225,12 +222,14 @@ class Payment(Table, table=True):
         self._rest()
         if self.barred or self.withdrawn or self.renews is not None:
             return None
-        order_id, user_id, payment_id, amount = self.order_id, self.user_id, self.payment_id, self.money(self.amount)
         if self.change_id is None:
-            return PaymentDeclined(order_id=order_id, user_id=user_id, payment_id=payment_id, amount=amount, code=code)
-        return AdditionDeclined(
-            order_id=order_id, user_id=user_id, change_id=self.change_id, payment_id=payment_id, amount=amount, code=code
-        )
+            return PaymentDeclined(code=code, **self._facts)
+        return AdditionDeclined(change_id=self.change_id, code=code, **self._facts)
+
+    @property
+    def _facts(self) -> dict[str, Any]:
+        ids = {"order_id": self.order_id, "user_id": self.user_id, "payment_id": self.payment_id}
+        return {**ids, "amount": self.money(self.amount)}
 
     def bar(self, cause: Cause) -> None:
         """Note that the order is cancelled; `settle` has given back what the PSP holds or took."""
@@ -327,12 +326,17 @@ class Payment(Table, table=True):
         self._give_back(refund_id, amount, cause)
         self.returned_amount += amount
 
+    def bounce(self, reference: UUID, amount: int, cause: Cause) -> None:
+        """Note that what a refund gave back came back from the customer's bank."""
+        self._give_back(reference, -amount, cause)
+        self.returned_amount -= amount
+
     def _give_back(self, reference: UUID, amount: int, cause: Cause) -> None:
         self.refunded_amount += amount
         self.updated_at = cause.at
-        if amount:
-            self._post(Entry.REFUND, reference, amount, cause)
-            self._post(Entry.CREDIT, reference, amount, cause)
+        undone = (Entry.REFUND_UNDONE, Entry.CREDIT_UNDONE)
+        for entry in (Entry.REFUND, Entry.CREDIT) if amount > 0 else undone if amount else ():
+            self._post(entry, reference, abs(amount), cause)
 
     def take_late(self, taken: int, cause: Cause) -> int:
         """Note that the PSP has taken `taken` in all, though nothing was to be taken any more; answers how much that is more.
@@ -352,14 +356,10 @@ class Payment(Table, table=True):
         self.void(cause)
         return late
 
-    def dispute(self, entry: Entry, dispute_id: UUID, amount: int, cause: Cause) -> None:
-        """Note that the customer's bank took money back, or that it is ours again."""
-        self.updated_at = cause.at
-        self._post(entry, dispute_id, amount, cause)
-
     def move(self, entry: Entry, reference: UUID, amount: int, cause: Cause) -> None:
-        """Note that it was not the PSP who took, or gave back, this part of what was just booked as if it had been."""
+        """Note that a bank took money back, or that it was not the PSP who took, or gave back, a part of what was booked."""
         if amount:
+            self.updated_at = cause.at
             self._post(entry, reference, amount, cause)
 
     def lapse(self, cause: Cause) -> None:

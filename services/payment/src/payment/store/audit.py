@@ -48,7 +48,7 @@ SELECT p.order_id FROM payment p LEFT JOIN (
         coalesce(sum(CASE entry WHEN 'release' THEN amount WHEN 'release_undone' THEN -amount END), 0) AS release,
         coalesce(sum(amount) FILTER (WHERE entry = 'capture'), 0) AS capture,
         coalesce(sum(amount) FILTER (WHERE entry = 'capture_release'), 0) AS capture_release,
-        coalesce(sum(amount) FILTER (WHERE entry = 'refund'), 0) AS refund
+        coalesce(sum(CASE entry WHEN 'refund' THEN amount WHEN 'refund_undone' THEN -amount END), 0) AS refund
     FROM {_ENTRIES} e GROUP BY order_id, payment_id
 ) l ON l.order_id = p.order_id AND l.payment_id = p.payment_id
 WHERE (p.authorized_amount, p.released_amount, p.captured_amount, p.captured_amount, p.refunded_amount)
@@ -111,10 +111,14 @@ AND m.entry = CASE s.entry WHEN 'sale' THEN 'capture' ELSE 'refund' END
 WHERE s.entry IN ('sale', 'credit') AND m.amount IS DISTINCT FROM s.amount
 """
 _RETURNED = f"""
-SELECT coalesce(p.order_id, e.order_id) AS order_id FROM (SELECT * FROM refund_part WHERE status = 'refunded') p FULL JOIN (
-    SELECT e.* FROM {_ENTRIES} e WHERE e.entry = 'refund' AND e.reference <> e.payment_id
-) e ON (e.order_id, e.payment_id, e.reference) = (p.order_id, p.payment_id, p.refund_id)
-WHERE p.amount IS DISTINCT FROM e.amount
+SELECT coalesce(p.order_id, e.order_id) AS order_id FROM (
+    SELECT order_id, payment_id, sum(amount) AS amount FROM refund_part WHERE status = 'refunded' GROUP BY order_id, payment_id
+) p FULL JOIN (
+    SELECT e.order_id, e.payment_id, sum(CASE e.entry WHEN 'refund' THEN e.amount ELSE -e.amount END) AS amount
+    FROM {_ENTRIES} e WHERE e.entry IN ('refund', 'refund_undone') AND e.reference <> e.payment_id
+    GROUP BY e.order_id, e.payment_id
+) e ON (e.order_id, e.payment_id) = (p.order_id, p.payment_id)
+WHERE coalesce(p.amount, 0) <> coalesce(e.amount, 0)
 UNION ALL
 SELECT p.order_id FROM payment p LEFT JOIN (
     SELECT order_id, payment_id, sum(amount) AS returned FROM refund_part WHERE status = 'refunded'

@@ -132,6 +132,7 @@ REFUND_PARTS: Final = Columns(
         "status": "text",
         "code": "text",
         "refusals": "int",
+        "bounced": "int",
         "sent_at": "timestamptz",
     },
 )
