@@ -270,6 +270,10 @@ PLANTED: dict[str, str] = {
     "withdrawn-holds-nothing": (
         "UPDATE further_payment SET withdrawn_at = now(), status = 'authorized', released_amount = 0 WHERE captured_amount = 0"
     ),
+    "renewed-holds-nothing": (
+        "UPDATE ONLY payment SET status = 'authorized', captured_amount = 100;"
+        "UPDATE further_payment f SET renews = m.payment_id FROM ONLY payment m WHERE m.order_id = f.order_id"
+    ),
     "nothing-to-take-holds-nothing": "UPDATE further_payment SET status = 'authorized' WHERE status = 'captured'",
     "reductions-equal-ledger": (
         "INSERT INTO reduction SELECT order_id, gen_random_uuid(), 100, 2000, 'EUR', now() FROM ONLY payment"
