@@ -1,7 +1,6 @@
 """Reconciliation of reviews: one that waits with its money held is right, and each fault of it is named."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -66,8 +65,14 @@ FAULTS: list[tuple[str, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("service", "plant", "expected"), FAULTS)
-async def test_each_fault_is_named(world: World, service: str, plant: str, expected: Any) -> None:
-    await begin(world)
-    await world.run(service, plant)
-    assert any(one.startswith(expected) for one in await says(world))
+async def test_each_fault_is_named(world: World) -> None:
+    unseen = []
+    for service, plant, expected in FAULTS:
+        await world.run("payment", "DELETE FROM review")
+        await world.run("payment", f"{AUTHORIZED}, released_amount = 0")
+        await begin(world)
+        await world.run(service, plant)
+        found = await says(world)
+        if not any(one.startswith(expected) for one in found):
+            unseen.append((expected, found))
+    assert unseen == []
