@@ -31,6 +31,7 @@ def static_steps(root: Path) -> list[Step]:
         Step("types", (python, "-m", "mypy", "--strict", "--no-color-output", *typed, "conftest.py")),
         Step("generated files", (python, "-m", "waybill", "generate", "--check")),
         Step("imports", (str(Path(python).parent / "lint-imports"), "--no-logo")),
+        Step("web", (python, "-m", "waybill.checks.web")),
         Step("lint", (python, "-m", "ruff", "check", "--output-format", "concise")),
         Step("format", (python, "-m", "ruff", "format", "--check")),
     ]
