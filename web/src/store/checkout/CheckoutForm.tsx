@@ -15,7 +15,7 @@ import { countryOf } from './countries';
 import { type Draft, keepDraft, orderBody } from './draft';
 import { balanceQuery, isCode, Payment } from './Payment';
 import type { usePlacing } from './placing';
-import { Totals, Ways } from './Review';
+import { type Quote, Totals, Ways } from './Review';
 
 /** What the cart costs, sent to where the draft says. */
 function useQuote(cart: Cart, draft: Draft) {
@@ -41,6 +41,10 @@ function useQuote(cart: Cart, draft: Draft) {
     placeholderData: keepPreviousData,
   });
 }
+
+/** The way that was chosen, shown as such at once, before it is reckoned with; else the one that is. */
+const chosenWay = (quote: Quote, wish: string | null): string | null =>
+  quote.shipping_methods.some((offer) => offer.method_id === wish) ? wish : quote.shipping_method;
 
 function Section({ title, children }: { title: string; children: ReactNode }) {
   return (
@@ -197,7 +201,7 @@ export function CheckoutForm({ userId, cart, initial, placement }: Props) {
         <Section title={t('shipping.title')}>
           {quote.error && <Failure error={quote.error} again={() => void quote.refetch()} />}
           {quote.data ? (
-            <Ways quote={quote.data} chosen={quote.data.shipping_method} onChoose={(way) => change({ way })} />
+            <Ways quote={quote.data} chosen={chosenWay(quote.data, draft.way)} onChoose={(way) => change({ way })} />
           ) : (
             !quote.error && <p className="soft">{t(quote.isFetching ? 'action.loading' : 'shipping.address_first')}</p>
           )}

@@ -10,7 +10,7 @@ import { api, newIntention, told } from '../../api/client';
 import { Problem } from '../../api/problem';
 import type { components } from '../../api/schema/order';
 import { putIntoShopCart } from '../cart/useCart';
-import { type Order, useOrder } from '../orders/useOrder';
+import { isDecided, useOrder } from '../orders/useOrder';
 
 type Body = components['schemas']['OrderBody'];
 type Lines = [string, number][];
@@ -44,10 +44,6 @@ function readIntention(userId: string): Intention | null {
 
 /** Whether it is known that nothing was placed: everything else is asked again under the same key. */
 const isAnswer = (error: unknown): error is Problem => error instanceof Problem && error.status >= 400 && error.status < 500;
-
-/** Whether an order is past what the checkout waits for: it came about, was refused, or waits for its customer. */
-export const isDecided = (order: Order): boolean =>
-  order.status !== 'Pending' || order.payment_action !== null || order.hold_reason !== null;
 
 function outcomeOf(error: Problem): Outcome {
   const { expected_total: before, total_amount: now } = error.facts as { expected_total?: Money; total_amount?: Money };

@@ -30,7 +30,8 @@ export function Page({
   }, [title, t]);
 
   useEffect(() => {
-    if (opened) heading.current?.focus({ preventScroll: true });
+    const taken = heading.current?.closest('main')?.contains(document.activeElement); // by something more urgent on this page
+    if (opened && !taken) heading.current?.focus({ preventScroll: true });
     if (opened && !wentBack) window.scrollTo(0, 0);
     opened = true;
     wentBack = false;
