@@ -7,8 +7,9 @@ export function LanguageSwitch() {
   const other = language === 'de' ? 'en' : 'de';
   const name = other === 'de' ? 'Deutsch' : 'English';
   return (
-    <button type="button" className="header-link" lang={other} aria-label={name} onClick={() => setLanguage(other)}>
+    <button type="button" className="header-link" lang={other} onClick={() => setLanguage(other)}>
       {other.toUpperCase()}
+      <span className="unseen">, {name}</span>
     </button>
   );
 }

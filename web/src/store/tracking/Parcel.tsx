@@ -19,8 +19,17 @@ export function parcelStep(parcel: Pick<Seen, 'status' | 'tracking_status'>): nu
 const dayOf = (date: string, language: string) =>
   new Intl.DateTimeFormat(language, { dateStyle: 'full', timeZone: 'UTC' }).format(new Date(date));
 
+interface Props {
+  parcel: Seen;
+  at: number;
+  of: number;
+  contents?: string;
+  /** Its rank among the headings of the page. */
+  heading?: 'h2' | 'h3';
+}
+
 /** A parcel: where it is, where it was seen, and when it is expected. */
-export function Parcel({ parcel, at, of, contents }: { parcel: Seen; at: number; of: number; contents?: string | undefined }) {
+export function Parcel({ parcel, at, of, contents, heading: Heading = 'h3' }: Props) {
   const { t, has, locale } = useWords();
   const seen = `tracking.${parcel.tracking_status}`;
   const now = parcel.tracking_status && has(seen) ? t(seen) : t(`parcel.${parcel.status}`);
@@ -28,9 +37,9 @@ export function Parcel({ parcel, at, of, contents }: { parcel: Seen; at: number;
   const title = of > 1 ? t('parcel.of', { at: at + 1, of }) : t('parcel.one');
   return (
     <section className="parcel" aria-label={title}>
-      <h3>
+      <Heading>
         {title} · {t('parcel.units', { smart_count: parcel.units })}
-      </h3>
+      </Heading>
       {contents && <p className="soft">{contents}</p>}
       <p className={TROUBLE.includes(parcel.tracking_status ?? '') ? 'warn-text' : ''}>{now}</p>
       <Steps names={names} reached={parcelStep(parcel)} label={t('steps.title')} />

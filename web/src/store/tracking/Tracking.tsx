@@ -41,7 +41,7 @@ export default function Tracking({ token }: { token: string }) {
       {data.shipments.length === 0 && data.status !== 'Cancelled' && <p>{t('track.nothing_yet')}</p>}
       {data.shipments.map((parcel, at) => (
         <div key={parcel.shipment_id} className="card">
-          <Parcel parcel={parcel} at={at} of={data.shipments.length} />
+          <Parcel parcel={parcel} at={at} of={data.shipments.length} heading="h2" />
         </div>
       ))}
       {data.waiting_units > 0 && <p>{t('parcel.waiting', { smart_count: data.waiting_units })}</p>}
