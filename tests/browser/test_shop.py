@@ -194,9 +194,7 @@ async def test_a_transfer_is_told_what_to_pay(visitor: Visitor, shop: Shop) -> N
 async def test_a_gift_card_pays_and_a_card_the_rest(visitor: Visitor, shop: Shop, complaints: Complaints) -> None:
     complaints.expect("404")
     finance = shop.person("finn", "finance")
-    issued = await finance.do(
-        "POST", "/api/admin/gift-cards", {"amount": {"amount": 1000, "currency": "EUR"}}, expect=201
-    )
+    issued = await finance.do("POST", "/api/admin/gift-cards", {"amount": {"amount": 1000, "currency": "EUR"}}, expect=201)
     page = await customer(visitor, shop)
     await put_in_cart(page, shop.sku)
     await page.goto("/checkout")

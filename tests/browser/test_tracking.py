@@ -15,13 +15,17 @@ async def test_a_link_shows_the_way_of_a_parcel(visitor: Visitor, shop: Shop) ->
     order = await shop.reaches(placed["order_id"], "Processing")
     link = (await shop.customer.do("POST", f"/api/orders/{order['order_id']}/tracking-link"))["url"]
     page = await visitor(path=f"/track/{link.rpartition('/')[2]}", width=360, height=740, language="de-DE")
-    await expect(page.get_by_role("heading", name=f"Bestellung {order['order_id'].replace('-', '')[-8:].upper()}")).to_be_visible()
+    await expect(
+        page.get_by_role("heading", name=f"Bestellung {order['order_id'].replace('-', '')[-8:].upper()}")
+    ).to_be_visible()
     await expect(page.get_by_role("heading", name="Paket · 2 Artikel")).to_be_visible()
     await expect(page.get_by_role("listitem").filter(has_text="Wird gepackt")).to_have_attribute("aria-current", "step")
 
     (shipment,) = order["shipments"]
     path = f"/api/admin/orders/{order['order_id']}/shipments/{shipment['shipment_id']}"
-    await shop.operator.do("POST", f"{path}/dispatch", {"carrier": "DHL", "tracking_number": f"T{shipment['shipment_id'][-12:]}"})
+    await shop.operator.do(
+        "POST", f"{path}/dispatch", {"carrier": "DHL", "tracking_number": f"T{shipment['shipment_id'][-12:]}"}
+    )
     await shop.operator.do("POST", f"{path}/deliver")
     await page.reload()
     await expect(page.get_by_role("listitem").filter(has_text="Zugestellt")).to_have_attribute("aria-current", "step")
