@@ -13,7 +13,8 @@ from chassis.domain import Cause, Refusal, new_id
 from contracts.order import CancelReason, OrderCancelled, OrderConfirmed, OrderPlaced
 from contracts.payment import ReviewDecision
 from contracts.types import Allocation, Destination, Line, Money
-from order.model.lines import OrderItem
+from order.model.exchange import ExchangeFor
+from order.model.lines import HistoryEntry, OrderItem
 from order.model.pricing import Quote
 from order.model.returns import Returns
 from order.model.shipment import ShipmentState
@@ -61,6 +62,7 @@ class Order(Returns, table=True):
         expected_total: Money | None,
         deadline: timedelta,
         cause: Cause,
+        exchange: ExchangeFor | None = None,
     ) -> tuple[Self, OrderPlaced]:
         """Place an order at the shop's prices; raises PriceChangedError where the customer saw another total."""
         total = Money(amount=quote.total, currency=quote.currency)
@@ -70,7 +72,7 @@ class Order(Returns, table=True):
                 expected_total=expected_total.model_dump(),
                 total_amount=total.model_dump(),
             )
-        order_id = new_id()
+        order_id = exchange.exchange_order_id if exchange is not None else new_id()
         shipping = quote.shipping
         order = cls(
             order_id=order_id,
@@ -88,6 +90,7 @@ class Order(Returns, table=True):
             billing_address=billing_address,
             contact=contact,
             payment_method=payment_method,
+            exchange={"for": exchange.document()} if exchange is not None else None,
             shipping_method=shipping.method_id if shipping is not None else None,
             shipping_name=shipping.name if shipping is not None else None,
             shipping_amount=quote.shipping_amount,
@@ -122,7 +125,7 @@ class Order(Returns, table=True):
             return_labels={},
             new_history=[],
         )
-        order._record(cause, "Order placed")
+        order._record(cause, "Order placed" if exchange is None else f"Order placed in exchange for {exchange.order_id}")
         return order, OrderPlaced(
             order_id=order_id,
             user_id=user_id,
@@ -132,6 +135,8 @@ class Order(Returns, table=True):
             destination=Destination(country=shipping_address["country"], region=shipping_address.get("region")),
             shipping_amount=order.money(quote.shipping_amount) if shipping is not None else None,
             tax_amount=order.money(quote.tax) if quote.tax else None,
+            exchange_for=exchange.order_id if exchange is not None else None,
+            credit=order.money(exchange.credit) if exchange is not None else None,
         )
 
     # --- facts heard on the way to confirmation -------------------------------------------------------------------------
@@ -187,12 +192,13 @@ class Order(Returns, table=True):
         self.payment_action = {"kind": kind, "reference": reference, "deadline_at": deadline_at.isoformat()}
         self._record(cause, f"Payment waits for the customer: {kind}")
 
-    def await_review(self, deadline_at: datetime, cause: Cause) -> None:
+    def await_review(self, deadline_at: datetime, cause: Cause, score: int | None = None) -> None:
         """Wait for a person's decision about the risk, some time longer than that may take."""
         if self.order_state != OrderState.PENDING or self.payment_state != PaymentState.PENDING:
             return
         self.deadline_at = max(deadline_at + REVIEW_MARGIN, self.deadline_at or deadline_at)
         self.hold_reason = IN_REVIEW
+        self.risk_score = score
         self.payment_action = None
         self._record(cause, "In review")
 
@@ -202,6 +208,28 @@ class Order(Returns, table=True):
             self.hold_reason = None
             approved = "approved" if decision == ReviewDecision.APPROVE else "rejected"
             self._record(cause, f"Review: {approved}{', not decided in time' if by_deadline else ''}")
+
+    # --- what staff write down --------------------------------------------------------------------------------------------
+
+    def note(self, text: str, cause: Cause) -> None:
+        """Write down what staff should know of the order; the order stays as it is, and its customer is not told."""
+        self._write_down("note", text, cause)
+
+    def note_saga(self, text: str, cause: Cause) -> None:
+        """Write down what staff did about the order's saga."""
+        self._write_down("saga", text, cause)
+
+    def _write_down(self, kind: str, text: str, cause: Cause) -> None:
+        entry = HistoryEntry(
+            history_id=new_id(),
+            order_id=self.order_id,
+            status=self.status,
+            timestamp=cause.at,
+            notes=text,
+            actor=cause.actor,
+            kind=kind,
+        )
+        self.new_history.append(entry)
 
     # --- the one way out --------------------------------------------------------------------------------------------------
 
@@ -225,12 +253,17 @@ class Order(Returns, table=True):
                 shipment.become(ShipmentState.CANCELLED)
                 shipment.moving_to = shipment.move_id = shipment.move_deadline_at = None
         self._forget_requested(cause)
+        self._leave_exchange(cause)
         self._record(cause, notes or f"Cancelled: {reason.replace('_', ' ')}")
         return OrderCancelled(order_id=self.order_id, user_id=self.user_id, reason=reason, total_amount=self.total)
 
     def cancel_if_open(self, reason: CancelReason, cause: Cause, notes: str = "") -> OrderCancelled | None:
         """Cancel an order that is still waiting; one that was decided meanwhile stays as it is."""
         return self.cancel(reason, cause, notes) if self.order_state == OrderState.PENDING else None
+
+    def cancel_exchange(self, reason: CancelReason, cause: Cause, notes: str) -> OrderCancelled | None:
+        """Cancel an order that waits for what it is exchanged for; one that ended meanwhile stays as it is."""
+        return self.cancel(reason, cause, notes) if self.awaits_return else None
 
     def note_released(self, cause: Cause) -> None:
         """Note that no stock is held any more."""

@@ -6,9 +6,12 @@ from payment.store.capturing import CaptureDue, DrawDue
 from payment.store.cash import CashStore
 from payment.store.disputes import DisputeStore, find_payment
 from payment.store.due import AuthorizationDue, ExpiryDue, InquiryDue, RefundDue, VoidDue
+from payment.store.exchanges import ExchangeStore, PayOutDue
+from payment.store.finding import called
 from payment.store.gift_cards import GiftCardStore, find_gift_card, gift_card_movements, gift_card_secret
 from payment.store.instruments import InstrumentStore
 from payment.store.open_work import measure
+from payment.store.owed import WORK
 from payment.store.payments import PaymentStore
 from payment.store.reductions import ReductionStore
 from payment.store.refunds import AllotmentDue, RefundPartDue, RefundStore
@@ -19,6 +22,7 @@ from payment.store.settlements import SettlementStore, SettlementView, read_sett
 from payment.store.transfers import TransferStore, transfer_account, transfer_accounts
 
 __all__ = [
+    "WORK",
     "AllotmentDue",
     "Audit",
     "AuthorizationDue",
@@ -28,10 +32,12 @@ __all__ = [
     "DecideReview",
     "DisputeStore",
     "DrawDue",
+    "ExchangeStore",
     "ExpiryDue",
     "GiftCardStore",
     "InquiryDue",
     "InstrumentStore",
+    "PayOutDue",
     "PaymentStore",
     "ReductionStore",
     "RefundDue",
@@ -46,6 +52,7 @@ __all__ = [
     "VoidDue",
     "audit",
     "backtest",
+    "called",
     "find_gift_card",
     "find_payment",
     "gift_card_movements",
