@@ -1,12 +1,13 @@
-import { useInfiniteQuery } from '@tanstack/react-query';
+import { keepPreviousData, useInfiniteQuery } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
 import { Link, useLocation, useSearch } from 'wouter';
 import { moneyText } from '../../look/money';
 import { useWords } from '../../words/words';
+import { Choice } from '../parts/Field';
 import { Failure } from '../parts/Note';
 import { Page } from '../parts/Page';
 import { Picture } from './Picture';
-import { catalogueQuery, type Offer } from './products';
+import { addressOf, catalogueQuery, type Offer, SORTS, type Wish, wishOf } from './products';
 import { StockBadge } from './Stock';
 
 const TYPING_MS = 250;
@@ -15,7 +16,7 @@ function Card({ offer }: { offer: Offer }) {
   const { locale } = useWords();
   return (
     <li className="product-card">
-      <Picture sku={offer.product_id} name={offer.name} />
+      <Picture sku={offer.product_id} name={offer.name} image={offer.image_url} />
       <div className="product-card-text">
         <h2>
           <Link href={`/products/${encodeURIComponent(offer.product_id)}`} className="product-link">
@@ -32,9 +33,8 @@ function Card({ offer }: { offer: Offer }) {
   );
 }
 
-function Search({ search }: { search: string }) {
+function Search({ search, onSearch }: { search: string; onSearch: (search: string) => void }) {
   const { t } = useWords();
-  const [path, navigate] = useLocation();
   const [typed, setTyped] = useState(search);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   const asked = useRef(search);
@@ -47,7 +47,7 @@ function Search({ search }: { search: string }) {
   const ask = (text: string) => {
     clearTimeout(timer.current);
     asked.current = text.trim();
-    navigate(asked.current ? `${path}?q=${encodeURIComponent(asked.current)}` : path, { replace: true });
+    onSearch(asked.current);
   };
 
   return (
@@ -80,21 +80,48 @@ function Search({ search }: { search: string }) {
   );
 }
 
-/** All that is on sale, searched and page by page. */
+/** All that is on sale: searched, sorted, page by page. */
 export function Catalogue() {
   const { t } = useWords();
-  const search = new URLSearchParams(useSearch()).get('q') ?? '';
-  const products = useInfiniteQuery(catalogueQuery(search));
+  const [, navigate] = useLocation();
+  const wish = wishOf(useSearch());
+  const products = useInfiniteQuery({ ...catalogueQuery(wish), placeholderData: keepPreviousData });
   const offers = products.data?.pages.flatMap((page) => page.items) ?? [];
+  const look = (part: Partial<Wish>) => navigate(addressOf({ ...wish, ...part }), { replace: true });
 
   return (
     <Page title={t('shop.title')} lead={<p className="lead">{t('shop.lead')}</p>}>
-      <Search search={search} />
+      <div className="catalogue-head">
+        <Search search={wish.search} onSearch={(search) => look({ search })} />
+        <Choice
+          label={t('shop.sort')}
+          value={wish.sort}
+          onChange={(event) => look({ sort: event.target.value as Wish['sort'] })}
+        >
+          {SORTS.map((sort) => (
+            <option key={sort} value={sort}>
+              {t(`shop.sort.${sort}`)}
+            </option>
+          ))}
+        </Choice>
+        <label className="check">
+          <input type="checkbox" checked={wish.inStock} onChange={(event) => look({ inStock: event.target.checked })} />
+          {t('shop.in_stock')}
+        </label>
+      </div>
+      {wish.category && (
+        <p>
+          {t('shop.category', { category: wish.category })}{' '}
+          <button type="button" className="text-button" onClick={() => look({ category: '' })}>
+            {t('shop.every_category')}
+          </button>
+        </p>
+      )}
       <output className="unseen">{products.data && t('shop.found', { smart_count: offers.length })}</output>
       {products.isPending && <Waiting />}
       {products.error && <Failure error={products.error} again={() => void products.refetch()} />}
       {products.data && offers.length === 0 && (
-        <p className="empty">{t(search ? 'shop.none_found' : 'shop.none', { search })}</p>
+        <p className="empty">{t(wish.search ? 'shop.none_found' : 'shop.none', { search: wish.search })}</p>
       )}
       <ul className="products" aria-busy={products.isFetching}>
         {offers.map((offer) => (

@@ -1,5 +1,5 @@
 /** Pictures for products that have none: a drawing by what the SKU begins with, on a ground of the product's own colour. */
-import type { ReactNode } from 'react';
+import { type CSSProperties, type ReactNode, useState } from 'react';
 
 const DRAWINGS: [RegExp, ReactNode][] = [
   [/^(TEA|MATCHA|BOX-GIFT-TEA)/, <path key="leaf" d="M30 74c-6-26 10-46 42-48 2 32-14 52-38 46m-4 2c8-18 16-28 28-36" />],
@@ -76,7 +76,18 @@ function mark(text: string): number {
   return sum;
 }
 
-export function Picture({ sku, name }: { sku: string; name: string }) {
+interface Props {
+  sku: string;
+  name: string;
+  /** The shop's own picture; one that cannot be loaded is drawn instead. */
+  image?: string | null;
+}
+
+export function Picture({ sku, name, image }: Props) {
+  const [broken, setBroken] = useState(false);
+  if (image && !broken) {
+    return <img className="picture" src={image} alt="" loading="lazy" onError={() => setBroken(true)} />;
+  }
   const drawing = DRAWINGS.find(([begins]) => begins.test(sku))?.[1];
   const hue = (mark(sku) * 47) % 360;
   const turn = mark(name) % 360;
@@ -86,7 +97,7 @@ export function Picture({ sku, name }: { sku: string; name: string }) {
       viewBox="0 0 100 100"
       preserveAspectRatio="xMidYMid slice"
       aria-hidden="true"
-      style={{ '--hue': String(hue) } as React.CSSProperties}
+      style={{ '--hue': String(hue) } as CSSProperties}
     >
       <rect width="100" height="100" className="ground" />
       <g className="pattern" transform={`rotate(${turn} 50 50)`}>

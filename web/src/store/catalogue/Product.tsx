@@ -8,7 +8,7 @@ import { Failure, Note } from '../parts/Note';
 import { Page } from '../parts/Page';
 import { Quantity } from '../parts/Quantity';
 import { Picture } from './Picture';
-import { type Offer, productQuery } from './products';
+import { addressOf, type Offer, productQuery, wishOf } from './products';
 import { StockBadge } from './Stock';
 
 function Buy({ offer }: { offer: Offer }) {
@@ -75,16 +75,24 @@ export default function Product({ sku }: { sku: string }) {
   return (
     <Page title={offer.name} key={offer.product_id}>
       <article className="product">
-        <Picture sku={offer.product_id} name={offer.name} />
+        <Picture sku={offer.product_id} name={offer.name} image={offer.image_url} />
         <div className="product-text">
           <p className="price">{moneyText(offer.price, locale)}</p>
           <p>
             <StockBadge offer={offer} />
           </p>
           <p className="lead">{offer.description}</p>
-          {offer.available && offer.backorder && <p className="soft">{t('stock.to_order_text')}</p>}
+          {offer.availability === 'backorder' && <p className="soft">{t('stock.backorder_text')}</p>}
           <Buy offer={offer} />
           <dl className="facts">
+            {offer.category && (
+              <>
+                <dt>{t('product.category')}</dt>
+                <dd>
+                  <Link href={addressOf({ ...wishOf(''), category: offer.category })}>{offer.category}</Link>
+                </dd>
+              </>
+            )}
             <dt>{t('product.sku')}</dt>
             <dd>{offer.product_id}</dd>
             {offer.weight_grams > 0 && (

@@ -4,6 +4,5 @@ import type { Offer } from './products';
 /** Whether a product can be had now. */
 export function StockBadge({ offer }: { offer: Offer }) {
   const { t } = useWords();
-  const state = offer.available ? (offer.backorder ? 'to_order' : 'in_stock') : 'sold_out';
-  return <span className={`badge ${state}`}>{t(`stock.${state}`)}</span>;
+  return <span className={`badge ${offer.availability}`}>{t(`stock.${offer.availability}`)}</span>;
 }

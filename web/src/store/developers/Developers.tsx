@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { useWords } from '../../words/words';
-import { catalogueQuery } from '../catalogue/products';
+import { catalogueQuery, wishOf } from '../catalogue/products';
 import { Page } from '../parts/Page';
 
 const SERVICES = ['order', 'inventory', 'payment', 'notification'];
@@ -26,7 +26,7 @@ curl -s ${location.origin}/api/orders -H "Authorization: Bearer $TOKEN" \\
 /** Where the interfaces are described, and how an order is placed without this front. */
 export default function Developers() {
   const { t } = useWords();
-  const { queryFn } = catalogueQuery('');
+  const { queryFn } = catalogueQuery(wishOf(''));
   const sku = useQuery({
     queryKey: ['any-product'],
     queryFn: async ({ signal }) => (await queryFn({ pageParam: null, signal })).items.find((one) => one.available)?.product_id,

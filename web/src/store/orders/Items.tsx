@@ -29,7 +29,8 @@ export function Items({ order }: { order: Order }) {
 
 /** What an order costs, what of it was paid, and what was given back. */
 export function MoneySums({ order }: { order: Order }) {
-  const { t, locale } = useWords();
+  const { t, has, locale } = useWords();
+  const paying = `payment.${order.payment_method}`;
   const discount = order.items.reduce((sum, item) => sum + item.discount_amount.amount, 0);
   const money = (amount: number) => moneyText({ amount, currency: order.currency }, locale);
   return (
@@ -49,7 +50,7 @@ export function MoneySums({ order }: { order: Order }) {
       <dd className="amount grand">{moneyText(order.total_amount, locale)}</dd>
       {order.prices_include_tax && <Taxes quote={order} />}
       <dt className="apart">{t('order.pays')}</dt>
-      <dd className="apart">{t(`payment.${order.payment_method}`)}</dd>
+      <dd className="apart">{has(paying) ? t(paying) : order.payment_method}</dd>
       <dt>{t('order.paid')}</dt>
       <dd className="amount">{moneyText(order.captured_amount, locale)}</dd>
       {order.refunded_amount.amount > 0 && (

@@ -1,9 +1,10 @@
 import { useMutation, useQuery } from '@tanstack/react-query';
+import { Link } from 'wouter';
 import { api, download, told } from '../../api/client';
 import { dayText, moneyText } from '../../look/money';
 import { useWords } from '../../words/words';
 import { Failure } from '../parts/Note';
-import type { Return, Tone } from './facts';
+import { type Return, reference, type Tone } from './facts';
 import { returnsQuery } from './parts';
 import { useChange } from './useChange';
 import type { Order } from './useOrder';
@@ -56,7 +57,19 @@ function One({ order, back }: { order: Order; back: Return }) {
           </li>
         ))}
       </ul>
-      {coming && back.refund_amount.amount > 0 && (
+      {back.exchange && (
+        <p className="soft">
+          {t('return.exchange', {
+            items: back.exchange.items.map((item) => `${item.quantity} × ${item.product_id}`).join(', '),
+          })}{' '}
+          {back.exchange.order_id && (
+            <Link href={`/orders/${back.exchange.order_id}`}>
+              {t('orders.order', { reference: reference(back.exchange.order_id) })}
+            </Link>
+          )}
+        </p>
+      )}
+      {coming && !back.exchange && back.refund_amount.amount > 0 && (
         <p className="soft">{t('return.worth', { amount: moneyText(back.refund_amount, locale) })}</p>
       )}
       {coming && back.fee_amount.amount > 0 && (

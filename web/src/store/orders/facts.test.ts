@@ -11,6 +11,7 @@ const line = (notes: string, status: string, at = 0): HistoryLine => ({
   notes,
   actor: 'payment',
   event_id: null,
+  kind: 'change',
 });
 
 describe('a timeline', () => {

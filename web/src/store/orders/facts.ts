@@ -27,7 +27,7 @@ export function stepOf(status: string): number | null {
 /** Say in a sentence where an order stands: the key of it. */
 export function standing(order: Order): string {
   if (order.status === 'Pending') {
-    if (order.hold_reason) return 'standing.review';
+    if (order.hold_reason === 'in_review') return 'standing.review';
     return order.payment_action ? `standing.${order.payment_action.kind}` : 'standing.Pending';
   }
   if (order.status === 'Cancelled') return `standing.Cancelled.${order.cancel_reason ?? 'staff'}`;
