@@ -75,7 +75,8 @@ async def test_a_stale_cancellation_shows_what_changed(visitor: Visitor, shop: S
     await expect(status(page)).to_have_text("Cancelled")
 
 
-async def test_an_order_is_changed_before_it_leaves(visitor: Visitor, shop: Shop) -> None:
+async def test_an_order_is_changed_before_it_leaves(visitor: Visitor, shop: Shop, complaints: Complaints) -> None:
+    complaints.expect("412")  # stock and money follow a change, and the next is made for what is true then
     page = await opened(visitor, shop, await confirmed(shop, 2))
     await page.get_by_role("button", name="Change the address").click()
     dialog = page.get_by_role("dialog")

@@ -1,6 +1,6 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import { api, told, toldWithVersion } from '../../api/client';
+import { api, told } from '../../api/client';
 import { moneyText } from '../../look/money';
 import { useWords } from '../../words/words';
 import { Cards } from '../checkout/Payment';
@@ -8,6 +8,7 @@ import { Failure } from '../parts/Note';
 import { Quantity } from '../parts/Quantity';
 import { Ask, type Asking } from './Ask';
 import { useChange } from './useChange';
+import { versionOf } from './useOrder';
 
 /** Have more of what was ordered, at today's prices; it comes about once stock and money are there. */
 export function AddDialog({ order, onClose }: Asking) {
@@ -22,7 +23,7 @@ export function AddDialog({ order, onClose }: Asking) {
 
   const preview = useQuery({
     queryKey: ['order', order.order_id, 'preview', order.version, JSON.stringify(items)],
-    queryFn: () => toldWithVersion(api.POST('/api/orders/{order_id}/edits/preview', { params: { path }, body: { items } })),
+    queryFn: () => told(api.POST('/api/orders/{order_id}/edits/preview', { params: { path }, body: { items } })),
     enabled: items.length > 0,
     placeholderData: keepPreviousData,
   });
@@ -30,11 +31,11 @@ export function AddDialog({ order, onClose }: Asking) {
 
   const add = useChange(
     order,
-    async () => {
+    async (known) => {
       await told(
         api.POST('/api/orders/{order_id}/edits', {
-          params: { path, header: { 'if-match': seen?.version ?? null } },
-          body: { items, payment: { method: 'card', token: card }, expected_total: seen?.data.total_amount ?? null },
+          params: { path, header: { 'if-match': versionOf(known) } },
+          body: { items, payment: { method: 'card', token: card }, expected_total: seen?.total_amount ?? null },
         }),
       );
       return undefined;
@@ -46,11 +47,11 @@ export function AddDialog({ order, onClose }: Asking) {
       order={order}
       onClose={onClose}
       title={t('action.add')}
-      doIt={seen ? t('add.pay', { difference: moneyText(seen.data.difference, locale) }) : t('action.add')}
+      doIt={seen ? t('add.pay', { difference: moneyText(seen.difference, locale) }) : t('action.add')}
       disabled={!seen || preview.isFetching || !card}
       pending={add.isPending}
       error={add.error}
-      onSubmit={() => add.mutate(undefined)}
+      onSubmit={() => add.mutate()}
     >
       <p>{t('add.text')}</p>
       <ul className="ask-lines">
@@ -65,9 +66,7 @@ export function AddDialog({ order, onClose }: Asking) {
       {seen && (
         <p className="sum" aria-live="polite">
           <span>{t('add.new_total')}</span>
-          <strong className={preview.isFetching ? 'amount stale' : 'amount'}>
-            {moneyText(seen.data.total_amount, locale)}
-          </strong>
+          <strong className={preview.isFetching ? 'amount stale' : 'amount'}>{moneyText(seen.total_amount, locale)}</strong>
         </p>
       )}
       {items.length > 0 && <Cards chosen={card} onChoose={setCard} />}

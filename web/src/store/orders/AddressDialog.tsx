@@ -21,10 +21,10 @@ export function AddressDialog({ order, onClose }: Asking) {
 
   const change = useChange(
     order,
-    () =>
+    (known) =>
       told(
         api.PATCH('/api/orders/{order_id}', {
-          params: { path: { order_id: order.order_id }, header: { 'if-match': versionOf(order) } },
+          params: { path: { order_id: order.order_id }, header: { 'if-match': versionOf(known) } },
           body: {
             ...(moved ? { shipping_address: addressBody(draft.shipping) } : {}),
             ...(reached
@@ -58,7 +58,7 @@ export function AddressDialog({ order, onClose }: Asking) {
       onSubmit={() => {
         const found = { ...checkAddress(draft.shipping, 'shipping_address'), ...checkContact(draft.email, draft.phone) };
         setWrongs(found);
-        if (Object.keys(found).length === 0) change.mutate(undefined);
+        if (Object.keys(found).length === 0) change.mutate();
       }}
     >
       <AddressFields

@@ -12,10 +12,10 @@ export function CancelDialog({ order, onClose }: Asking) {
   const partly = order.shipments.some((one) => one.dispatched_at);
   const cancel = useChange(
     order,
-    () =>
+    (known) =>
       told(
         api.POST('/api/orders/{order_id}/cancel', {
-          params: { path: { order_id: order.order_id }, header: { 'if-match': versionOf(order) } },
+          params: { path: { order_id: order.order_id }, header: { 'if-match': versionOf(known) } },
           body: { notes },
         }),
       ),
@@ -30,7 +30,7 @@ export function CancelDialog({ order, onClose }: Asking) {
       danger
       pending={cancel.isPending}
       error={cancel.error}
-      onSubmit={() => cancel.mutate(undefined)}
+      onSubmit={() => cancel.mutate()}
     >
       <p>{t(partly ? 'cancel.rest' : 'cancel.all')}</p>
       <Words label={t('cancel.why')} value={notes} onChange={setNotes} />

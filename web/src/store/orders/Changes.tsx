@@ -25,7 +25,7 @@ function Pending({ order, change }: { order: Order; change: Change }) {
   return (
     <Note kind="warn">
       <p>{t('change.pending', { difference: moneyText(change.difference, locale) })}</p>
-      <button type="button" className="button quiet" disabled={withdraw.isPending} onClick={() => withdraw.mutate(undefined)}>
+      <button type="button" className="button quiet" disabled={withdraw.isPending} onClick={() => withdraw.mutate()}>
         {t('change.withdraw')}
       </button>
       {withdraw.error && <Failure error={withdraw.error} />}

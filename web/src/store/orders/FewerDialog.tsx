@@ -17,9 +17,10 @@ export function FewerDialog({ order, onClose }: Asking) {
 
   const change = useChange(
     order,
-    async () => {
-      let now: Order = order;
+    async (known) => {
+      let now: Order = known;
       for (const item of cuts) {
+        if (now.items.some((one) => one.item_id === item.item_id && one.quantity === quantity(item))) continue; // done before
         now = await told(
           api.PATCH('/api/orders/{order_id}/items/{item_id}', {
             params: { path: { order_id: order.order_id, item_id: item.item_id }, header: { 'if-match': versionOf(now) } },
@@ -40,7 +41,7 @@ export function FewerDialog({ order, onClose }: Asking) {
       disabled={cuts.length === 0}
       pending={change.isPending}
       error={change.error}
-      onSubmit={() => change.mutate(undefined)}
+      onSubmit={() => change.mutate()}
     >
       <p>{t('fewer.text')}</p>
       <ul className="ask-lines">

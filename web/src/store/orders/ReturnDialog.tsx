@@ -57,7 +57,7 @@ export function ReturnDialog({ order, returns, onClose }: Asking & { returns: re
       error={ask.error}
       onSubmit={() => {
         setChecked(true);
-        if (unreasoned.length === 0) ask.mutate(undefined);
+        if (unreasoned.length === 0) ask.mutate();
       }}
     >
       <p>{t('return.text')}</p>

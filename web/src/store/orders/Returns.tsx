@@ -89,12 +89,7 @@ function One({ order, back }: { order: Order; back: Return }) {
               {t('return.label')}
             </button>
           )}
-          <button
-            type="button"
-            className="button quiet"
-            disabled={withdraw.isPending}
-            onClick={() => withdraw.mutate(undefined)}
-          >
+          <button type="button" className="button quiet" disabled={withdraw.isPending} onClick={() => withdraw.mutate()}>
             {t('return.withdraw')}
           </button>
         </div>

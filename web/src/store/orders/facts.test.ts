@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { en } from '../words';
-import { type HistoryLine, type Return, reference, returnable, safeLink, sentUnits, timeline } from './facts';
+import { type HistoryLine, looksTheSame, type Return, reference, returnable, safeLink, sentUnits, timeline } from './facts';
 import type { Order } from './useOrder';
 
 const line = (notes: string, status: string, at = 0): HistoryLine => ({
@@ -57,6 +57,23 @@ describe('what can come back', () => {
   it('was not declined', () => expect([...returnable(order, [back('declined', 2)])]).toEqual([['a', 3]]));
   it('is what of an ended return never came', () => expect([...returnable(order, [back('closed', 3, 1)])]).toEqual([['a', 2]]));
   it('is nothing once all came', () => expect([...returnable(order, [back('received', 3, 3)])]).toEqual([]));
+});
+
+describe('two versions of an order', () => {
+  const base = { ...order, status: 'Processing', items: [{ item_id: 'a', quantity: 2 }], version: 4 } as unknown as Order;
+  it('look the same where a label was bought', () => {
+    const labelled = {
+      ...base,
+      version: 5,
+      shipments: base.shipments.map((one) => ({ ...one, tracking_number: 'T1' })),
+    } as Order;
+    expect(looksTheSame(base, labelled)).toBe(true);
+  });
+  it('differ where units were taken out or left', () => {
+    expect(looksTheSame(base, { ...base, items: [{ ...base.items[0], quantity: 1 }] } as Order)).toBe(false);
+    const left = base.shipments.map((one) => ({ ...one, dispatched_at: '2026-01-01T00:00:00Z' }));
+    expect(looksTheSame(base, { ...base, shipments: left } as Order)).toBe(false);
+  });
 });
 
 it('what has left a warehouse is counted by line', () => {

@@ -102,6 +102,19 @@ export const sentUnits = (order: Order, itemId: string): number =>
     .filter((line) => line.item_id === itemId)
     .reduce((sum, line) => sum + line.quantity, 0);
 
+/** Whether an order shows its customer the same in two versions, as far as it matters to what they ask of it. */
+export function looksTheSame(one: Order, other: Order): boolean {
+  const seen = (order: Order) => [
+    order.status,
+    order.total_amount,
+    order.shipping_address,
+    order.contact,
+    order.items.map((item) => [item.item_id, item.quantity]),
+    order.shipments.map((shipment) => [shipment.shipment_id, shipment.dispatched_at, shipment.delivered_at]),
+  ];
+  return JSON.stringify(seen(one)) === JSON.stringify(seen(other));
+}
+
 /** Whether a link that a payment provider gave may be followed: a page of the web, and no script. */
 export function safeLink(reference: string): string | null {
   try {
