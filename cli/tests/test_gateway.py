@@ -16,6 +16,7 @@ from waybill.embedded.system import SERVICES
 pytestmark = pytest.mark.system
 BEHIND: Final = (*SERVICES, "psp", "mail", "sms", "carrier")
 LIMIT: Final = 256 * 1024
+ISSUER: Final = "http://127.0.0.1:9/waybill"
 
 ROUTES: Final = {
     "/api/products": "inventory",
@@ -113,9 +114,30 @@ class Running:
         self.upstreams = upstreams
 
 
+def built(folder: Path) -> Path:
+    """Stand for a built front end: two pages and an asset."""
+    for name, text in (
+        ("index.html", "shop {{placeholder `http.request.uuid`}}"),
+        ("admin/index.html", "admin"),
+        ("assets/a.js", "1"),
+    ):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return folder
+
+
 async def start(tmp_path: Path, upstreams: dict[str, list[str]], *, simulators: bool = True) -> Gateway:
     (port,) = free_ports(1)
-    gateway = Gateway(tmp_path / "gateway", port, upstreams, log_file=tmp_path / "gateway.log", simulators=simulators)
+    gateway = Gateway(
+        tmp_path / "gateway",
+        port,
+        upstreams,
+        log_file=tmp_path / "gateway.log",
+        issuer=ISSUER,
+        simulators=simulators,
+        web=built(tmp_path / "web"),
+    )
     await gateway.start()
     return gateway
 
@@ -159,20 +181,49 @@ async def test_a_body_has_at_most_256_kb(running: Running) -> None:
     assert answer.json()["status"] == 413
 
 
-async def test_the_page_is_served(running: Running) -> None:
-    answer = await running.client.get("/")
-    assert answer.status_code == 200
-    assert "<title>Waybill</title>" in answer.text
+PAGES: Final = {
+    "/": "shop",
+    "/cart": "shop",
+    "/checkout": "shop",
+    "/orders": "shop",
+    "/orders/7": "shop",
+    "/products/TEA-1": "shop",
+    "/signed-in?code=1": "shop",
+    "/track/dG9rZW4.c2lnbmF0dXJl": "shop",
+    "/admin": "admin",
+    "/admin/orders/7": "admin",
+}
 
 
-async def test_a_tracking_link_leads_to_a_page_that_gives_nothing_away(running: Running) -> None:
+@pytest.mark.parametrize(("path", "front"), PAGES.items())
+async def test_pages_are_served_under_a_policy_with_a_nonce_of_their_own(running: Running, path: str, front: str) -> None:
+    replies = [await running.client.get(path) for _ in range(2)]
+    assert [(one.status_code, one.headers["content-type"], one.text.split()[0]) for one in replies] == [
+        (200, "text/html; charset=utf-8", front)
+    ] * 2
+    policies = [one.headers["content-security-policy"] for one in replies]
+    assert policies[0] != policies[1]
+    assert all(
+        "unsafe" not in one and "script-src 'self';" in one and "connect-src 'self' http://127.0.0.1:9;" in one
+        for one in policies
+    )
+    if front == "shop":
+        assert f"'nonce-{replies[0].text.split()[1]}'" in policies[0]
+    assert replies[0].headers["cache-control"] == ("private, no-store" if path.startswith("/track/") else "no-cache")
+
+
+async def test_a_tracking_link_is_passed_on_to_nobody(running: Running) -> None:
     reply = await running.client.get("/track/dG9rZW4.c2lnbmF0dXJl")
-    assert (reply.status_code, reply.headers["content-type"]) == (200, "text/html; charset=utf-8")
-    assert "/api/tracking/" in reply.text
-    assert "dG9rZW4" not in reply.text
     assert reply.headers["referrer-policy"] == "no-referrer"
+    assert reply.headers["x-robots-tag"] == "noindex"
     assert reply.headers["cache-control"] == "private, no-store"
-    assert "default-src 'none'" in reply.headers["content-security-policy"]
+
+
+async def test_assets_may_be_kept_and_settings_may_not(running: Running) -> None:
+    assert "immutable" in (await running.client.get("/assets/a.js")).headers["cache-control"]
+    reply = await running.client.get("/web-settings.json")
+    assert reply.json() == {"authority": ISSUER, "client_id": "waybill", "surroundings": "embedded"}
+    assert reply.headers["cache-control"] == "no-cache"
 
 
 async def test_events_come_at_once_and_a_client_that_leaves_is_noticed(running: Running) -> None:
@@ -191,6 +242,7 @@ async def test_in_production_there_are_no_simulators(tmp_path: Path) -> None:
     try:
         async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{gateway.port}", timeout=20) as client:
             assert (await client.get("/sim/psp/ledger")).status_code == 404
+            assert (await client.get("/web-settings.json")).json()["surroundings"] == "none"
             away = await client.get("/api/orders")
     finally:
         await gateway.stop()

@@ -95,7 +95,14 @@ async def test_simulators_are_behind_the_embedded_gateway_only(shop: Shop, waybi
     }
     simulators = {name: ["127.0.0.1:9"] for name in ("psp", "mail", "sms")}
     (port,) = free_ports(1)
-    gateway = Gateway(tmp_path / "gateway", port, upstreams | simulators, log_file=tmp_path / "log", simulators=False)
+    gateway = Gateway(
+        tmp_path / "gateway",
+        port,
+        upstreams | simulators,
+        log_file=tmp_path / "log",
+        issuer="http://127.0.0.1:9/waybill",
+        simulators=False,
+    )
     async with gateway, httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
         assert (await client.get("/api/products")).status_code == 200
         for path in paths:

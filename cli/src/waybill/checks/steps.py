@@ -14,7 +14,7 @@ from waybill.errors import WaybillError
 
 TYPED: Final = ("contracts", "chassis", "services", "cli", "tests", "bench", "deploy")
 TESTS: Final = "tests"
-WHOLE: Final = ("tests/e2e", "tests/faults")
+WHOLE: Final = ("tests/e2e", "tests/faults", "tests/browser")
 """Where nothing but tests of the whole system is; they share one, so they are one lane."""
 POLITELY: Final = ("nice", "-n", "5")
 """What runs beside the whole system leaves the processors to it when both want them: its deadlines are real ones."""
@@ -37,6 +37,7 @@ def static_steps(root: Path) -> list[Step]:
         Step("types", (*POLITELY, python, "-m", "mypy", "--strict", "--no-color-output", *typed, "conftest.py")),
         Step("generated files", (*POLITELY, python, "-m", "waybill", "generate", "--check")),
         Step("imports", (*POLITELY, str(Path(python).parent / "lint-imports"), "--no-logo")),
+        Step("web", (*POLITELY, python, "-m", "waybill.checks.web")),
         Step("lint", (*POLITELY, python, "-m", "ruff", "check", "--output-format", "concise")),
         Step("format", (*POLITELY, python, "-m", "ruff", "format", "--check")),
     ]

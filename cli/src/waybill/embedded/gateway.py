@@ -4,6 +4,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from waybill.embedded import front
 from waybill.embedded.places import project_root
 from waybill.embedded.server import Command, Server, StartError
 from waybill.embedded.web import probe
@@ -22,19 +23,24 @@ class Gateway(Server):
         upstreams: Mapping[str, Sequence[str]],
         *,
         log_file: Path,
+        issuer: str,
         simulators: bool = True,
+        web: Path | None = None,
         name: str = "gateway",
     ) -> None:
         super().__init__(name, log_file)
         self.directory = directory
         self.port = port
         self.upstreams = upstreams
+        self.issuer = issuer
         self.simulators = simulators
+        self.web = web
         self.configuration = project_root() / "deploy" / "gateway"
 
     async def prepare(self) -> None:
-        """Make the folder in which Caddy keeps its notes."""
+        """Make the folder in which Caddy keeps its notes; build the pages where they are not built yet."""
         self.directory.mkdir(parents=True, exist_ok=True)
+        self.web = self.web or await front.build()
 
     def environment(self) -> dict[str, str]:
         """Return what the Caddyfile reads."""
@@ -43,7 +49,9 @@ class Gateway(Server):
             "GATEWAY_HOST": "127.0.0.1",
             "GATEWAY_PORT": str(self.port),
             "GATEWAY_EXTRAS": "embedded" if self.simulators else "none",
-            "GATEWAY_PAGE": str(self.configuration / "page"),
+            "GATEWAY_WEB": str(self.web),
+            "WEB_AUTHORITY": self.issuer,
+            "WEB_CONNECT": "/".join(self.issuer.split("/")[:3]),
             "XDG_DATA_HOME": str(self.directory),
             "XDG_CONFIG_HOME": str(self.directory),
             "GOGC": "400",  # a quarter less CPU per request for 30 MB (measured)

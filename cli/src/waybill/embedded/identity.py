@@ -16,6 +16,7 @@ from waybill.embedded.server import Command
 from waybill.embedded.web import probe
 
 MAIN: Final = "no.nav.security.mock.oauth2.StandaloneMockOAuth2ServerKt"
+LOGIN_PAGE: Final = Path(__file__).with_name("sign_in.html")
 HEAP_MEGABYTES: Final = 96
 AUDIENCE: Final = "waybill"
 TOKEN_SECONDS: Final = 24 * 60 * 60
@@ -61,14 +62,22 @@ class IdentityProvider(JavaServer):
         part.replace(self._key_file)
 
     def configuration(self) -> dict[str, object]:
-        """Return the provider's settings: whose token it is, and with which roles, comes from the request."""
-        claims = {"sub": "${user}", "roles": "${roles}", "aud": [AUDIENCE]}
-        mapping = {"requestParam": "grant_type", "match": "*", "claims": claims}
+        """Return the provider's settings: whose token it is, and with which roles, comes from the request or the page."""
+        named = {"sub": "${user}", "roles": "${roles}", "aud": [AUDIENCE]}
+        mappings = [
+            {
+                "requestParam": "grant_type",
+                "match": "authorization_code",
+                "claims": {"aud": [AUDIENCE]},
+            },  # the page adds its own
+            {"requestParam": "grant_type", "match": "*", "claims": named},
+        ]
         return {
             "httpServer": "NettyWrapper",
             "interactiveLogin": True,
+            "loginPagePath": str(LOGIN_PAGE),
             "tokenProvider": {"keyProvider": {"initialKeys": self._key_file.read_text(), "algorithm": "ES256"}},
-            "tokenCallbacks": [{"issuerId": AUDIENCE, "tokenExpiry": TOKEN_SECONDS, "requestMappings": [mapping]}],
+            "tokenCallbacks": [{"issuerId": AUDIENCE, "tokenExpiry": TOKEN_SECONDS, "requestMappings": mappings}],
         }
 
     def command(self) -> Command:

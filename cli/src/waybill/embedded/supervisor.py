@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from waybill.embedded import orphans
+from waybill.embedded import front, orphans
 from waybill.embedded.server import Command, StartError, last_words, turn_over
 from waybill.embedded.state import PartState, Phase, ProcessId, State
 from waybill.embedded.system import Part, System, check_ports
@@ -82,7 +82,7 @@ class Supervisor:
         check_ports(self.system.ports())
         self.system.make_services()
         self._register()
-        await self._together(self._start_services(), self._start_kinds("identity", "simulator"))
+        await self._together(self._build_front(), self._start_services(), self._start_kinds("identity", "simulator"))
         if self.system.catalogue_is_due():
             self._tell("filling the demo catalogue")
             await self.system.fill_catalogue()
@@ -114,6 +114,12 @@ class Supervisor:
         else:
             await self._together(self._prepare_broker(), self._prepare_databases())
             await self._start_kinds("service", "gateway")
+
+    async def _build_front(self) -> None:
+        """Build the pages beside all else; the gateway, which serves them, starts when they are there."""
+        if not await asyncio.to_thread(front.is_built):
+            self._tell("building the storefront and the admin panel")
+            await front.build()
 
     async def _start_on_tables(self) -> None:
         await self._prepare_databases()

@@ -293,7 +293,9 @@ class System:
         for name in ("psp", "mail", "sms", "carrier"):
             upstreams[name] = [f"127.0.0.1:{self.options.port(name)}"]
         directory = self.data_dir / "gateway"
-        return Gateway(directory, self.options.port("gateway"), upstreams, log_file=self.log("gateway"))
+        return Gateway(
+            directory, self.options.port("gateway"), upstreams, log_file=self.log("gateway"), issuer=self.identity.issuer
+        )
 
     def ports(self) -> dict[str, int]:
         """Return every port that is going to be listened on, by the name of its part."""

@@ -1,0 +1,168 @@
+/**
+ * Who is signed in: OpenID Connect, authorization code with PKCE.
+ *
+ * The token lives in sessionStorage, for this tab and until it is closed; it is in no cookie and never in localStorage. Where it
+ * ends in the middle of something, `again` opens the provider in a window of its own, so that the page and all that was typed in
+ * it stay as they are.
+ */
+import type { User, UserManager } from 'oidc-client-ts';
+
+export interface Person {
+  id: string;
+  name: string;
+  roles: ReadonlySet<string>;
+}
+
+interface Settings {
+  authority: string;
+  client_id: string;
+}
+
+const CALLBACK = '/signed-in';
+
+interface Stored {
+  access_token: string;
+  expires_at?: number;
+}
+
+let settling: Promise<Settings> | undefined;
+let managing: Promise<UserManager> | undefined;
+let person: Person | null = null;
+let asking: Promise<boolean> | undefined;
+const listeners = new Set<() => void>();
+let askAgain: (signIn: () => Promise<void>) => Promise<boolean> = async () => false;
+
+function forgetFailure<T>(promise: Promise<T>, forget: () => void): Promise<T> {
+  promise.catch(forget); // the next call tries again
+  return promise;
+}
+
+function settings(): Promise<Settings> {
+  settling ??= forgetFailure(
+    fetch('/web-settings.json').then((answer) => {
+      if (!answer.ok) throw new Error(`the gateway answers ${answer.status} for its settings`);
+      return answer.json() as Promise<Settings>;
+    }),
+    () => {
+      settling = undefined;
+    },
+  );
+  return settling;
+}
+
+// The library is loaded when somebody signs in or out; reading who is signed in takes a line, on every other visit.
+async function makeManager(): Promise<UserManager> {
+  const [{ UserManager, WebStorageStateStore }, { authority, client_id }] = await Promise.all([
+    import('oidc-client-ts'),
+    settings(),
+  ]);
+  return new UserManager({
+    authority,
+    client_id,
+    redirect_uri: `${location.origin}${CALLBACK}`,
+    popup_redirect_uri: `${location.origin}${CALLBACK}?window`,
+    post_logout_redirect_uri: `${location.origin}/`,
+    response_type: 'code',
+    scope: 'openid',
+    userStore: new WebStorageStateStore({ store: sessionStorage }),
+    stateStore: new WebStorageStateStore({ store: sessionStorage }),
+    automaticSilentRenew: false,
+    popupWindowFeatures: { width: 480, height: 720 },
+  });
+}
+
+function manager(): Promise<UserManager> {
+  managing ??= forgetFailure(makeManager(), () => {
+    managing = undefined;
+  });
+  return managing;
+}
+
+/** Read the token that the library has stored in this tab, if it is still good. */
+async function storedToken(): Promise<string | undefined> {
+  const { authority, client_id } = await settings();
+  const text = sessionStorage.getItem(`oidc.user:${authority}:${client_id}`);
+  if (!text) return undefined;
+  const user = JSON.parse(text) as Stored;
+  return (user.expires_at ?? Number.POSITIVE_INFINITY) * 1000 > Date.now() ? user.access_token : undefined;
+}
+
+function claimsOf(token: string): Record<string, unknown> {
+  const [, payload = ''] = token.split('.');
+  const bytes = Uint8Array.from(atob(payload.replaceAll('-', '+').replaceAll('_', '/')), (letter) => letter.charCodeAt(0));
+  return JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>;
+}
+
+/** Read who a token speaks for, in the way the services read it: `roles` is a list, or words in one string. */
+export function personOf(token: string): Person {
+  const claims = claimsOf(token);
+  const roles = Array.isArray(claims.roles) ? claims.roles.map(String) : String(claims.roles ?? '').split(/[\s,]+/);
+  return {
+    id: String(claims.sub),
+    name: String(claims.name ?? claims.preferred_username ?? claims.sub),
+    roles: new Set(roles.filter(Boolean)),
+  };
+}
+
+function note(token: string | undefined): void {
+  const next = token ? personOf(token) : null;
+  if (next?.id === person?.id && [...(next?.roles ?? [])].join() === [...(person?.roles ?? [])].join()) return;
+  person = next;
+  for (const listener of listeners) listener();
+}
+
+export const session = {
+  /** Load who is signed in, once, before the page is shown. */
+  async begin(): Promise<Person | null> {
+    note(await storedToken());
+    return person;
+  },
+  person: (): Person | null => person,
+  subscribe(listener: () => void): () => void {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  },
+  token: storedToken,
+  /** Leave for the provider and come back to `path`. */
+  async signIn(path: string): Promise<void> {
+    await (await manager()).signinRedirect({ state: path });
+  },
+  /** Finish the way back from the provider; answers the path to go on with, or null in a window of its own. */
+  async signedIn(): Promise<string | null> {
+    const users = await manager();
+    if (new URLSearchParams(location.search).has('window')) {
+      await users.signinPopupCallback();
+      return null;
+    }
+    const user: User = await users.signinRedirectCallback();
+    note(user.access_token);
+    const path = typeof user.state === 'string' ? user.state : '/';
+    return path.startsWith('/') && !path.startsWith('//') ? path : '/';
+  },
+  async signOut(): Promise<void> {
+    const users = await manager();
+    const user = await users.getUser();
+    await users.removeUser();
+    note(undefined);
+    await users.signoutRedirect(user?.id_token ? { id_token_hint: user.id_token } : {});
+  },
+  /**
+   * The services refused the token of a request: ask the person to sign in again, whoever asks first for all.
+   * Answers whether there is a token to repeat the request with.
+   */
+  async again(refused: string | null): Promise<boolean> {
+    const current = await session.token();
+    if (current && refused !== `Bearer ${current}`) return true;
+    if (!refused && !person) return false; // nobody was signed in: the page decides
+    asking ??= askAgain(async () => {
+      note((await (await manager()).signinPopup()).access_token);
+    }).finally(() => {
+      asking = undefined;
+    });
+    return asking;
+  },
+  /** Say how a page asks the person to sign in again (`SignInAgain` does). */
+  onEnded(ask: typeof askAgain): void {
+    askAgain = ask;
+  },
+};
