@@ -206,6 +206,9 @@ RETURN = "/api/admin/orders/{order_id}/returns/{return_id}"
 REFUND = "/api/admin/orders/{order_id}/refunds/{refund_id}"
 ADMIN_ROUTES = {
     ("get", "/api/admin/orders"): READERS,
+    ("get", "/api/admin/orders/counts"): READERS,
+    ("get", "/api/admin/orders/export"): READERS,
+    ("get", "/api/admin/search"): READERS,
     ("get", "/api/admin/orders/{order_id}"): READERS,
     ("put", "/api/admin/orders/{order_id}/status"): SHIPPERS,
     ("get", "/api/admin/orders/{order_id}/history"): READERS,

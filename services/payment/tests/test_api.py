@@ -116,6 +116,17 @@ async def test_list_is_newest_first_in_pages(desk: Desk) -> None:
     assert first["items"][0]["authorized"] == {"amount": 3000, "currency": "EUR"}
 
 
+async def test_a_payment_is_found_by_its_id_and_by_the_psps_name_for_it(desk: Desk) -> None:
+    order_id = await desk.paid()
+    await desk.paid()
+    payment = await desk.main(order_id)
+    for reference in (payment["payment_id"], payment["psp_reference"]):
+        found = (await desk.get(f"/api/admin/payments?reference={reference}")).json()["items"]
+        assert [one["order_id"] for one in found] == [str(order_id)]
+    assert (await desk.get("/api/admin/payments?reference=pi_ghost")).json()["items"] == []
+    assert (await desk.get("/api/admin/payments?reference=a%00b")).status_code == 422
+
+
 async def test_list_is_filtered(desk: Desk) -> None:
     order_id = await desk.paid()
     one = (await desk.get(f"/api/admin/payments?order_id={order_id}&status=authorized")).json()

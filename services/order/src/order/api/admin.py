@@ -1,11 +1,10 @@
-"""What staff do with orders: look at all of them, move them on or cancel them, and follow a saga."""
+"""What staff do with an order: look at it, move it on or cancel it, and follow its saga."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Header, Request, Response
 from pydantic_core import to_json
 
 from chassis.auth import Caller, staff
@@ -13,57 +12,21 @@ from chassis.batch import Answer
 from chassis.commands import Runs
 from chassis.domain import Cause
 from chassis.facts_api import facts_about
-from chassis.pages import Cursor, Limit
 from chassis.preconditions import ExpectedVersion, etag
 from chassis.requests import RequestModel
 from contracts.order import CancelReason, OrderCancelled, OrderChanged
 from order.api.forms import Notes
 from order.api.orders import cancel_what_is_left
-from order.api.views import HistoryPage, OrderPage, OrderView, history_view, order_body, order_page
+from order.api.views import HistoryPage, OrderView, history_view, order_body
 from order.gateway import Facts
 from order.model import Change, ChangeState, InvalidTransitionError, Order, OrderState, PaymentState, RefundState, Status
 from order.model.fulfilment import Delivered, Dispatched
-from order.store import OrderFilter, OrderQueries, OrderStore, ReturnQueries
+from order.store import OrderQueries, OrderStore, ReturnQueries
 
 router = APIRouter(prefix="/api/admin/orders", tags=["admin"])
 
 Reader = Annotated[Caller, staff("support", "warehouse", "finance", "fraud_reviewer", "auditor")]
 Shipper = Annotated[Caller, staff("support", "warehouse")]
-
-
-@router.get("", response_model=OrderPage)
-async def list_all_orders(
-    request: Request,
-    _: Reader,
-    limit: Limit = 50,
-    cursor: Cursor = None,
-    status: Status | None = None,
-    order_state: OrderState | None = None,
-    payment_state: PaymentState | None = None,
-    fulfilment_state: str | None = None,
-    user_id: str | None = None,
-    product_id: str | None = None,
-    placed_from: datetime | None = None,
-    placed_before: datetime | None = None,
-    stuck_for_seconds: Annotated[int | None, Query(ge=0, description="Not at rest, and unchanged for so long.")] = None,
-) -> Response:
-    """List all orders, newest first, narrowed by any axis."""
-    database = request.app.state.database
-    since = None if stuck_for_seconds is None else database.clock() - timedelta(seconds=stuck_for_seconds)
-    narrowed = OrderFilter(
-        user_id=user_id,
-        status=status,
-        order_state=order_state,
-        payment_state=payment_state,
-        fulfilment_state=fulfilment_state,
-        product_id=product_id,
-        placed_from=placed_from,
-        placed_before=placed_before,
-        stuck_since=since,
-    )
-    async with database.reading() as session:
-        orders, following = await OrderQueries(session).orders(narrowed, limit, cursor)
-    return Response(order_page(orders, following), media_type="application/json")
 
 
 @router.get("/{order_id}", response_model=OrderView)

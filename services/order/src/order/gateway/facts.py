@@ -12,6 +12,7 @@ import httpx2
 
 SERVICES: Final = ("inventory", "payment", "notification")
 TIMEOUT_SECONDS: Final = 3.0
+FORBIDDEN: Final = 403
 
 
 class Facts:
@@ -28,6 +29,22 @@ class Facts:
         answers = await asyncio.gather(*(self._ask(service, key, authorization) for service in SERVICES))
         facts = [fact for answer in answers if answer is not None for fact in answer]
         return facts, [service for service, answer in zip(SERVICES, answers, strict=True) if answer is None]
+
+    async def payments(self, reference: str, authorization: str) -> list[dict[str, Any]] | None:
+        """Answer the payments that go under this name; None where payment does not answer, none where it may not."""
+        url = f"{self._gateway_url}/api/admin/payments"
+        if not self._gateway_url:
+            return None
+        try:
+            given = {"reference": reference, "limit": "10"}
+            response = await self._client.get(url, params=given, headers={"Authorization": authorization})
+            if response.status_code == FORBIDDEN:
+                return []
+            response.raise_for_status()
+            found: list[dict[str, Any]] = response.json()["items"]
+        except (httpx2.HTTPError, ValueError, KeyError):
+            return None
+        return found
 
     async def _ask(self, service: str, key: str, authorization: str) -> list[dict[str, Any]] | None:
         url = f"{self._gateway_url}/api/admin/facts/{service}/{quote(key, safe='')}"

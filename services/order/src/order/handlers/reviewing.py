@@ -15,7 +15,7 @@ def note_action_required(event: PaymentActionRequired, orders: OrderStore, cause
 @react.on(PaymentReviewRequired)
 def await_review(event: PaymentReviewRequired, orders: OrderStore, cause: Cause) -> None:
     """Have the order wait for a person's decision about its risk."""
-    orders.get(event.order_id).await_review(event.deadline_at, cause)
+    orders.get(event.order_id).await_review(event.deadline_at, cause, event.score)
 
 
 @react.on(PaymentReviewed)

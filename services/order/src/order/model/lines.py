@@ -68,7 +68,10 @@ class OrderItem(Table, table=True):
 
 
 class HistoryEntry(Table, table=True):
-    """What happened to an order, when, why and at whose wish; `event_id` is the event that led to it, if one did."""
+    """What happened to an order, when, why and at whose wish; `event_id` is the event that led to it, if one did.
+
+    `kind` tells what staff wrote down for themselves: a `note`, or what they did about its `saga`; None is a change.
+    """
 
     __tablename__ = "order_status_history"
 
@@ -79,3 +82,4 @@ class HistoryEntry(Table, table=True):
     notes: str = Field(sa_type=Text)
     actor: str = Field(sa_type=Text)
     event_id: UUID | None = None
+    kind: str | None = Field(default=None, sa_type=Text)

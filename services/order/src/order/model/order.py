@@ -187,12 +187,13 @@ class Order(Returns, table=True):
         self.payment_action = {"kind": kind, "reference": reference, "deadline_at": deadline_at.isoformat()}
         self._record(cause, f"Payment waits for the customer: {kind}")
 
-    def await_review(self, deadline_at: datetime, cause: Cause) -> None:
+    def await_review(self, deadline_at: datetime, cause: Cause, score: int | None = None) -> None:
         """Wait for a person's decision about the risk, some time longer than that may take."""
         if self.order_state != OrderState.PENDING or self.payment_state != PaymentState.PENDING:
             return
         self.deadline_at = max(deadline_at + REVIEW_MARGIN, self.deadline_at or deadline_at)
         self.hold_reason = IN_REVIEW
+        self.risk_score = score
         self.payment_action = None
         self._record(cause, "In review")
 

@@ -83,6 +83,12 @@ class OrderRecord(Table):
     deadline_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     released_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     voided_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    decided_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    """When it was no longer Pending."""
+    shipped_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    """When all of it had left, for the first time."""
+    risk_score: int | None = None
+    """0 to 100; known of an order that a person has to look at."""
     version: int = 0
     updated_at: datetime = Field(sa_type=DateTime(timezone=True))
 
@@ -239,6 +245,10 @@ class OrderRecord(Table):
             captured=self.captured_amount,
             refunded=self.refunded_amount,
         )
+        if self.decided_at is None and self.status != Status.PENDING:
+            self.decided_at = cause.at
+        if self.shipped_at is None and self.status in {Status.SHIPPED, Status.DELIVERED}:
+            self.shipped_at = cause.at
         self.updated_at = cause.at
         self.version += 1
         self.new_history.append(

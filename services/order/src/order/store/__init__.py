@@ -5,24 +5,31 @@ from order.store.carts import CartStore, ProductStore, TermsStore, WarehouseStor
 from order.store.deadlines import ExpiredChange, ExpiredOrder
 from order.store.documents import DocumentFilter, DocumentQueries, DocumentStore, SeriesAudit
 from order.store.open_work import count_open
+from order.store.order_lists import AXES, MOST_COUNTED, DeskFilter, OrderLists, Sort
 from order.store.orders import OrderStore
 from order.store.queries import OrderFilter, OrderQueries
 from order.store.returns import ExpiredReturn, ReturnLabelUnwanted, ReturnLabelWanted, ReturnPolicyStore, ReturnQueries
+from order.store.search import Found, Search
 from order.store.throttle import DeclineStore, Throttle
 
 __all__ = [
+    "AXES",
+    "MOST_COUNTED",
     "CartStore",
     "DeclineStore",
+    "DeskFilter",
     "DocumentFilter",
     "DocumentQueries",
     "DocumentStore",
     "ExpiredChange",
     "ExpiredOrder",
     "ExpiredReturn",
+    "Found",
     "LabelUnwanted",
     "LabelWanted",
     "LateMove",
     "OrderFilter",
+    "OrderLists",
     "OrderQueries",
     "OrderStore",
     "ParcelUnheard",
@@ -31,7 +38,9 @@ __all__ = [
     "ReturnLabelWanted",
     "ReturnPolicyStore",
     "ReturnQueries",
+    "Search",
     "SeriesAudit",
+    "Sort",
     "TermsStore",
     "Throttle",
     "WarehouseStore",

@@ -51,6 +51,8 @@ _STATE: Final = {
     "deadline_at": "timestamptz",
     "released_at": "timestamptz",
     "voided_at": "timestamptz",
+    "decided_at": "timestamptz",
+    "shipped_at": "timestamptz",
     "version": "int",
     "updated_at": "timestamptz",
 }
@@ -62,6 +64,7 @@ _CONTENT: Final = {
     "shipping_tax_amount": "bigint",
     "backordered": "jsonb",
     "payment_action": "jsonb",
+    "risk_score": "smallint",
     "changes_count": "int",
     "refunds_count": "int",
     "returns_count": "int",
@@ -106,6 +109,7 @@ _HISTORY: Final = {
     "notes": "text",
     "actor": "text",
     "event_id": "uuid",
+    "kind": "text",
 }
 _SHIPMENT: Final = {
     "shipment_id": "uuid",

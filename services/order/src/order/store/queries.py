@@ -2,15 +2,13 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy
 from sqlalchemy import text
-from sqlmodel import col, exists, select
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
-from sqlmodel.sql.expression import SelectOfScalar
 
 from chassis.domain import NotFoundError
 from chassis.pages import page, read_cursor
@@ -22,7 +20,6 @@ from order.model import (
     Order,
     OrderItem,
     Product,
-    Refund,
     Shipment,
     Terms,
     TrackingEvent,
@@ -41,18 +38,10 @@ WHERE s.order_id = :order AND s.shipment_id = :shipment
 
 @dataclass(frozen=True, slots=True)
 class OrderFilter:
-    """What a list of orders is narrowed to; None does not narrow."""
+    """What a customer's list of orders is narrowed to; None does not narrow."""
 
-    user_id: str | None = None
+    user_id: str
     status: str | None = None
-    order_state: str | None = None
-    payment_state: str | None = None
-    fulfilment_state: str | None = None
-    product_id: str | None = None
-    placed_from: datetime | None = None
-    placed_before: datetime | None = None
-    stuck_since: datetime | None = None
-    """Only orders that should have come to rest before this moment and have not."""
 
 
 class OrderQueries:
@@ -73,14 +62,24 @@ class OrderQueries:
         return order
 
     async def orders(self, narrowed: OrderFilter, limit: int, cursor: str | None) -> tuple[Sequence[Order], str | None]:
-        """Answer a page of orders, newest first."""
-        query = _narrow(select(Order), narrowed).order_by(col(Order.order_id).desc()).limit(limit + 1)
+        """Answer a page of a customer's orders, newest first."""
+        query = select(Order).where(Order.user_id == narrowed.user_id).order_by(col(Order.order_id).desc()).limit(limit + 1)
+        if narrowed.status is not None:
+            query = query.where(Order.status == narrowed.status)
         if cursor is not None:
             query = query.where(col(Order.order_id) < read_cursor(cursor, UUID)[0])
         rows = (await self._session.exec(query)).all()
         orders, following = page(rows, limit, lambda order: (order.order_id,))
         await self._complete(orders)
         return orders, following
+
+    async def of(self, ids: Sequence[UUID]) -> Sequence[Order]:
+        """Answer orders with their parts, in the order of these ids."""
+        rows = (await self._session.exec(select(Order).where(col(Order.order_id).in_(ids)))).all()
+        by_id = {order.order_id: order for order in rows}
+        orders = [by_id[order_id] for order_id in ids if order_id in by_id]
+        await self._complete(orders)
+        return orders
 
     async def history(self, order_id: UUID) -> Sequence[HistoryEntry]:
         """Answer what happened to an order, oldest first."""
@@ -205,29 +204,3 @@ class OrderQueries:
             by_id[shipment.order_id].shipments.append(shipment)
         for order in orders:
             order.name_lines()
-
-
-def _narrow(query: "SelectOfScalar[Order]", narrowed: OrderFilter) -> "SelectOfScalar[Order]":
-    for column in ("user_id", "status", "order_state", "payment_state", "fulfilment_state"):
-        wanted = getattr(narrowed, column)
-        if wanted is not None:
-            query = query.where(getattr(Order, column) == wanted)
-    if narrowed.product_id is not None:
-        query = query.where(
-            exists().where(col(OrderItem.order_id) == Order.order_id, col(OrderItem.product_id) == narrowed.product_id)
-        )
-    if narrowed.placed_from is not None:
-        query = query.where(Order.order_date >= narrowed.placed_from)
-    if narrowed.placed_before is not None:
-        query = query.where(Order.order_date < narrowed.placed_before)
-    if narrowed.stuck_since is not None:
-        # Waiting for a decision, or cancelled and not yet given back, for longer than it should take.
-        waiting = (col(Order.order_state) == "pending") | (
-            (col(Order.order_state) == "cancelled") & (col(Order.released_at).is_(None) | col(Order.voided_at).is_(None))
-        )
-        unsettled = (col(Change.state) == "requested") | col(Change.stock_at).is_(None) | col(Change.money_at).is_(None)
-        waiting |= (col(Order.changes_count) > 0) & exists().where(col(Change.order_id) == Order.order_id, unsettled)
-        asked = (col(Refund.order_id) == Order.order_id) & (col(Refund.state) == "requested")
-        waiting |= (col(Order.refunds_count) > 0) & exists().where(asked)
-        query = query.where(waiting | (col(Order.payment_state) == "capture_failed"), Order.updated_at < narrowed.stuck_since)
-    return query

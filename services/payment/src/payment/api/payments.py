@@ -5,13 +5,14 @@ from datetime import datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Request
-from pydantic import BaseModel
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, StringConstraints
 from sqlmodel import col, select
 
 from chassis.auth import Caller, staff
 from chassis.domain import NotFoundError
 from chassis.pages import Cursor, Limit, page, read_cursor
+from chassis.requests import Clean
 from contracts.types import Money
 from payment.api.disputes import DisputeView
 from payment.model import (
@@ -26,10 +27,11 @@ from payment.model import (
     RefundPart,
     Status,
 )
-from payment.store import Audit, audit
+from payment.store import Audit, audit, called
 
 router = APIRouter(tags=["payments"])
 Reader = Annotated[Caller, staff("finance", "support", "auditor")]
+Key = Annotated[str, StringConstraints(min_length=1, max_length=200), Clean]
 
 
 class PaymentView(BaseModel):
@@ -176,6 +178,9 @@ async def list_payments(
     _: Reader,
     order_id: UUID | None = None,
     status: Status | None = None,
+    reference: Annotated[
+        Key | None, Query(description="The id of a payment, or what the PSP, or a transfer, calls it.")
+    ] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> PaymentPage:
@@ -188,6 +193,8 @@ async def list_payments(
     if cursor is not None:
         query = query.where(col(Payment.payment_id) < read_cursor(cursor, UUID)[0])
     async with request.app.state.database.reading() as session:
+        if reference is not None:
+            query = query.where(await called(session, reference))
         found: Sequence[Payment] = (await session.exec(query)).all()
     rows, following = page(found, limit, lambda payment: (payment.payment_id,))
     return PaymentPage(items=[PaymentView.of(payment) for payment in rows], next_cursor=following)

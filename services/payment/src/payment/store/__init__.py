@@ -6,6 +6,7 @@ from payment.store.capturing import CaptureDue, DrawDue
 from payment.store.cash import CashStore
 from payment.store.disputes import DisputeStore, find_payment
 from payment.store.due import AuthorizationDue, ExpiryDue, InquiryDue, RefundDue, VoidDue
+from payment.store.finding import called
 from payment.store.gift_cards import GiftCardStore, find_gift_card, gift_card_movements, gift_card_secret
 from payment.store.instruments import InstrumentStore
 from payment.store.open_work import measure
@@ -46,6 +47,7 @@ __all__ = [
     "VoidDue",
     "audit",
     "backtest",
+    "called",
     "find_gift_card",
     "find_payment",
     "gift_card_movements",
