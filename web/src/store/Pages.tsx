@@ -35,7 +35,11 @@ function Catalogue() {
 function SignedIn() {
   const [, navigate] = useLocation();
   useEffect(() => {
-    session.signedIn().then((path) => path && navigate(path, { replace: true }));
+    session.signedIn().then((path) => {
+      // The admin panel is a page of its own.
+      if (path?.startsWith('/admin')) location.replace(path);
+      else if (path) navigate(path, { replace: true });
+    });
   }, [navigate]);
   return null;
 }

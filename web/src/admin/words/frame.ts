@@ -1,0 +1,58 @@
+/** Texts of what stands around every page. */
+import type { Catalogue } from '../../words/words';
+
+export const en = {
+  'gate.title': 'Waybill admin',
+  'gate.text': 'This is where staff look after orders. Sign in with your staff account.',
+  'gate.sign_in': 'Sign in',
+  'gate.sign_out': 'Sign out',
+  'gate.not_staff': 'This part is for staff',
+  'gate.not_staff_text':
+    'You are signed in as %{name}, without a role of staff. Your orders are in the shop, under your account.',
+  'gate.to_shop': 'Go to the shop',
+  'gate.failed': 'Signing in does not work at the moment. Try again in a minute.',
+  'frame.home': 'Waybill, to the start',
+  'frame.person': 'Account of %{name}',
+  'frame.theme.system': 'Theme of the system',
+  'frame.theme.light': 'Light',
+  'frame.theme.dark': 'Dark',
+  'frame.to_shop': 'To the shop',
+  'frame.sign_out': 'Sign out',
+  'group.work': 'Work',
+  'group.goods': 'Goods',
+  'group.money': 'Money',
+  'group.running': 'Operations',
+  'search.label': 'Search for any id, number or SKU',
+  'search.placeholder': 'Search: id, number, SKU ( / )',
+  'action.back': 'Back',
+  'action.required': 'Please fill this in.',
+  'action.refreshed': 'The page behind this now shows how it stands.',
+} as const;
+
+export const de: Catalogue<keyof typeof en> = {
+  'gate.title': 'Waybill Verwaltung',
+  'gate.text': 'Hier betreut das Team die Bestellungen. Melden Sie sich mit Ihrem Mitarbeiterkonto an.',
+  'gate.sign_in': 'Anmelden',
+  'gate.sign_out': 'Abmelden',
+  'gate.not_staff': 'Dieser Bereich ist für das Team',
+  'gate.not_staff_text':
+    'Sie sind als %{name} angemeldet, ohne eine Rolle im Team. Ihre Bestellungen finden Sie im Shop unter Ihrem Konto.',
+  'gate.to_shop': 'Zum Shop',
+  'gate.failed': 'Die Anmeldung ist gerade nicht möglich. Versuchen Sie es in einer Minute noch einmal.',
+  'frame.home': 'Waybill, zum Anfang',
+  'frame.person': 'Konto von %{name}',
+  'frame.theme.system': 'Wie das System',
+  'frame.theme.light': 'Hell',
+  'frame.theme.dark': 'Dunkel',
+  'frame.to_shop': 'Zum Shop',
+  'frame.sign_out': 'Abmelden',
+  'group.work': 'Arbeit',
+  'group.goods': 'Ware',
+  'group.money': 'Geld',
+  'group.running': 'Betrieb',
+  'search.label': 'Nach einer Kennung, Nummer oder SKU suchen',
+  'search.placeholder': 'Suche: Kennung, Nummer, SKU ( / )',
+  'action.back': 'Zurück',
+  'action.required': 'Bitte ausfüllen.',
+  'action.refreshed': 'Die Seite dahinter zeigt jetzt den Stand.',
+};
