@@ -143,35 +143,66 @@ def test_an_order_that_is_not_there_is_one_line(gateway: Answering, capsys: pyte
     assert capsys.readouterr().err.startswith(f"waybill: there is no order {ORDER}: ")
 
 
-def test_stuck_orders_are_listed_without_personal_data(gateway: Answering, capsys: pytest.CaptureFixture[str]) -> None:
+def test_stuck_orders_are_listed_with_what_they_wait_for(gateway: Answering, capsys: pytest.CaptureFixture[str]) -> None:
+    wait = {"fact": "payment.authorized.v1", "service": "payment", "since": NOON.isoformat(), "until": None, "overdue": True}
     order = {
         "order_id": str(ORDER),
         "status": "Pending",
-        "order_state": "pending",
         "payment_state": "pending",
-        "fulfilment_state": "allocated",
+        "fulfilment_state": "unplanned",
         "hold_reason": None,
         "deadline_at": None,
         "updated_at": NOON.isoformat(),
-        "contact": {"email": "alice@example.com"},
+        "waiting_for": [wait],
     }
-    gateway.answers["GET /api/admin/orders"] = {"items": [order], "next_cursor": None}
-    gateway.answers[f"GET /api/admin/orders/{ORDER}/saga"] = saga(PLACED, waits_for=["payment.authorized.v1"])
-
+    gateway.answers["GET /api/admin/orders/stuck"] = {"items": [order], "next_cursor": None}
     assert run(gateway, "--stuck", "--older-than", "5") == 1
     out = capsys.readouterr().out
     assert str(ORDER) in out
     assert "payment authorized" in out
-    assert gateway.seen[0].query["stuck_for_seconds"] == ["5"]
+    assert gateway.seen[0].query["older_than_seconds"] == ["5"]
 
     assert run(gateway, "--stuck", "--json") == 1
-    out = capsys.readouterr().out
-    assert json.loads(out)["items"][0]["waits_for"] == ["payment.authorized.v1"]
-    assert "alice@example.com" not in out
+    assert json.loads(capsys.readouterr().out)["items"] == [order]
 
-    gateway.answers["GET /api/admin/orders"] = {"items": [], "next_cursor": None}
+    gateway.answers["GET /api/admin/orders/stuck"] = {"items": [], "next_cursor": None}
     assert run(gateway, "--stuck") == 0
     assert "No order has been waiting" in capsys.readouterr().out
+
+
+def test_a_saga_is_retried(gateway: Answering, capsys: pytest.CaptureFixture[str]) -> None:
+    done = {
+        "order_id": str(ORDER),
+        "services": {"order": {"told": 3, "hastened": []}, "payment": {"told": 1, "hastened": ["authorize"]}},
+        "missing_services": ["inventory"],
+        "waiting_for": [{"fact": "payment.authorized.v1"}],
+    }
+    gateway.answers[f"POST /api/admin/orders/{ORDER}/saga/retry"] = done
+    assert run(gateway, str(ORDER), "--retry") == 1
+    out = capsys.readouterr().out
+    assert "tells 1 facts anew, does now: authorize" in out
+    assert "inventory     does not answer" in out
+    gateway.answers[f"POST /api/admin/orders/{ORDER}/saga/retry"] = {**done, "missing_services": []}
+    assert run(gateway, str(ORDER), "--retry", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["services"] == done["services"]
+
+
+def test_an_order_is_cancelled_by_force_for_a_reason(gateway: Answering, capsys: pytest.CaptureFixture[str]) -> None:
+    order = {"order_id": str(ORDER), "status": "Cancelled", "contact": {"email": "alice@example.com"}}
+    axes = {"order_state": "cancelled", "payment_state": "pending", "fulfilment_state": "cancelled"}
+    gateway.answers[f"POST /api/admin/orders/{ORDER}/saga/force-cancel"] = order | axes
+    assert run(gateway, str(ORDER), "--force-cancel", "hangs since Monday") == 0
+    assert capsys.readouterr().out == f"order {ORDER} is Cancelled\n"
+    assert gateway.seen[0].body == {"reason": "hangs since Monday"}
+    assert run(gateway, str(ORDER), "--force-cancel", "again", "--json") == 0
+    assert "alice@example.com" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("what", [["--stuck", "--retry"], [str(ORDER), "--retry", "--force-cancel", "why"]])
+def test_one_thing_is_done_at_a_time(gateway: Answering, what: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(gateway, *what) == 1
+    assert "--force-cancel REASON" in capsys.readouterr().err
+    assert gateway.seen == []
 
 
 def test_what_is_to_be_shown_must_be_said(gateway: Answering, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ waits in the outbox. `/livez` tells that the process answers, `/readyz` whether 
 import asyncio
 import contextlib
 import gc
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from types import ModuleType
@@ -31,6 +31,7 @@ from chassis.domain import Clock, utc_now
 from chassis.idempotency import RETENTION_HOURS
 from chassis.jobs import Jobs, Waker, Workers
 from chassis.limits import Limiter, TellAllowance
+from chassis.open_work import Work
 from chassis.reactions import Consumer, Reactions
 from chassis.relay import Relay
 from chassis.requests import BodyLimit
@@ -70,6 +71,8 @@ class Parts:
     """The topic that drives `Prefer: wait` and live updates."""
     measure: Callable[[Database, Metrics], Any] | None = None
     """Counts the service's open work for the metrics."""
+    work: Sequence[Work] = ()
+    """What the service may still owe about a key."""
 
 
 class Process:
@@ -273,7 +276,12 @@ def create_app(parts: Parts, settings: ServiceSettings, *, clock: Clock = utc_no
     routers = [_health]
     if "api" in settings.roles:
         # The service's own routes first, all in one flat list: a request is matched against one route after the other.
-        routers = [parts.api, _health, dead_letter_api.router(parts.name, parts.reactions), facts_api.router(parts.name)]
+        routers = [
+            parts.api,
+            _health,
+            dead_letter_api.router(parts.name, parts.reactions),
+            facts_api.router(parts.name, parts.work),
+        ]
     for router in routers:
         app.router.routes.extend(router.routes)
     problems.install(app)

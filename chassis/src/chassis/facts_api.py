@@ -1,5 +1,6 @@
-"""The operators' route to the facts a service told about a key: one part of an order's causation tree."""
+"""The operators' routes to what a service told about a key, and still owes: one part of an order's causation tree."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
@@ -7,19 +8,28 @@ from pydantic_core import from_json
 
 from chassis.auth import Caller, staff
 from chassis.database import Database
+from chassis.open_work import Work, nudge, owed
 from contracts import TOPICS
 
-Operator = Annotated[Caller, staff("support", "auditor", "warehouse", "finance")]
+Operator = Annotated[Caller, staff("support", "auditor", "warehouse", "finance", "fraud_reviewer")]
 
 
-def router(service: str) -> APIRouter:
-    """Make the route of one service."""
+def router(service: str, works: Sequence[Work]) -> APIRouter:
+    """Make the routes of one service."""
     routes = APIRouter(prefix=f"/api/admin/facts/{service}", tags=["saga"])
 
     @routes.get("/{key}")
     async def list_facts(request: Request, _: Operator, key: str) -> dict[str, Any]:
-        """List what this service told about `key`, oldest first; confidential topics without their content."""
-        return {"items": await facts_about(request.app.state.database, key)}
+        """List what this service told about `key`, oldest first, and what it owes; what is confidential without content."""
+        database = request.app.state.database
+        return {"items": await facts_about(database, key), "work": await owed(database, key, works)}
+
+    @routes.post("/{key}/nudge")
+    async def nudge_key(request: Request, _: Annotated[Caller, staff("support")], key: str) -> dict[str, Any]:
+        """Have what is owed about `key` done now, and tell its facts anew: who has heard them drops them."""
+        settings = request.app.state.settings
+        nudged = await nudge(request.app.state.database, key, works, settings.outbox_retention_days)
+        return {"told": nudged.told, "hastened": list(nudged.hastened)}
 
     return routes
 

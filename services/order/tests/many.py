@@ -13,7 +13,7 @@ INSERT INTO orders (order_id, user_id, order_date, status, order_state, payment_
     decided_at, shipped_at, version, updated_at)
 SELECT (lpad(to_hex((extract(epoch FROM placed) * 1000)::bigint), 12, '0') || '7' || substr(md5(n::text), 1, 3) || '8'
         || substr(md5(n::text), 4, 15))::uuid,
-    'user-' || (n::bigint * 7919) % ($1 / 10), placed,
+    'user-' || (n::bigint * 7919) % ($1::int / 10), placed,
     CASE kind WHEN 'pending' THEN 'Pending' WHEN 'open' THEN 'Processing' WHEN 'sent' THEN 'Shipped'
         WHEN 'cancelled' THEN 'Cancelled' WHEN 'refunded' THEN 'Refunded' ELSE 'Delivered' END,
     CASE kind WHEN 'pending' THEN 'pending' WHEN 'cancelled' THEN 'cancelled' ELSE 'confirmed' END,
@@ -37,8 +37,8 @@ SELECT (lpad(to_hex((extract(epoch FROM placed) * 1000)::bigint), 12, '0') || '7
     CASE kind WHEN 'pending' THEN NULL ELSE placed + interval '2 seconds' END,
     CASE WHEN kind IN ('delivered', 'sent', 'refunded') THEN placed + interval '1 day' END, 6, placed
 FROM (
-    SELECT n, $2::timestamptz - (n + 1) * (interval '365 days' / $1) AS placed, 500 + (n::bigint * 7919) % 40000 AS total,
-        CASE WHEN n < $1 / 1000 THEN 'pending' WHEN n < $1 / 100 THEN 'open' WHEN n < $1 / 50 THEN 'sent'
+    SELECT n, $2::timestamptz - (n + 1) * (interval '365 days' / $1::int) AS placed, 500 + (n::bigint * 7919) % 40000 AS total,
+        CASE WHEN n < $1::int / 1000 THEN 'pending' WHEN n < $1::int / 100 THEN 'open' WHEN n < $1::int / 50 THEN 'sent'
             WHEN n % 12 = 5 THEN 'cancelled' WHEN n % 101 = 7 THEN 'refunded' ELSE 'delivered' END AS kind
     FROM generate_series($3::int, $4::int) AS n
 ) AS past

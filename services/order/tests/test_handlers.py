@@ -98,7 +98,7 @@ async def test_out_of_stock_cancels_and_says_of_what(database: Database) -> None
     order = await stored(database, order_id)
     assert (order.status, order.cancel_reason) == ("Cancelled", CancelReason.OUT_OF_STOCK)
     async with database.reading() as session:
-        assert (await OrderQueries(session).history(order_id))[-1].notes == "Out of stock: MUG"
+        assert (await OrderQueries(session).history(order_id, staff=True))[-1].notes == "Out of stock: MUG"
 
 
 async def test_declined_then_released_and_voided_comes_to_rest(database: Database) -> None:

@@ -1,37 +1,27 @@
-"""`waybill saga`: how an order came to be where it is, or which orders are stuck."""
+"""`waybill saga`: how an order came to be where it is, which orders are stuck, and what can be done about one."""
 
 import asyncio
 import json
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 from uuid import UUID
 
 import typer
 from rich.table import Table
 
-from waybill.api_client import Api, ApiError, Deployment, Gateway, Token, deployment, signed_in
+from waybill.api_client import ApiError, Deployment, Gateway, Token, deployment, signed_in
 from waybill.errors import WaybillError
 from waybill.options import DataDir
 from waybill.progress import console, duration
 from waybill.saga_tree import draw, name_of
 
-EXPLAINED: Final = 50
-STUCK_FIELDS: Final = (
-    "order_id",
-    "status",
-    "order_state",
-    "payment_state",
-    "fulfilment_state",
-    "hold_reason",
-    "deadline_at",
-    "updated_at",
-)
-
 
 def saga(
     order_id: Annotated[UUID | None, typer.Argument(help="The order whose saga is shown.")] = None,
     stuck: Annotated[bool, typer.Option("--stuck", help="List the orders that have not come to rest.")] = False,  # noqa: FBT002
-    older_than: Annotated[int, typer.Option(min=0, help="With --stuck: unchanged for so many seconds.")] = 60,
+    older_than: Annotated[int, typer.Option(min=0, help="With --stuck: waiting for so many seconds.")] = 60,
+    retry: Annotated[bool, typer.Option("--retry", help="Have all services do now what they owe the order.")] = False,  # noqa: FBT002
+    force_cancel: Annotated[str | None, typer.Option(metavar="REASON", help="Cancel the order, whatever it waits for.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,  # noqa: FBT002
     data_dir: DataDir = None,
     gateway: Gateway = None,
@@ -40,7 +30,11 @@ def saga(
     """Show the causation tree of an order and what it waits for; with --stuck, exit code 1 when an order is stuck."""
     if (order_id is None) != stuck:
         raise WaybillError("name one order, or say --stuck")
+    if (retry or force_cancel is not None) and (order_id is None or (retry and force_cancel is not None)):
+        raise WaybillError("name one order, and either --retry or --force-cancel REASON")
     place = deployment(data_dir, gateway, token)
+    if order_id is not None and (retry or force_cancel is not None):
+        return _show_done(asyncio.run(_act(place, order_id, force_cancel)), as_json=as_json)
     if order_id is None:
         return _show_stuck(asyncio.run(_stuck(place, older_than)), older_than, as_json=as_json)
     found = asyncio.run(_saga(place, order_id))
@@ -63,19 +57,37 @@ async def _saga(place: Deployment, order_id: UUID) -> dict[str, Any]:
 
 
 async def _stuck(place: Deployment, seconds: int) -> list[dict[str, Any]]:
-    """List the orders that have not come to rest; the first of them with what they wait for."""
+    """List the orders that are past a deadline or have waited too long, with what they wait for."""
     async with signed_in(place, "operator", "support") as api:
-        # The view of an order holds personal data: only what a saga is about goes on.
-        orders = [
-            {name: order[name] for name in STUCK_FIELDS}
-            async for order in api.pages("/api/admin/orders", stuck_for_seconds=seconds)
-        ]
-        await asyncio.gather(*(_explain(api, order) for order in orders[:EXPLAINED]))
-    return orders
+        return [order async for order in api.pages("/api/admin/orders/stuck", older_than_seconds=seconds)]
 
 
-async def _explain(api: Api, order: dict[str, Any]) -> None:
-    order["waits_for"] = (await api.get(f"/api/admin/orders/{order['order_id']}/saga"))["waits_for"]
+async def _act(place: Deployment, order_id: UUID, reason: str | None) -> dict[str, Any]:
+    """Cancel an order by force for a reason, or without one have its saga retried."""
+    where = f"/api/admin/orders/{order_id}/saga"
+    async with signed_in(place, "operator", "support") as api:
+        if reason is not None:
+            order: dict[str, Any] = await api.post(f"{where}/force-cancel", {"reason": reason})
+            return {name: order[name] for name in ("order_id", "status", "order_state", "payment_state", "fulfilment_state")}
+        done: dict[str, Any] = await api.post(f"{where}/retry", {"reason": "from the command line"})
+        return done
+
+
+def _show_done(done: dict[str, Any], *, as_json: bool) -> int:
+    if as_json:
+        typer.echo(json.dumps(done, indent=2))
+        return 0
+    if "services" not in done:
+        typer.echo(f"order {done['order_id']} is {done['status']}")
+        return 0
+    for service, did in done["services"].items():
+        jobs = f", does now: {', '.join(did['hastened'])}" if did["hastened"] else ""
+        typer.echo(f"{service:14}tells {did['told']} facts anew{jobs}")
+    for service in done["missing_services"]:
+        typer.echo(f"{service:14}does not answer")
+    waits = ", ".join(name_of(wait["fact"]) for wait in done["waiting_for"])
+    typer.echo(f"order {done['order_id']} waits for {waits or 'nobody'}")
+    return 1 if done["missing_services"] else 0
 
 
 def _show_stuck(orders: list[dict[str, Any]], older_than: int, *, as_json: bool) -> int:
@@ -96,7 +108,7 @@ def _table(orders: list[dict[str, Any]]) -> Table:
     for column in ("order", "status", "payment", "fulfilment", "unchanged for", "waits for", "until"):
         table.add_column(column, no_wrap=column == "order", justify="right" if column == "unchanged for" else "left")
     for order in orders:
-        waits = ", ".join(map(name_of, order.get("waits_for", ())))
+        waits = ", ".join(name_of(wait["fact"]) for wait in order["waiting_for"])
         table.add_row(
             order["order_id"],
             order["status"],

@@ -55,7 +55,7 @@ ORDER: Final = (
     ),
     Check(
         Invariant.HISTORY,
-        "SELECT count(*) FROM order_status_history",
+        "SELECT count(*) FROM order_status_history WHERE kind IS NULL",
         """
         SELECT h.order_id AS subject, CASE
             WHEN before IS NULL THEN format('begins as %s', h.status)
@@ -63,7 +63,7 @@ ORDER: Final = (
             ELSE format('went from %s to %s', before, h.status) END AS says
         FROM (
             SELECT order_id, status, actor, lag(status) OVER (PARTITION BY order_id ORDER BY history_id) AS before
-            FROM order_status_history
+            FROM order_status_history WHERE kind IS NULL
         ) h
         WHERE (before IS NULL AND h.status <> 'Pending') OR h.actor = ''
             OR (before <> h.status AND format('%s > %s', before, h.status) <> ALL ($1::text[])
@@ -75,7 +75,7 @@ ORDER: Final = (
             ELSE format('is %s, and its history ends with %s', o.status, e.last) END
         FROM orders o LEFT JOIN (
             SELECT order_id, count(*) AS entries, (array_agg(status ORDER BY history_id DESC))[1] AS last
-            FROM order_status_history GROUP BY order_id
+            FROM order_status_history WHERE kind IS NULL GROUP BY order_id
         ) e ON e.order_id = o.order_id
         WHERE e.entries IS DISTINCT FROM o.version OR e.last <> o.status
         """,

@@ -13,7 +13,7 @@ from notification.gateway import HttpTexter, Mailer, NoTexter, SmtpMailer, StubP
 from notification.handlers import jobs, react
 from notification.letters import Letters, TrackingLinks
 from notification.settings import Settings
-from notification.store import measure
+from notification.store import WORK, measure
 
 
 def create(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
@@ -31,7 +31,7 @@ def create(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
             )
             yield {Mailer: mailer, Texter: texter, Letters: letters, Settings: settings}
 
-    parts = Parts("notification", "Waybill notification", router, react, jobs, gateways, measure=measure)
+    parts = Parts("notification", "Waybill notification", router, react, jobs, gateways, measure=measure, work=WORK)
     return create_app(parts, settings, clock=clock)
 
 

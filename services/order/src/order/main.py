@@ -17,7 +17,7 @@ from order.gateway import TIMEOUT_SECONDS, CarrierGateway, CarrierWebhooks, Fact
 from order.gateway.papers import Papers
 from order.handlers import jobs, react
 from order.settings import Settings
-from order.store import count_open
+from order.store import WORK, count_open
 
 
 def create(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
@@ -43,5 +43,6 @@ def create(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
         gateways=gateways,
         tail=ORDER_EVENTS,
         measure=measure,
+        work=WORK,
     )
     return create_app(parts, settings, clock=clock)

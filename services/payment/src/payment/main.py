@@ -14,7 +14,7 @@ from payment.api import router
 from payment.gateway import MeansOfPayment, PspGateway, PspWebhooks, StubPsp
 from payment.handlers import jobs, react
 from payment.settings import Settings
-from payment.store import measure
+from payment.store import WORK, measure
 
 
 def create(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
@@ -38,6 +38,7 @@ def create(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
         jobs=jobs,
         gateways=gateways,
         measure=measured,
+        work=WORK,
     )
     app = create_app(parts, settings, clock=clock)
     return app

@@ -5,10 +5,12 @@ from notification.store.deliveries import DeliveryStore, RetryDelivery
 from notification.store.due import DELIVER, LEASE, DeliveryDue, Recipient
 from notification.store.listing import ListedDelivery, list_deliveries
 from notification.store.open_work import measure
+from notification.store.owed import WORK
 
 __all__ = [
     "DELIVER",
     "LEASE",
+    "WORK",
     "ContactStore",
     "DeliveryDue",
     "DeliveryStore",

@@ -16,6 +16,7 @@ from chassis.requests import Clean
 from order.api.views import OrderPage, order_page
 from order.model import FulfilmentState, Order, OrderState, PaymentState, ReturnState, Status
 from order.model.order import IN_REVIEW
+from order.model.waiting import PATIENCE
 from order.store import AXES, MOST_COUNTED, DeskFilter, OrderLists, OrderQueries, Sort
 
 router = APIRouter(prefix="/api/admin/orders", tags=["admin"])
@@ -26,8 +27,6 @@ Amount = Annotated[int, Field(ge=0, le=10**12, description="In minor units of `c
 Score = Annotated[int, Field(ge=0, le=100, description="Of the risk; only orders that a person looked at have one.")]
 Moment = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2200, 1, 1, tzinfo=UTC))]
 
-PATIENCE: Final = timedelta(seconds=60)
-"""How long an order may wait for a fact before it counts as stuck, where nothing else is said."""
 COLUMNS: Final = (
     "order_id",
     "order_date",

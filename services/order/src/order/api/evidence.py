@@ -27,7 +27,7 @@ async def get_evidence(request: Request, _: Annotated[Caller, staff("finance", "
     async with request.app.state.database.reading() as session:
         queries = OrderQueries(session)
         order = await queries.order(order_id, None)
-        history = await queries.history(order_id)
+        history = await queries.history(order_id, staff=False)
         events = await queries.sightings(order_id)
         documents = await DocumentQueries(session).of_order(order_id, None)
     papers: Papers = request.app.state.gateways[Papers]

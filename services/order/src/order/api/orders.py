@@ -172,7 +172,7 @@ async def get_history(request: Request, who: Customer, order_id: UUID) -> Histor
     async with request.app.state.database.reading() as session:
         queries = OrderQueries(session)
         await queries.order(order_id, who.user_id)
-        entries = await queries.history(order_id)
+        entries = await queries.history(order_id, staff=False)
     return HistoryPage(items=[history_view(entry) for entry in entries])
 
 

@@ -155,7 +155,7 @@ class OrderPage(Page):
 
 
 class HistoryView(BaseModel):
-    """What happened to an order, and why."""
+    """What happened to an order, and why; `kind` is `change`, or for staff `note`, or `saga`: what they did about it."""
 
     history_id: UUID
     order_id: UUID
@@ -164,6 +164,7 @@ class HistoryView(BaseModel):
     notes: str
     actor: str
     event_id: UUID | None
+    kind: str = "change"
 
 
 class HistoryPage(Page):
@@ -360,6 +361,7 @@ def history_view(entry: HistoryEntry) -> HistoryView:
         notes=entry.notes,
         actor=entry.actor,
         event_id=entry.event_id,
+        kind=entry.kind or "change",
     )
 
 

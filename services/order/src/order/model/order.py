@@ -13,7 +13,7 @@ from chassis.domain import Cause, Refusal, new_id
 from contracts.order import CancelReason, OrderCancelled, OrderConfirmed, OrderPlaced
 from contracts.payment import ReviewDecision
 from contracts.types import Allocation, Destination, Line, Money
-from order.model.lines import OrderItem
+from order.model.lines import HistoryEntry, OrderItem
 from order.model.pricing import Quote
 from order.model.returns import Returns
 from order.model.shipment import ShipmentState
@@ -203,6 +203,28 @@ class Order(Returns, table=True):
             self.hold_reason = None
             approved = "approved" if decision == ReviewDecision.APPROVE else "rejected"
             self._record(cause, f"Review: {approved}{', not decided in time' if by_deadline else ''}")
+
+    # --- what staff write down --------------------------------------------------------------------------------------------
+
+    def note(self, text: str, cause: Cause) -> None:
+        """Write down what staff should know of the order; the order stays as it is, and its customer is not told."""
+        self._write_down("note", text, cause)
+
+    def note_saga(self, text: str, cause: Cause) -> None:
+        """Write down what staff did about the order's saga."""
+        self._write_down("saga", text, cause)
+
+    def _write_down(self, kind: str, text: str, cause: Cause) -> None:
+        entry = HistoryEntry(
+            history_id=new_id(),
+            order_id=self.order_id,
+            status=self.status,
+            timestamp=cause.at,
+            notes=text,
+            actor=cause.actor,
+            kind=kind,
+        )
+        self.new_history.append(entry)
 
     # --- the one way out --------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from order.store.documents import DocumentFilter, DocumentQueries, DocumentStore
 from order.store.open_work import count_open
 from order.store.order_lists import AXES, MOST_COUNTED, DeskFilter, OrderLists, Sort
 from order.store.orders import OrderStore
+from order.store.owed import WORK
 from order.store.queries import OrderFilter, OrderQueries
 from order.store.returns import ExpiredReturn, ReturnLabelUnwanted, ReturnLabelWanted, ReturnPolicyStore, ReturnQueries
 from order.store.search import Found, Search
@@ -15,6 +16,7 @@ from order.store.throttle import DeclineStore, Throttle
 __all__ = [
     "AXES",
     "MOST_COUNTED",
+    "WORK",
     "CartStore",
     "DeclineStore",
     "DeskFilter",

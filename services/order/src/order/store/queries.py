@@ -20,6 +20,7 @@ from order.model import (
     Order,
     OrderItem,
     Product,
+    Refund,
     Shipment,
     Terms,
     TrackingEvent,
@@ -81,9 +82,11 @@ class OrderQueries:
         await self._complete(orders)
         return orders
 
-    async def history(self, order_id: UUID) -> Sequence[HistoryEntry]:
-        """Answer what happened to an order, oldest first."""
+    async def history(self, order_id: UUID, *, staff: bool) -> Sequence[HistoryEntry]:
+        """Answer what happened to an order, oldest first; what staff wrote down is for staff only."""
         query = select(HistoryEntry).where(HistoryEntry.order_id == order_id)
+        if not staff:
+            query = query.where(col(HistoryEntry.kind).is_(None))
         return (await self._session.exec(query.order_by(col(HistoryEntry.history_id)))).all()
 
     async def cart(self, user_id: str) -> tuple[Cart | None, dict[str, Product]]:
@@ -109,6 +112,20 @@ class OrderQueries:
         """Answer the changes of an order, oldest first."""
         query = select(Change).where(Change.order_id == order_id).order_by(col(Change.change_id))
         return (await self._session.exec(query)).all()
+
+    async def complete_waits(self, orders: Sequence[Order]) -> None:
+        """Set the parts of orders that tell what they wait for."""
+        by_id = {order.order_id: order for order in orders}
+        changed = [order.order_id for order in orders if order.changes_count]
+        if changed:
+            changes = select(Change).where(col(Change.order_id).in_(changed)).order_by(col(Change.change_id))
+            for change in (await self._session.exec(changes)).all():
+                by_id[change.order_id].changes.append(change)
+        refunded = [order.order_id for order in orders if order.refunds_count]
+        if refunded:
+            refunds = select(Refund).where(col(Refund.order_id).in_(refunded)).order_by(col(Refund.refund_id))
+            for refund in (await self._session.exec(refunds)).all():
+                by_id[refund.order_id].refunds.append(refund)
 
     async def sightings(self, order_id: UUID) -> list[TrackingEvent]:
         """Answer where the parcels of an order were seen."""

@@ -10,6 +10,7 @@ from payment.store.finding import called
 from payment.store.gift_cards import GiftCardStore, find_gift_card, gift_card_movements, gift_card_secret
 from payment.store.instruments import InstrumentStore
 from payment.store.open_work import measure
+from payment.store.owed import WORK
 from payment.store.payments import PaymentStore
 from payment.store.reductions import ReductionStore
 from payment.store.refunds import AllotmentDue, RefundPartDue, RefundStore
@@ -20,6 +21,7 @@ from payment.store.settlements import SettlementStore, SettlementView, read_sett
 from payment.store.transfers import TransferStore, transfer_account, transfer_accounts
 
 __all__ = [
+    "WORK",
     "AllotmentDue",
     "Audit",
     "AuthorizationDue",
