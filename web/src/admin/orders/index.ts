@@ -11,4 +11,5 @@ export const orders: Desk = {
   roles: ['support', 'warehouse', 'finance', 'fraud_reviewer', 'auditor'],
   source: orderSource,
   list: lazy(() => import('./OrderList')),
+  show: lazy(() => import('./page/OrderPage')),
 };

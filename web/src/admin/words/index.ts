@@ -8,10 +8,16 @@ import type { Catalogue, Language } from '../../words/words';
 import * as desks from './desks';
 import { flat } from './flat';
 import * as frame from './frame';
+import * as order from './order';
 import * as orders from './orders';
+import * as problems from './problems';
 import { germanOfReactAdmin } from './reactAdmin';
+import * as saga from './saga';
+import * as states from './states';
+
+const areas = [shared, frame, states, problems, orders, order, saga, desks];
 
 export const catalogues: Record<Language, Catalogue<string>> = {
-  en: { ...flat(englishOfReactAdmin), ...shared.en, ...frame.en, ...orders.en, ...desks.en },
-  de: { ...flat(germanOfReactAdmin), ...shared.de, ...frame.de, ...orders.de, ...desks.de },
+  en: Object.assign(flat(englishOfReactAdmin), ...areas.map((area) => area.en)),
+  de: Object.assign(flat(germanOfReactAdmin), ...areas.map((area) => area.de)),
 };
