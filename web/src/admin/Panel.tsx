@@ -1,8 +1,10 @@
 import { QueryClient } from '@tanstack/react-query';
 import { useMemo } from 'react';
 import { Admin, type I18nProvider, Resource } from 'react-admin';
+import { Route } from 'react-router-dom';
 import { usePerson } from '../session/usePerson';
 import { type Language, useWords } from '../words/words';
+import { StartPage } from './desks/start';
 import { everyDesk, openTo } from './everyDesk';
 import { Frame } from './frame/Frame';
 import { authProvider } from './provide/authProvider';
@@ -36,13 +38,18 @@ export function Panel() {
       queryClient={queryClient}
       store={store}
       layout={Frame}
+      dashboard={StartPage}
       lightTheme={lightTheme}
       theme={lightTheme}
       darkTheme={darkTheme}
       disableTelemetry
     >
-      {openTo(person?.roles ?? new Set()).map(({ name, list, show, edit, create, icon }) => (
-        <Resource key={name} name={name} list={list} show={show} edit={edit} create={create} icon={icon} />
+      {openTo(person?.roles ?? new Set()).map(({ name, list, show, edit, create, icon, pages = [] }) => (
+        <Resource key={name} name={name} list={list} show={show} edit={edit} create={create} icon={icon}>
+          {pages.map(({ path, page: Page }) => (
+            <Route key={path} path={path} element={<Page />} />
+          ))}
+        </Resource>
       ))}
     </Admin>
   );

@@ -21,4 +21,6 @@ export interface Desk {
   show?: Page;
   edit?: Page;
   create?: Page;
+  /** Further pages, at `/admin/NAME/PATH`. */
+  pages?: readonly { path: string; page: Page }[];
 }

@@ -1,3 +1,4 @@
+import Dashboard from '@mui/icons-material/Dashboard';
 import Box from '@mui/material/Box';
 import Typography from '@mui/material/Typography';
 import { Menu, MenuItemLink, useSidebarState } from 'react-admin';
@@ -14,6 +15,7 @@ export function DeskMenu() {
   const open = openTo(person?.roles ?? new Set());
   return (
     <Menu>
+      <MenuItemLink to="/" primaryText={t('desk.start')} leftIcon={<Dashboard />} />
       {GROUPS.map((group) => {
         const members = open.filter((desk) => desk.group === group);
         if (members.length === 0) return null;
