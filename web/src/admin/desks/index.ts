@@ -168,7 +168,7 @@ export const desks: readonly Desk[] = [
     name: 'dead-letters',
     group: 'running',
     icon: SmsFailed,
-    roles: ['support'],
+    roles: ['support', 'auditor'],
     list: page(() => import('./operations/DeadLettersDesk'), 'DeadLettersDesk'),
   },
   {

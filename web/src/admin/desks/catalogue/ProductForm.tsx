@@ -25,10 +25,22 @@ export interface Whole {
   tax_class: string;
   backorder: boolean;
   low_stock_threshold: number | null;
+  category: string;
+  image_url: string;
   components: { product_id: string; quantity: number }[];
 }
 
-const SHOWN = ['product_id', 'name', 'description', 'price.amount', 'weight_grams', 'tax_class', 'low_stock_threshold'];
+const SHOWN = [
+  'product_id',
+  'name',
+  'description',
+  'price.amount',
+  'weight_grams',
+  'tax_class',
+  'low_stock_threshold',
+  'category',
+  'image_url',
+];
 
 export function ProductForm({
   draft,
@@ -127,6 +139,23 @@ export function ProductForm({
           fault={refusal?.of('low_stock_threshold')}
           help={t('products.low_help')}
           disabled={readOnly}
+        />
+        <Field
+          label={t('products.category')}
+          value={form.category}
+          set={(category) => change({ category })}
+          fault={refusal?.of('category')}
+          disabled={readOnly}
+          slotProps={{ htmlInput: { maxLength: 100 } }}
+        />
+        <Field
+          label={t('products.image')}
+          value={form.image_url}
+          set={(image_url) => change({ image_url })}
+          fault={refusal?.of('image_url')}
+          help={t('products.image_help')}
+          disabled={readOnly}
+          slotProps={{ htmlInput: { maxLength: 500, inputMode: 'url' } }}
         />
         <FormControlLabel
           label={t('products.active')}

@@ -25,6 +25,8 @@ const wholeOf = (product: Product): Whole => ({
   tax_class: product.tax_class,
   backorder: product.backorder,
   low_stock_threshold: product.low_stock_threshold,
+  category: product.category,
+  image_url: product.image_url ?? '',
   components: product.components,
 });
 
@@ -38,6 +40,8 @@ const BLANK: Whole = {
   tax_class: 'standard',
   backorder: false,
   low_stock_threshold: null,
+  category: '',
+  image_url: '',
   components: [],
 };
 

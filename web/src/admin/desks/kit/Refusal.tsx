@@ -14,7 +14,9 @@ export function Refusal({ error, again, shown = [] }: { error: unknown; again?: 
     if (error) box.current?.scrollIntoView({ block: 'nearest' });
   }, [error]);
   if (!error) return null;
-  const fields = error instanceof Problem ? error.errors.filter((one) => !shown.includes(one.field)) : [];
+  const text = say(error);
+  const errors = error instanceof Problem ? error.errors : [];
+  const fields = errors.filter((one) => !shown.includes(one.field) && !text.includes(one.message));
   return (
     <Alert
       ref={box}
@@ -29,7 +31,7 @@ export function Refusal({ error, again, shown = [] }: { error: unknown; again?: 
         ) : undefined
       }
     >
-      {say(error)}
+      {text}
       {fields.length ? (
         <ul>
           {fields.map((one) => (

@@ -7,6 +7,7 @@ import { useState } from 'react';
 import { api, told } from '../../../api/client';
 import { useProblemText } from '../../../words/useProblemText';
 import { useWords } from '../../../words/words';
+import { useMay } from '../../roles';
 import { Choice } from '../kit/Choice';
 import { Bar, Desk, Part } from '../kit/Desk';
 import { Mark } from '../kit/Mark';
@@ -30,6 +31,7 @@ export function DeadLettersDesk() {
   const { t } = useWords();
   const say = useProblemText();
   const queries = useQueryClient();
+  const decides = useMay('support');
   const [status, setStatus] = useChoice('status', 'open');
   const [service, setService] = useChoice('service');
   const [picked, setPicked] = useState<ReadonlySet<string>>(new Set());
@@ -84,7 +86,7 @@ export function DeadLettersDesk() {
             of={['', ...SERVICES].map((value) => ({ value, label: value ? t(`service.${value}`) : t('desks.all') }))}
           />
         </Bar>
-        {status === 'open' && letters.length ? (
+        {decides && status === 'open' && letters.length ? (
           <Bar label={t('desks.for_picked')}>
             <Typography component="span" aria-live="polite">
               {t('desks.picked', { smart_count: chosen.length })}
@@ -111,7 +113,7 @@ export function DeadLettersDesk() {
           pages={{ rows: letters, error: null, loading: lists.some((list) => list.isPending && !list.error) }}
           rowKey={keyOf}
           empty={t(status === 'open' ? 'letters.none' : 'desks.none')}
-          {...(status === 'open'
+          {...(decides && status === 'open'
             ? { picking: { picked, set: setPicked, name: (key: string) => byKey.get(key)?.type ?? key } }
             : {})}
           note={(letter) => {
@@ -168,7 +170,7 @@ export function DeadLettersDesk() {
                   <Button onClick={() => setOpened(letter)} aria-label={`${t('letters.look')}: ${letter.type ?? letter.id}`}>
                     {t('letters.look')}
                   </Button>
-                  {letter.status === 'open' ? (
+                  {decides && letter.status === 'open' ? (
                     <>
                       <Button
                         onClick={() => void retry([keyOf(letter)])}

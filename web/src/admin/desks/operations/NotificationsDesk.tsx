@@ -1,5 +1,6 @@
 /** The messages to customers: what was sent, what waits, and what was given up and can be tried again. */
 import Button from '@mui/material/Button';
+import { useState } from 'react';
 import { api, told } from '../../../api/client';
 import type { components } from '../../../api/schema/notification';
 import { useProblemText } from '../../../words/useProblemText';
@@ -14,6 +15,7 @@ import { Moment, OrderRef } from '../kit/refs';
 import { keyed, useAct } from '../kit/useAct';
 import { useChoice } from '../kit/useChoice';
 import { usePages } from '../kit/usePages';
+import { MessageAsk } from './MessageAsk';
 
 type Status = components['schemas']['Status'];
 type Channel = components['schemas']['Channel'];
@@ -22,6 +24,8 @@ const STATES: Status[] = ['waiting_for_contact', 'queued', 'sending', 'sent', 'f
 
 export function NotificationsDesk() {
   const { t } = useWords();
+  const reads = useMay('support');
+  const [opened, setOpened] = useState<string | null>(null);
   const [status, setStatus] = useChoice('status');
   const [channel, setChannel] = useChoice('channel');
   const [order, setOrder] = useChoice('order');
@@ -88,11 +92,24 @@ export function NotificationsDesk() {
               name: 'actions',
               label: t('desks.actions'),
               actions: true,
-              cell: (row) => (row.status === 'failed' ? <Again id={row.delivery_id} /> : null),
+              cell: (row) => (
+                <>
+                  {reads ? (
+                    <Button
+                      onClick={() => setOpened(row.delivery_id)}
+                      aria-label={`${t('letters.look')}: ${t(`template.${row.template}`)}`}
+                    >
+                      {t('letters.look')}
+                    </Button>
+                  ) : null}
+                  {row.status === 'failed' ? <Again id={row.delivery_id} /> : null}
+                </>
+              ),
             },
           ]}
         />
       </Part>
+      {opened ? <MessageAsk id={opened} onClose={() => setOpened(null)} /> : null}
     </Desk>
   );
 }

@@ -1,8 +1,6 @@
 /** The templates of messages as customers get them, written with made-up facts, in each language. */
-import Box from '@mui/material/Box';
 import Tab from '@mui/material/Tab';
 import Tabs from '@mui/material/Tabs';
-import Typography from '@mui/material/Typography';
 import { useQuery } from '@tanstack/react-query';
 import { api, told } from '../../../api/client';
 import type { components } from '../../../api/schema/notification';
@@ -12,6 +10,7 @@ import { Bar, Desk, Part } from '../kit/Desk';
 import { Refusal } from '../kit/Refusal';
 import { Waiting } from '../kit/Rows';
 import { useChoice } from '../kit/useChoice';
+import { Letter } from './Letter';
 
 type Template = components['schemas']['Template'];
 type Channel = components['schemas']['Channel'];
@@ -61,7 +60,6 @@ export function TemplatesDesk() {
 }
 
 function Preview({ name, channel, locale }: { name: Template; channel: Channel; locale: string }) {
-  const { t } = useWords();
   const preview = useQuery({
     queryKey: ['templates', name, channel, locale],
     queryFn: () =>
@@ -75,53 +73,5 @@ function Preview({ name, channel, locale }: { name: Template; channel: Channel; 
   const { data } = preview;
   if (preview.isPending) return <Waiting />;
   if (!data) return <Refusal error={preview.error} again={() => void preview.refetch()} />;
-  return (
-    <Box lang={data.locale}>
-      {data.subject ? (
-        <>
-          <Typography variant="h3" component="h2">
-            {t('templates.subject')}
-          </Typography>
-          <Typography sx={{ mb: 3 }}>{data.subject}</Typography>
-        </>
-      ) : null}
-      <Box sx={{ display: 'grid', gap: 3, gridTemplateColumns: { xs: 'minmax(0, 1fr)', lg: 'repeat(2, minmax(0, 1fr))' } }}>
-        <div>
-          <Typography variant="h3" component="h2" gutterBottom>
-            {t('templates.text')}
-          </Typography>
-          <Box
-            component="pre"
-            tabIndex={0}
-            aria-label={t('templates.text')}
-            sx={{
-              whiteSpace: 'pre-wrap',
-              overflowWrap: 'anywhere',
-              m: 0,
-              p: 2,
-              border: 1,
-              borderColor: 'divider',
-              fontSize: '0.85rem',
-            }}
-          >
-            {data.text}
-          </Box>
-        </div>
-        {data.html ? (
-          <div>
-            <Typography variant="h3" component="h2" gutterBottom>
-              {t('templates.html')}
-            </Typography>
-            <Box
-              component="iframe"
-              title={t('templates.html')}
-              sandbox=""
-              srcDoc={data.html}
-              sx={{ width: '100%', height: 620, border: 1, borderColor: 'divider', backgroundColor: '#fff' }}
-            />
-          </div>
-        ) : null}
-      </Box>
-    </Box>
-  );
+  return <Letter of={data} />;
 }

@@ -28,7 +28,28 @@ const listPath = (service: Service) => `/api/admin/dead-letters/${service}` as '
 
 export async function lettersOf(service: Service, status: LetterStatus | null): Promise<Letter[]> {
   const answer = await told(api.GET(listPath(service), { params: { query: { status, limit: 200 } } }));
-  return (answer.items as Omit<Letter, 'service'>[]).map((letter) => ({ ...letter, service }));
+  return (answer.items as unknown as Omit<Letter, 'service'>[]).map((letter) => ({ ...letter, service }));
+}
+
+export interface WholeLetter extends Omit<Letter, 'service'> {
+  headers: Record<string, string>;
+  /** The record's text, or base64 of what is none; null where nothing was kept. */
+  value: string | null;
+  value_encoding: string | null;
+}
+
+export async function letterOf(service: Service, id: string): Promise<WholeLetter> {
+  const path = `/api/admin/dead-letters/${service}/{letter_id}` as '/api/admin/dead-letters/order/{letter_id}';
+  return (await told(api.GET(path, { params: { path: { letter_id: id } } }))) as unknown as WholeLetter;
+}
+
+/** Write a record's content so that it can be read: JSON over several lines, anything else as it is. */
+export function readable(value: string): string {
+  try {
+    return JSON.stringify(JSON.parse(value), null, 2);
+  } catch {
+    return value;
+  }
 }
 
 /** Put the letters of all services together, newest first. */

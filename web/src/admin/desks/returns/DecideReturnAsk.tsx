@@ -1,3 +1,5 @@
+import Checkbox from '@mui/material/Checkbox';
+import FormControlLabel from '@mui/material/FormControlLabel';
 import { api, told } from '../../../api/client';
 import type { components } from '../../../api/schema/order';
 import { useWords } from '../../../words/words';
@@ -24,13 +26,22 @@ export function DecideReturnAsk({
   onClose: () => void;
 }) {
   const { t } = useWords();
-  const [form, change, clear] = useDraft(`return.${back.return_id}`, { notes: '', reason: 'staff' as Refused });
+  const [form, change, clear] = useDraft(`return.${back.return_id}`, {
+    notes: '',
+    reason: 'staff' as Refused,
+    exchange: true,
+  });
   const { order_id, return_id } = back;
   const decide = useAct(
-    (body: { notes: string; reason: Refused }, key) => {
+    ({ exchange, ...body }: { notes: string; reason: Refused; exchange: boolean }, key) => {
       const params = { path: { order_id, return_id }, header: keyed(key) };
       return decision === 'approve'
-        ? told(api.POST('/api/admin/orders/{order_id}/returns/{return_id}/approve', { params, body: { notes: body.notes } }))
+        ? told(
+            api.POST('/api/admin/orders/{order_id}/returns/{return_id}/approve', {
+              params,
+              body: { notes: body.notes, exchange },
+            }),
+          )
         : told(api.POST('/api/admin/orders/{order_id}/returns/{return_id}/decline', { params, body }));
     },
     {
@@ -50,7 +61,7 @@ export function DecideReturnAsk({
       busy={decide.busy}
       disabled={decision === 'decline' && !form.notes.trim()}
       error={decide.error}
-      onSubmit={() => void decide.run({ notes: form.notes.trim(), reason: form.reason })}
+      onSubmit={() => void decide.run({ notes: form.notes.trim(), reason: form.reason, exchange: form.exchange })}
       onClose={onClose}
     >
       {decision === 'decline' ? (
@@ -60,6 +71,12 @@ export function DecideReturnAsk({
           set={(reason) => change({ reason: reason as Refused })}
           of={REASONS.map((value) => ({ value, label: t(`refusal.${value}`) }))}
           full
+        />
+      ) : null}
+      {decision === 'approve' && back.exchange ? (
+        <FormControlLabel
+          control={<Checkbox checked={form.exchange} onChange={(event) => change({ exchange: event.target.checked })} />}
+          label={t('returns.with_exchange')}
         />
       ) : null}
       <Field

@@ -102,6 +102,13 @@ export function ReturnPage() {
             [t('returns.label'), back.label?.tracking_number ?? (back.label ? t('shipping.label_coming') : '–')],
           ]}
         />
+        {back.exchange ? (
+          <Alert severity="info" sx={{ mb: 2 }}>
+            {t(`exchange.${back.exchange.stage}`)}:{' '}
+            {back.exchange.items.map((item) => `${item.quantity} × ${item.product_id}`).join(', ')}{' '}
+            {back.exchange.order_id ? <OrderRef id={back.exchange.order_id} /> : null}
+          </Alert>
+        ) : null}
         <Rows
           caption={t('returns.units')}
           pages={{ rows: back.lines, error: null, loading: false }}

@@ -61,7 +61,7 @@ const HEAPS: Heap[] = [
   {
     name: 'letters',
     to: '/dead-letters',
-    roles: ['support'],
+    roles: ['support', 'auditor'],
     count: async () => ({ items: (await Promise.all(SERVICES.map((one) => lettersOf(one, 'open')))).flat() }),
   },
 ];

@@ -2,23 +2,8 @@
 import type { Catalogue } from '../../../words/words';
 
 export const en = {
-  'problem.forbidden': 'Your role does not allow this.',
-  'problem.not-found': 'This does not exist (any more).',
-  'problem.invalid-request': 'Some of it is not right yet:',
-  'problem.version-mismatch':
-    'Somebody else changed this meanwhile. Load it again; what you typed stays in the fields until then.',
-  'problem.busy': 'The service is busy. Try again in a moment.',
-  'problem.too-many-requests': 'That was too much at once. Wait a moment and try again.',
-  'problem.shipment-state': 'The parcel is in a state that does not allow this: %{detail}',
-  'problem.shipment-not-found': 'The order has no such parcel.',
-  'problem.carriers-unavailable': 'The carriers cannot be asked at the moment. Try again.',
-  'problem.no-carrier': 'No carrier takes this parcel: %{detail}',
-  'problem.return-state': 'The return’s state does not allow this any more.',
   'problem.return-lines': 'These units cannot come back: %{detail}',
   'problem.receipt-reused': 'This receipt was taken already, and said something else.',
-  'problem.refund-state': 'The refund’s state does not allow this any more.',
-  'problem.second-person-needed': 'You asked for this refund yourself: somebody else has to approve it.',
-  'problem.review-decided': 'This order has been decided already.',
   'problem.invalid-risk-rules': 'The rules are not right yet:',
   'problem.invalid-routing-rules': 'The rules are not right yet:',
   'problem.insufficient-stock': 'There is not so much: %{detail}',
@@ -37,23 +22,8 @@ export const en = {
 } as const;
 
 export const de: Catalogue<keyof typeof en> = {
-  'problem.forbidden': 'Ihre Rolle erlaubt das nicht.',
-  'problem.not-found': 'Das gibt es nicht (mehr).',
-  'problem.invalid-request': 'Einiges stimmt noch nicht:',
-  'problem.version-mismatch':
-    'Jemand anderes hat das inzwischen geändert. Laden Sie neu; bis dahin bleibt in den Feldern, was Sie eingegeben haben.',
-  'problem.busy': 'Der Dienst ist ausgelastet. Versuchen Sie es gleich noch einmal.',
-  'problem.too-many-requests': 'Das war zu viel auf einmal. Warten Sie kurz und versuchen Sie es noch einmal.',
-  'problem.shipment-state': 'Der Zustand des Pakets lässt das nicht zu: %{detail}',
-  'problem.shipment-not-found': 'Die Bestellung hat kein solches Paket.',
-  'problem.carriers-unavailable': 'Die Versanddienste sind gerade nicht erreichbar. Versuchen Sie es noch einmal.',
-  'problem.no-carrier': 'Kein Versanddienst nimmt dieses Paket: %{detail}',
-  'problem.return-state': 'Der Status der Retoure lässt das nicht mehr zu.',
   'problem.return-lines': 'Diese Stücke können nicht zurückkommen: %{detail}',
   'problem.receipt-reused': 'Dieser Eingang wurde schon angenommen und sagte etwas anderes.',
-  'problem.refund-state': 'Der Status der Erstattung lässt das nicht mehr zu.',
-  'problem.second-person-needed': 'Sie haben diese Erstattung selbst beantragt: jemand anderes muss sie freigeben.',
-  'problem.review-decided': 'Über diese Bestellung wurde schon entschieden.',
   'problem.invalid-risk-rules': 'Die Regeln stimmen noch nicht:',
   'problem.invalid-routing-rules': 'Die Regeln stimmen noch nicht:',
   'problem.insufficient-stock': 'So viel ist nicht da: %{detail}',

@@ -44,6 +44,11 @@ export const en = {
   'returns.receipts': 'What came',
   'returns.refunds': 'Refunds that follow',
   'returns.no_refund': 'No refund yet.',
+  'returns.with_exchange': 'Order what is wanted in exchange',
+  'exchange.wanted': 'Wanted in exchange',
+  'exchange.placed': 'Ordered in exchange',
+  'exchange.settled': 'Exchanged for',
+  'exchange.ended': 'Exchange does not come about',
 } as const;
 
 export const de: Catalogue<keyof typeof en> = {
@@ -89,4 +94,9 @@ export const de: Catalogue<keyof typeof en> = {
   'returns.receipts': 'Was gekommen ist',
   'returns.refunds': 'Erstattungen dazu',
   'returns.no_refund': 'Noch keine Erstattung.',
+  'returns.with_exchange': 'Bestellen, was im Tausch gewünscht ist',
+  'exchange.wanted': 'Im Tausch gewünscht',
+  'exchange.placed': 'Im Tausch bestellt',
+  'exchange.settled': 'Getauscht gegen',
+  'exchange.ended': 'Tausch kommt nicht zustande',
 };

@@ -37,6 +37,11 @@ export const en = {
   'health.oldest': 'Oldest of them',
   'health.lag': 'Events to handle',
   'health.late': 'Latest job overdue',
+  'running_out.title': 'About to run out',
+  'running_out.none': 'Enough of everything.',
+  'running_out.waiting': 'Waited for',
+  'running_out.sold': 'Sold per day',
+  'running_out.days': 'Days left',
 } as const;
 
 export const de: Catalogue<keyof typeof en> = {
@@ -75,4 +80,9 @@ export const de: Catalogue<keyof typeof en> = {
   'health.oldest': 'Ältestes davon',
   'health.lag': 'Zu verarbeiten',
   'health.late': 'Ältester Auftrag überfällig',
+  'running_out.title': 'Bald ausverkauft',
+  'running_out.none': 'Von allem genug.',
+  'running_out.waiting': 'Wird erwartet',
+  'running_out.sold': 'Verkauft je Tag',
+  'running_out.days': 'Tage übrig',
 };
