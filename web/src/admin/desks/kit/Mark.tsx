@@ -33,6 +33,10 @@ const TONES: Record<string, Tone> = {
   approve: 'success',
   review: 'warning',
   reject: 'error',
+  ready: 'success',
+  not_ready: 'error',
+  bought: 'success',
+  wanted: 'info',
 };
 
 /** A state as a word on a coloured ground; the word says it all, the colour helps to find it. */

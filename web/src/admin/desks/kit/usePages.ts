@@ -14,11 +14,11 @@ export interface Pages<Row> {
   again: () => void;
 }
 
-/** A list of a service, page after page by its cursors. */
+/** A list of a service, page after page by its cursors; asked for again after `every` so many milliseconds. */
 export function usePages<Row>(
   key: readonly unknown[],
   ask: (cursor: string | undefined) => Promise<Paged<Row>>,
-  manner: { enabled?: boolean; every?: number | false } = {},
+  manner: { enabled?: boolean; every?: (rows: Row[]) => number } = {},
 ): Pages<Row> {
   const pages = useInfiniteQuery({
     queryKey: key,
@@ -27,7 +27,7 @@ export function usePages<Row>(
     getNextPageParam: (last) => last.next_cursor ?? undefined,
     retry: false,
     enabled: manner.enabled ?? true,
-    refetchInterval: manner.every ?? false,
+    refetchInterval: (query) => manner.every?.(query.state.data?.pages.flatMap((page) => page.items) ?? []) ?? false,
   });
   return {
     rows: pages.data?.pages.flatMap((page) => page.items) ?? [],

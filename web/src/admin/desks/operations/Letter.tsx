@@ -1,6 +1,9 @@
 import Box from '@mui/material/Box';
 import Typography from '@mui/material/Typography';
 import { useWords } from '../../../words/words';
+import { framed } from './framed';
+
+const NONCE = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content;
 
 interface Written {
   locale: string;
@@ -53,7 +56,7 @@ export function Letter({ of: data }: { of: Written }) {
               component="iframe"
               title={t('templates.html')}
               sandbox=""
-              srcDoc={data.html}
+              srcDoc={framed(data.html, NONCE)}
               sx={{ width: '100%', height: 620, border: 1, borderColor: 'divider', backgroundColor: '#fff' }}
             />
           </div>

@@ -31,7 +31,7 @@ export function RefundsDesk() {
           params: { query: { state: state === 'all' ? null : (state as State), cursor: cursor ?? null } },
         }),
       ),
-    { every: 30_000 },
+    { every: () => 30_000 },
   );
   return (
     <Desk title={t('refunds.title')} intro={t('refunds.intro')}>

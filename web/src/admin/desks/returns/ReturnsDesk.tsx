@@ -27,7 +27,7 @@ export function ReturnsDesk() {
           params: { query: { cursor: cursor ?? null, state: state === 'all' ? null : (state as Stage) } },
         }),
       ),
-    { every: 30_000 },
+    { every: () => 30_000 },
   );
   return (
     <Desk title={t('returns.title')} intro={t('returns.intro')}>

@@ -32,7 +32,7 @@ export function ReviewsDesk() {
           params: { query: { state: state as 'pending' | 'decided', cursor: cursor ?? null } },
         }),
       ),
-    { every: 20_000 },
+    { every: () => 20_000 },
   );
   return (
     <Desk title={t('reviews.title')} intro={t('reviews.intro')}>

@@ -41,7 +41,10 @@ export function Returns({ order }: { order: Order }) {
         const body = { notes: values.notes ?? '' };
         return told(
           decision === 'approve'
-            ? api.POST('/api/admin/orders/{order_id}/returns/{return_id}/approve', { params, body })
+            ? api.POST('/api/admin/orders/{order_id}/returns/{return_id}/approve', {
+                params,
+                body: { ...body, exchange: true },
+              })
             : api.POST('/api/admin/orders/{order_id}/returns/{return_id}/decline', {
                 params,
                 body: { ...body, reason: 'staff' },
