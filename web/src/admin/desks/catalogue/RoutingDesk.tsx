@@ -78,7 +78,7 @@ function Editor({ stored, version, tag }: { stored: Stored[]; version: number; t
   );
   const changed = JSON.stringify(form) !== JSON.stringify(blank);
   return (
-    <Part>
+    <Part title={t('risk.rules')}>
       <Refusal error={save.error} />
       <RuleList
         kinds={KINDS}

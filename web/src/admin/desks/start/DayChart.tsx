@@ -27,6 +27,7 @@ export function DayChart({ days, of, currency }: { days: Day[]; of: 'orders' | '
         <BarChart
           height={HEIGHT}
           skipAnimation
+          disableKeyboardNavigation
           hideLegend
           margin={{ left: 0, right: 8, top: 8, bottom: 0 }}
           xAxis={[
