@@ -10,7 +10,7 @@ export const shortName = (id: string): string => id.slice(-8).toUpperCase();
 
 export function OrderRef({ id }: { id: string }) {
   return (
-    <MuiLink component={RouterLink} to={`/orders/${id}/show`} sx={{ fontFamily: 'monospace' }}>
+    <MuiLink component={RouterLink} to={`/orders/${id}/show`} sx={{ fontFamily: 'monospace', whiteSpace: 'nowrap' }}>
       #{shortName(id)}
     </MuiLink>
   );

@@ -42,6 +42,7 @@ export const sheet: SxProps<Theme> = {
       color: 'text.secondary',
       fontSize: '0.8rem',
     },
+    '& td:empty': { display: 'none' },
     '& td.actions': { flexWrap: 'wrap', whiteSpace: 'normal', pt: 1 },
     '& td.pick': { position: 'absolute', insetInlineEnd: 0, top: 4, width: 'auto', zIndex: 1 },
     '& tr.note > td': { display: 'block' },
