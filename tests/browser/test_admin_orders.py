@@ -51,7 +51,7 @@ async def test_customers_are_shown_the_way_to_the_shop(visitor: Visitor) -> None
 
 @pytest.mark.parametrize("name", STAFF)
 async def test_each_role_sees_the_orders(visitor: Visitor, name: str) -> None:
-    page = await visitor(name, "/admin")
+    page = await visitor(name, "/admin/orders")
     await expect(heading(page, "Orders")).to_be_visible()
     await expect(menu(page).get_by_role("menuitem", name="Orders")).to_be_visible()
 

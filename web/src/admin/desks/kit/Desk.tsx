@@ -34,7 +34,7 @@ export function Desk({
 /** A part of a desk on paper of its own. */
 export function Part({ title, actions, children }: { title?: string; actions?: ReactNode; children: ReactNode }) {
   return (
-    <Paper variant="outlined" component="section" sx={{ p: { xs: 1.5, sm: 2.5 }, mb: 3, minWidth: 0 }}>
+    <Paper variant="outlined" component="section" aria-label={title} sx={{ p: { xs: 1.5, sm: 2.5 }, mb: 3, minWidth: 0 }}>
       {title || actions ? (
         <Box sx={{ display: 'flex', flexWrap: 'wrap', gap: 1, alignItems: 'center', mb: 1.5 }}>
           {title ? (
