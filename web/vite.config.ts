@@ -14,6 +14,13 @@ export default defineConfig(({ mode }) => ({
     react(),
     {
       name: 'nonce-of-the-gateway',
+      // As the gateway does: every address of the admin panel is its one page.
+      configureServer: (server) => {
+        server.middlewares.use((request, _, next) => {
+          if (/^\/admin(\/[^.]*)?(\?|$)/.test(request.url ?? '')) request.url = '/admin/index.html';
+          next();
+        });
+      },
       transformIndexHtml: { order: 'post', handler: (html) => html.replaceAll('NONCE-OF-THE-GATEWAY', nonce) },
     },
   ],

@@ -1,14 +1,22 @@
-import { Admin, ListGuesser, Resource } from 'react-admin';
 import { createRoot } from 'react-dom/client';
 import { BrowserRouter } from 'react-router-dom';
+import '../look/look.css';
+import { SignInAgain } from '../session/SignInAgain';
+import { WordsProvider } from '../words/words';
+import { Gate } from './frame/Gate';
+import { Panel } from './Panel';
 import { Styled } from './Styled';
+import { catalogues } from './words';
 
 createRoot(document.getElementById('root') as HTMLElement).render(
   <Styled>
-    <BrowserRouter basename="/admin">
-      <Admin>
-        <Resource name="orders" list={ListGuesser} />
-      </Admin>
-    </BrowserRouter>
+    <WordsProvider catalogues={catalogues}>
+      <BrowserRouter basename="/admin">
+        <Gate>
+          <Panel />
+        </Gate>
+      </BrowserRouter>
+      <SignInAgain />
+    </WordsProvider>
   </Styled>,
 );

@@ -22,7 +22,11 @@ function SignedIn() {
   const { t } = useWords();
   useEffect(() => {
     session.signedIn().then(
-      (path) => path && navigate(path, { replace: true }),
+      (path) => {
+        // The admin panel is a page of its own.
+        if (path?.startsWith('/admin')) location.replace(path);
+        else if (path) navigate(path, { replace: true });
+      },
       () => navigate('/', { replace: true }), // an old address, or the way back taken twice
     );
   }, [navigate]);

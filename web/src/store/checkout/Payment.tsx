@@ -20,7 +20,7 @@ export const balanceQuery = (code: string) => ({
   queryKey: ['gift-card', code.trim()],
   queryFn: async () => {
     try {
-      return await told(api.GET('/api/gift-cards/{code}/balance', { params: { path: { code: code.trim() } } }));
+      return await told(api.POST('/api/gift-cards/balance', { body: { code: code.trim() } }));
     } catch (error) {
       if (error instanceof Problem && error.status === 404) return null;
       throw error;

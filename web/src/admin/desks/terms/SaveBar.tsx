@@ -1,0 +1,30 @@
+import Box from '@mui/material/Box';
+import Button from '@mui/material/Button';
+import { useWords } from '../../../words/words';
+import { Bar } from '../kit/Desk';
+
+/** Save a document, or go back to how it was. */
+export function SaveBar({
+  changed,
+  busy,
+  save,
+  undo,
+}: {
+  changed: boolean;
+  busy: boolean;
+  save: () => void;
+  undo: () => void;
+}) {
+  const { t } = useWords();
+  return (
+    <Bar>
+      <Box sx={{ flex: 1 }} />
+      <Button color="inherit" disabled={!changed} onClick={undo}>
+        {t('desks.undo')}
+      </Button>
+      <Button variant="contained" disabled={!changed} loading={busy} onClick={save}>
+        {t('desks.save')}
+      </Button>
+    </Bar>
+  );
+}
