@@ -18,7 +18,8 @@ def clock() -> SettableClock:
 @pytest.fixture
 async def database(postgres: PostgresServer, clock: SettableClock) -> AsyncIterator[Database]:
     """Make a database with nothing but the chassis's own tables."""
-    url = await postgres.create_service_database(f"chassis_{new_id().hex[-12:]}")
+    name = f"chassis_{new_id().hex[-12:]}"
+    url = await postgres.create_service_database(name)
     database = await Database.open("order", url, clock=clock)
     async with database.pool.acquire() as connection:
         for statement in statements(TABLES):
@@ -26,3 +27,4 @@ async def database(postgres: PostgresServer, clock: SettableClock) -> AsyncItera
         await maintain_partitions(connection, clock().date(), 8)
     yield database
     await database.close()
+    await postgres.drop_database(name)

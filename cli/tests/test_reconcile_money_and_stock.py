@@ -237,7 +237,7 @@ async def test_an_order_shipped_paid_and_told_is_clean(world: World) -> None:
     assert named(findings) == []
     looked_at = {invariant for invariant, finding in findings.of.items() if finding.checked}
     left_out = {Invariant.CONSUMER_LAG, Invariant.TOPICS, Invariant.CARRIER_LEDGER}
-    assert looked_at == set(Invariant) - left_out - {Invariant.DEAD_LETTERS, Invariant.DOCUMENTS}
+    assert looked_at == set(Invariant) - left_out - {Invariant.DEAD_LETTERS, Invariant.DOCUMENTS, Invariant.EXCHANGES}
     assert findings.document()["clean"] is True
 
 
@@ -464,6 +464,31 @@ def book(world: World, reference: str, **books: Any) -> None:
 
 async def test_an_order_with_an_addition_and_a_reduction_is_clean(changed: World) -> None:
     assert named(await changed.look()) == []
+
+
+async def test_a_hold_that_was_renewed_is_held_once(world: World) -> None:
+    await world.run(
+        "payment",
+        """UPDATE payment SET status = 'voided', captured_amount = 0, released_amount = 1000, replaced_at = $1""",
+        EARLIER,
+    )
+    await world.run(
+        "payment",
+        """INSERT INTO further_payment (order_id, payment_id, change_id, renews, user_id, amount, currency, status,
+        authorized_amount, captured_amount, released_amount, refunded_amount, psp_reference, attempts, actor, created_at,
+        updated_at)
+        VALUES ($1, $2, $3, $4, 'ada', 1000, 'EUR', 'captured', 1000, 1000, 0, 0, 'pi_2', 1, 'test', $5, $5)""",
+        *(ORDER, ADDITION, ADDED, PAYMENT, EARLIER),
+    )
+    world.psp[0] |= {"payment_intent": "pi_2"}
+    book(world, "pi_1", authorised=1000)
+    checked = (Invariant.PSP_LEDGER, Invariant.ORDER_MONEY, Invariant.OPEN_AUTHORISATION, Invariant.CHANGES)
+    found = await world.look()
+    assert [each.says for one in checked for each in found.of[one].violations] == []
+    world.psp[1]["open"] = 1000
+    await world.run("payment", "UPDATE ONLY payment SET status = 'authorized', released_amount = 0")
+    told = (await world.look()).of[Invariant.OPEN_AUTHORISATION].violations
+    assert [each.says for each in told] == ["its payment is held anew, and the PSP holds 1000 of it"]
 
 
 def at(place: int, **changes: Any) -> Callable[[World], None]:

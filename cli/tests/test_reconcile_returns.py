@@ -59,7 +59,7 @@ async def closed(postgres: PostgresServer) -> Closed:
     async with AsyncExitStack() as stack:
         clock = SettableClock()
         databases = {
-            name: await stack.enter_async_context(service_database(postgres, package, clock))
+            name: await stack.enter_async_context(service_database(postgres, package, clock, kept=True))
             for name, package in PACKAGES.items()
         }
         saga, carriers = Saga(databases, clock), StubCarriers(clock)

@@ -607,3 +607,58 @@ def test_forms_and_searches_are_read_as_stripe_writes_them() -> None:
     condition, values = search_condition("""metadata["order_id"]:"it's" AND currency:'eur'""")
     assert (condition, values) == ("order_id = ? AND currency = ?", ["it's", "eur"])
     assert search_condition(r"metadata['k']:'a\'b'")[1] == ['$."k"', "a'b"]
+
+
+async def test_a_hold_lapses_when_its_time_is_over_and_cannot_be_captured(psp: str, receiver: Receiver) -> None:
+    set_mode(psp, mode="ok", hold_seconds=1)
+    intent = await authorise(psp, "lapsing")
+    receiver.genuine(intent.id, "payment_intent.canceled")
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        await client(psp).v1.payment_intents.capture_async(intent.id, {}, {"idempotency_key": "capture-lapsing"})
+    assert refused.value.code == "payment_intent_unexpected_state"
+    entry = ledger_of(psp, "lapsing")
+    assert (entry["status"], entry["authorised"], entry["open"], entry["captured"]) == ("canceled", 5_000, 0, 0)
+
+
+async def test_a_hold_can_be_made_to_lapse(psp: str, receiver: Receiver) -> None:
+    intent = await authorise(psp, "made-to-lapse")
+    lapse = f"{psp}/sim/psp/holds/{intent.id}/lapse"
+    assert HTTP.post(lapse).raise_for_status().json()["status"] == "canceled"
+    assert receiver.genuine(intent.id, "charge.expired")["data"]["object"]["payment_intent"] == intent.id
+    assert HTTP.post(lapse).status_code == 400
+
+
+async def again(address: str, payment_method: str, order: str) -> PaymentIntent:
+    return await client(address).v1.payment_intents.create_async(
+        {
+            "amount": 5_000,
+            "currency": "eur",
+            "confirm": True,
+            "off_session": True,
+            "capture_method": "manual",
+            "payment_method": payment_method,
+            "metadata": {"order_id": order},
+        },
+        {"idempotency_key": f"again-{order}"},
+    )
+
+
+async def test_a_cardholder_who_is_not_there_is_not_asked_and_may_be_declined(psp: str) -> None:
+    assert (await again(psp, "tok_3ds", "absent")).status == "requires_capture"
+    assert (await authorise(psp, "once", "tok_once")).status == "requires_capture"
+    with pytest.raises(stripe.CardError):
+        await again(psp, "tok_once", "once-more")
+
+
+async def test_a_refund_may_come_back_from_the_bank(psp: str, receiver: Receiver) -> None:
+    intent = await authorise(psp, "bounced")
+    api = client(psp).v1
+    await api.payment_intents.capture_async(intent.id, {}, {"idempotency_key": "capture-bounced"})
+    made = await api.refunds.create_async({"payment_intent": intent.id, "amount": 2_000}, {"idempotency_key": "back-bounced"})
+    fail = f"{psp}/sim/psp/refunds/{made.id}/fail"
+    HTTP.post(fail, json={"reason": "expired_or_canceled_card"}).raise_for_status()
+    told = receiver.genuine(intent.id, "refund.failed")["data"]["object"]
+    assert (told["id"], told["status"], told["failure_reason"]) == (made.id, "failed", "expired_or_canceled_card")
+    entry = ledger_of(psp, "bounced")
+    assert (entry["captured"], entry["refunded"], entry["refunds"]) == (5_000, 0, [])
+    assert HTTP.post(fail, json={}).status_code == 400

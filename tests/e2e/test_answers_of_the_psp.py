@@ -12,8 +12,8 @@ from tests.shop import PRICE, SHIPPING, Shop
 pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
 
 UNKNOWN_SECONDS = 30.0
-GIVEN_UP_SECONDS = 120.0
-"""A PSP that fails is asked again after ever longer pauses, which may just have begun."""
+GIVEN_UP_SECONDS = 50.0
+"""What is unknown of a cancelled order is asked for 30 s again, with pauses of 8 s at the most, and then looked for."""
 
 
 async def test_every_answer_leads_to_the_right_end(shop: Shop) -> None:

@@ -1,5 +1,6 @@
 """The main story, as a customer and an operator live it, and what must be true of every part afterwards."""
 
+import json
 import time
 from typing import Any
 
@@ -58,6 +59,8 @@ async def test_from_cart_to_delivery(shop: Shop, waybill: Waybill) -> None:
     # The saga is the one that the code declares, and nothing is left undone.
     await _saga_is_as_declared(shop, first["order_id"])
     await waybill.reconciled()
+    told = await waybill.command("reconcile", "--json")
+    assert (told.returncode, json.loads(told.stdout)["clean"]) == (0, True), told.stdout + told.stderr
     drawn = await waybill.command("saga", first["order_id"])
     assert drawn.returncode == 0, drawn.stderr
     for fact in ("order placed", "stock reserved", "payment authorized", "order confirmed", "payment captured"):

@@ -13,7 +13,8 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
 RATE = 15.0
 
 
-@pytest.mark.parametrize("service", ["notification", "order", "payment", "inventory"])
+# Who died last in the tests before comes last: a part that dies again within moments is in the end given up.
+@pytest.mark.parametrize("service", ["order", "inventory", "payment", "notification"])
 async def test_a_service_is_killed_while_orders_are_placed(
     shop: Shop, waybill: Waybill, trading: Trading, service: str
 ) -> None:

@@ -15,7 +15,8 @@ PATIENCE_SECONDS = 110.0
 """A label whose buyer died is bought by another when its lease of a minute ends."""
 
 
-@pytest.mark.parametrize("service", ["order", "inventory", "payment", "notification"])
+# Who died last in the tests before comes last, as in `test_kills`.
+@pytest.mark.parametrize("service", ["inventory", "payment", "notification", "order"])
 async def test_a_service_is_killed_while_orders_are_fulfilled(shop: Shop, waybill: Waybill, service: str) -> None:
     second = f"{shop.sku}-2"
     await shop.offer(second, "lyon", 1000)

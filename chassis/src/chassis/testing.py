@@ -5,12 +5,14 @@ answers, and from the embedded servers otherwise: the same tests, these fixtures
 """
 
 import asyncio
+import functools
 import itertools
 import os
+import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,6 +22,7 @@ from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
 import asyncpg
+import httpcore2
 import httpx2
 import pytest
 from fastapi import FastAPI
@@ -37,8 +40,21 @@ from contracts import Event, decode
 MORNING: Final = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 
-FORGETFUL: Final = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "'1GB'", "min_wal_size": "'32MB'"}
+THOROUGHLY: Final = int(os.environ.get("WAYBILL_THOROUGHLY", "1"))
+"""By how much more than usual the long tests try at random: every run tries other things, so the usual is little."""
+
+FORGETFUL: Final = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "max_wal_size": "'1GB'",
+    "min_wal_size": "'32MB'",
+    "autovacuum": "off",  # a test's database is gone before there is anything to clean up
+}
 """A server for tests loses nothing that anybody misses when the machine stops."""
+
+IN_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - every user's own folder is made in it, as in /tmp
+ROOM_IN_MEMORY: Final = 3 * 1024**3
+"""Servers of tests stay far below this, all together; and a supervisor refuses to start with less than 1 GiB."""
 
 _sequence = itertools.count(1)
 
@@ -99,11 +115,27 @@ async def eventually(
     pytest.fail(f"not within {within} s: {what}; last seen: {detail!r}")
 
 
+def quick_folder() -> str | None:
+    """Name where temporary folders for servers are best made: in memory where there is room, else wherever they always are.
+
+    A database for each test is some three hundred files, which a disk takes five times as long to make.
+    """
+    try:
+        roomy = shutil.disk_usage(IN_MEMORY).free >= ROOM_IN_MEMORY and os.access(IN_MEMORY, os.W_OK)
+    except OSError:
+        return None
+    return str(IN_MEMORY) if roomy else None
+
+
 class PostgresServer(Protocol):
     """A PostgreSQL that a test session owns."""
 
     async def create_service_database(self, name: str, template: str | None = None) -> str:
         """Make a database and its owner, as a copy of `template` if one is named; answers its URL."""
+        ...
+
+    async def drop_database(self, name: str) -> None:
+        """Remove a database and its owner; who is connected is cut off."""
         ...
 
     def url(self) -> str:
@@ -148,6 +180,14 @@ class _ContainerPostgres:
             await owner.close()
         return self.url().replace("test:test@", f"{name}:test@").removesuffix("/test") + f"/{name}"
 
+    async def drop_database(self, name: str) -> None:
+        owner = await asyncpg.connect(self.url())
+        try:
+            await owner.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+            await owner.execute(f'DROP ROLE IF EXISTS "{name}"')
+        finally:
+            await owner.close()
+
 
 class _ContainerKafka:
     def __init__(self, bootstrap_servers: str) -> None:
@@ -165,7 +205,7 @@ async def postgres() -> AsyncIterator[PostgresServer]:
         return
     from waybill.embedded import EmbeddedPostgres  # noqa: PLC0415 - the CLI's package is there for tests only
 
-    with tempfile.TemporaryDirectory(prefix="wb-") as folder:
+    with tempfile.TemporaryDirectory(prefix="wb-", dir=quick_folder()) as folder:
         async with EmbeddedPostgres(Path(folder) / "pg", settings=FORGETFUL) as server:
             yield server
 
@@ -183,22 +223,37 @@ async def kafka() -> AsyncIterator[KafkaServer]:
         return
     from waybill.embedded import EmbeddedKafka  # noqa: PLC0415
 
-    with tempfile.TemporaryDirectory(prefix="wb-") as folder:
+    with tempfile.TemporaryDirectory(prefix="wb-", dir=quick_folder()) as folder:
         async with EmbeddedKafka(Path(folder) / "kafka") as server:
             await server.create_topics()
             yield server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _certificates_are_read_once() -> Iterator[None]:
+    """Have all HTTP clients of the session share the machine's certificates: to read them takes each of them 50 ms."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(httpcore2, "default_ssl_context", functools.cache(httpcore2.default_ssl_context))
+    yield
+    patch.undo()
 
 
 _templates: dict[tuple[int, str], str] = {}
 
 
 @asynccontextmanager
-async def service_database(server: PostgresServer, package: ModuleType, clock: Clock = utc_now) -> AsyncIterator[Database]:
-    """Make a fresh database of a service at the newest version: a copy of one that was migrated once for the session."""
+async def service_database(
+    server: PostgresServer, package: ModuleType, clock: Clock = utc_now, *, kept: bool = False
+) -> AsyncIterator[Database]:
+    """Make a fresh database of a service at the newest version: a copy of one that was migrated once for the session.
+
+    It is removed afterwards, unless it is to be kept: thousands of them would fill the disk, and slow down every further one.
+    """
     place = (id(server), package.__name__)
     if place not in _templates:
         template = await server.create_service_database(f"{package.__name__}_template_{new_id().hex[-8:]}")
         await asyncio.to_thread(migrations.migrate, package, template)
+        await _keep(server, template)
         _templates[place] = template
     url = await _copy(server, _templates[place])
     database = await Database.open(package.__name__, url, clock=clock)
@@ -206,6 +261,17 @@ async def service_database(server: PostgresServer, package: ModuleType, clock: C
         yield database
     finally:
         await database.close()
+        if not kept:
+            await server.drop_database(urlsplit(url).path.lstrip("/"))
+
+
+async def _keep(server: PostgresServer, template_url: str) -> None:
+    """Give a template to the superuser: what its owner has is handed on to the owner of each copy, databases too."""
+    owner = await asyncpg.connect(server.url())
+    try:
+        await owner.execute(f'ALTER DATABASE "{urlsplit(template_url).path.lstrip("/")}" OWNER TO CURRENT_USER')
+    finally:
+        await owner.close()
 
 
 async def _copy(server: PostgresServer, template_url: str) -> str:

@@ -116,6 +116,16 @@ class AdditionVoided(Event, type="payment.addition_voided.v1", topic=PAYMENT_EVE
     amount: Money
 
 
+class ReauthorizationDeclined(Event, type="payment.reauthorization_declined.v1", topic=PAYMENT_EVENTS):
+    """A hold lapses, or is gone, and the PSP will not hold the amount anew: what was not captured will not be had."""
+
+    order_id: UUID
+    user_id: str
+    payment_id: UUID
+    amount: Money
+    code: str
+
+
 class PaymentReduced(Event, type="payment.reduced.v1", topic=PAYMENT_EVENTS):
     """A change made the order cost less: `amount` of what was held will not be taken; `due` is what the order costs now."""
 
@@ -225,4 +235,12 @@ class PaymentIncident(Event, type="payment.incident.v1", topic=PAYMENT_EVENTS):
     order_id: UUID
     user_id: str
     kind: IncidentKind
+    amount: Money
+
+
+class RefundBounced(Event, type="payment.refund_bounced.v1", topic=PAYMENT_EVENTS):
+    """Money that was given back came back from the customer's bank, and does not arrive however often it is sent."""
+
+    order_id: UUID
+    user_id: str
     amount: Money

@@ -7,7 +7,7 @@ from chassis.database import Database
 
 MANY: Final = 100_000
 NOW: Final = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
-AT_ONCE: Final = 200_000
+AT_ONCE: Final = 50_000
 
 _ORDERS: Final = """
 INSERT INTO orders (order_id, user_id, order_date, status, order_state, payment_state, fulfilment_state, return_state,

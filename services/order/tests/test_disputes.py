@@ -8,10 +8,17 @@ from uuid import UUID
 import pytest
 
 from chassis.domain import new_id
-from chassis.testing import hear_again, perform
-from contracts.payment import DisputeClosed, DisputeOpened, IncidentKind, PaymentIncident
+from chassis.testing import hear_again, perform, told
+from contracts.payment import (
+    DisputeClosed,
+    DisputeOpened,
+    IncidentKind,
+    PaymentIncident,
+    ReauthorizationDeclined,
+    RefundBounced,
+)
 from contracts.types import Money
-from order.handlers import note_dispute, note_dispute_closed, note_incident
+from order.handlers import cancel_unheld, note_bounce, note_dispute, note_dispute_closed, note_incident
 from services.order.tests.conftest import Shop
 from services.order.tests.test_documents_api import sold
 
@@ -43,6 +50,35 @@ async def test_an_incident_is_shown(shop: Shop) -> None:
     await perform(shop.database, note_incident, incident)
     shown = (await shop.ask("GET", f"/api/admin/orders/{order_id}", "support")).json()
     assert shown["hold_reason"] == "payment_authorization_expired"
+
+
+async def test_a_refund_that_does_not_arrive_is_shown(shop: Shop) -> None:
+    order_id = UUID(await sold(shop))
+    bounced = RefundBounced(order_id=order_id, user_id="ada", amount=MONEY)
+    assert await hear_again(shop.database, note_bounce, bounced) == [1, 0]
+    shown = (await shop.ask("GET", f"/api/admin/orders/{order_id}", "support")).json()
+    assert shown["hold_reason"] == "payment_refund_failed"
+
+
+async def test_an_order_of_which_nothing_has_left_ends_when_its_money_is_held_no_longer(shop: Shop) -> None:
+    order_id = UUID((await shop.confirmed("ada", "berlin", "lyon"))["order_id"])
+    lost = ReauthorizationDeclined(order_id=order_id, user_id="ada", payment_id=new_id(), amount=MONEY, code="card_declined")
+    assert await hear_again(shop.database, cancel_unheld, lost) == [1, 0]
+    await perform(shop.database, cancel_unheld, lost)
+    shown = (await shop.ask("GET", f"/api/admin/orders/{order_id}", "support")).json()
+    assert (shown["status"], shown["cancel_reason"]) == ("Cancelled", "payment_declined")
+    assert [type(fact).__name__ for fact in await told(shop.database, order_id)].count("OrderCancelled") == 1
+
+
+async def test_an_order_of_which_a_part_has_left_is_put_before_a_person(shop: Shop) -> None:
+    order = await shop.confirmed("ada", "berlin", "lyon")
+    order_id, parcel = UUID(order["order_id"]), order["shipments"][0]["shipment_id"]
+    sent = await shop.ask("POST", f"/api/admin/orders/{order_id}/shipments/{parcel}/dispatch", "support", json={})
+    assert sent.status_code == 200, sent.text
+    lost = ReauthorizationDeclined(order_id=order_id, user_id="ada", payment_id=new_id(), amount=MONEY, code="card_declined")
+    await perform(shop.database, cancel_unheld, lost)
+    shown = (await shop.ask("GET", f"/api/admin/orders/{order_id}", "support")).json()
+    assert (shown["status"], shown["hold_reason"]) == ("Processing", "payment_authorization_expired")
 
 
 async def test_the_evidence_holds_order_way_and_papers(shop: Shop) -> None:

@@ -1,5 +1,8 @@
 """An order whose risk a person looks at, and addresses to which too many payments were declined."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -8,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from chassis.domain import new_id
-from chassis.testing import MORNING, perform, told
+from chassis.testing import MORNING, eventually, perform, told
 from contracts.inventory import StockReserved
 from contracts.order import CancelReason, OrderContacts
 from contracts.payment import (
@@ -20,6 +23,7 @@ from contracts.payment import (
 )
 from contracts.types import Client, Money
 from order.handlers import await_review, cancel_declined, cancel_expired, confirm_order, note_allocation, note_reviewed
+from order.model.order import REVIEW_MARGIN
 from order.store import ExpiredOrder
 
 from .conftest import Shop, order_body
@@ -119,6 +123,45 @@ async def test_an_order_whose_review_nobody_tells_the_end_of_ends_all_the_same(s
         [due] = await ExpiredOrder.claim(transaction, 10)
     await perform(shop.database, cancel_expired, due)
     assert (await shown(shop, order))["cancel_reason"] == CancelReason.DEADLINE
+
+
+async def test_a_deadline_that_was_claimed_as_the_review_began_ends_nothing(shop: Shop) -> None:
+    order = (await shop.place()).json()
+    shop.clock.forward(seconds=shop.app.state.settings.pending_deadline_seconds)
+    async with shop.database.transaction() as transaction:
+        [due] = [one for one in await ExpiredOrder.claim(transaction, 100) if str(one.order_id) == order["order_id"]]
+    await perform(shop.database, await_review, required(order))
+    await perform(shop.database, cancel_expired, due)
+    assert (await shown(shop, order))["status"] == "Pending"
+    assert await deadline(shop, order) == DEADLINE + REVIEW_MARGIN
+
+
+class QuietTail:
+    """Hears of nothing."""
+
+    @asynccontextmanager
+    async def changes(self, _: str) -> AsyncIterator[asyncio.Event]:
+        yield asyncio.Event()
+
+
+async def test_whoever_prefers_to_wait_is_answered_as_soon_as_a_review_begins(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shop.app.state.process, "tail", QuietTail())
+    headers = shop.of("wendy") | {"Prefer": "wait=30"}
+
+    async def placed() -> dict[str, Any] | None:
+        found = (await shop.ask("GET", "/api/orders", user="wendy")).json()["items"]
+        return found[0] if found else None
+
+    async with asyncio.timeout(10):
+        waiting = asyncio.create_task(shop.http.post("/api/orders", json=order_body(), headers=headers))
+        order = await eventually(placed, "the order is there")
+        assert not waiting.done()
+        await perform(shop.database, await_review, required(order))
+        answer = await waiting
+    assert (answer.status_code, answer.json()["status"]) == (201, "Pending")
+    assert answer.headers["preference-applied"] == "wait=30"
 
 
 # --- from where an order comes --------------------------------------------------------------------------------------------

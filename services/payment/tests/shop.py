@@ -22,7 +22,7 @@ from contracts.order import (
 )
 from contracts.types import Address, Contact, Money, PaymentInstrument
 from payment import handlers
-from payment.gateway import PspGateway, StubPsp
+from payment.gateway import PspGateway, StubPsp, WebhookHeard
 from payment.gateway.stub import StubPayment
 from payment.model import PaymentKey
 
@@ -108,6 +108,11 @@ class Shop:
         reactions = {function.hears: function.call for function in handlers.react.functions.values()}
         for event in events:
             await perform(self.database, reactions[type(event)], event)
+
+    async def hears_webhook(self, *, doubtful: bool) -> None:
+        """Hear from the PSP that something happened to the order's main payment."""
+        heard = WebhookHeard(PaymentKey(self.order_id), "payment_intent.canceled", doubtful)
+        await perform(self.database, handlers.hear_webhook, heard)
 
     async def works(self, *jobs: str) -> int:
         """Do what is due now; answers how much it was."""

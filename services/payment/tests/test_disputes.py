@@ -10,7 +10,8 @@ import pytest
 from chassis.testing import MORNING, SettableClock, perform
 from contracts.payment import DisputeClosed, DisputeOpened, RefundFailed
 from payment import handlers
-from payment.gateway import DisputeHeard, PspWebhooks, Refused, WebhookHeard
+from payment.gateway import DisputeHeard, PspWebhooks, Refused
+from payment.gateway.webhooks import Heard
 from payment.handlers import DisputeNotice
 
 from .shop import TOTAL, Shop
@@ -32,7 +33,7 @@ def notice(kind: str, status: str, amount: int = 1000) -> bytes:
     return json.dumps({"type": kind, "data": {"object": told}}).encode()
 
 
-def read(body: bytes) -> WebhookHeard | DisputeHeard | None:
+def read(body: bytes) -> Heard | None:
     moment = int(MORNING.timestamp())
     signature = hmac.new(SECRET.encode(), f"{moment}.".encode() + body, hashlib.sha256).hexdigest()
     return PspWebhooks(SECRET, SettableClock()).read(body, f"t={moment},v1={signature}")

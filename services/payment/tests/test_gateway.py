@@ -243,6 +243,28 @@ async def test_inquiry_tells_how_a_payment_stands(held: Held) -> None:
     assert await held.psp.inquire(held.key) == Canceled(held.reference)
 
 
+async def test_a_hold_is_made_anew_once_beside_the_earlier_one(held: Held) -> None:
+    renewal = PaymentKey(held.key.order_id, new_id())
+    first = await held.psp.reauthorize(renewal, REST, held.reference)
+    assert isinstance(first, Authorized)
+    assert await held.psp.reauthorize(renewal, REST, held.reference) == first
+    assert first.reference != held.reference
+    assert await held.provider.books(held.key.order_id) == Books(2, open=TOTAL.amount + REST.amount)
+    assert await held.psp.inquire(renewal) == first
+    assert await held.psp.void(PaymentKey(held.key.order_id), held.reference) == Done()
+    assert await held.psp.capture(renewal, new_id(), first.reference, REST, final=True) == Done()
+    assert await held.provider.books(held.key.order_id) == Books(2, captured=REST.amount)
+
+
+async def test_a_card_whose_holder_is_away_may_be_declined(provider: Provider) -> None:
+    order_id = new_id()
+    first = await provider.psp.authorize(PaymentKey(order_id), TOTAL, "card", "tok_once")
+    assert isinstance(first, Authorized)
+    again = await provider.psp.reauthorize(PaymentKey(order_id, new_id()), TOTAL, first.reference)
+    assert isinstance(again, Declined)
+    assert (await provider.books(order_id)).open == TOTAL.amount
+
+
 async def test_captures_in_parts_each_once(held: Held) -> None:
     first, second = new_id(), new_id()
     for _ in range(2):

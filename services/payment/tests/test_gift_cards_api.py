@@ -34,10 +34,14 @@ async def test_a_code_is_told_once(desk: Desk) -> None:
 
 async def test_the_balance_is_told_to_whoever_has_the_code(desk: Desk) -> None:
     code = (await issue(desk, CARD)).json()["code"]
-    found = await desk.get(f"/api/gift-cards/{code.lower()}/balance", "customer")
+    ask, customer = "/api/gift-cards/balance", desk.issuer.headers("ada", "customer")
+    found = await desk.client.post(ask, json={"code": code.lower()}, headers=customer)
     assert found.json() == {"balance": CARD["amount"], "expires_at": None}
-    assert (await desk.get("/api/gift-cards/AAAA-BBBB-CCCC/balance", "customer")).status_code == 404
-    assert (await desk.client.get(f"/api/gift-cards/{code}/balance")).status_code == 401
+    assert (await desk.client.post(ask, json={"code": "AAAA-BBBB-CCCC"}, headers=customer)).status_code == 404
+    assert (await desk.client.post(ask, json={"code": code})).status_code == 401
+    short = await desk.client.post(ask, json={"code": "A"}, headers=customer)
+    assert (short.status_code, short.json()["errors"][0]["field"]) == (422, "code")
+    assert (await desk.get(f"/api/gift-cards/{code}/balance", "customer")).status_code == 404, "no address holds a code"
 
 
 @pytest.mark.parametrize(

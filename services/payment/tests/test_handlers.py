@@ -375,7 +375,7 @@ async def test_hold_that_the_psp_let_go_lapses_and_cancels_cleanly(shop: Shop) -
     await shop.works()
     await shop.hears(shop.cancelled())
     await shop.works()
-    assert (await shop.told())[1:] == ["PaymentCaptureFailed 1000", "PaymentVoided 0"]
+    assert (await shop.told())[1:] == ["ReauthorizationDeclined 3000", "PaymentCaptureFailed 1000", "PaymentVoided 0"]
 
 
 async def test_notice_about_an_unknown_order_or_a_voided_one_changes_nothing(shop: Shop) -> None:

@@ -18,7 +18,7 @@ from chassis import batch
 from chassis.batch import Item
 from chassis.database import TRANSIENT, Database
 from chassis.domain import new_id
-from chassis.testing import SettableClock, perform
+from chassis.testing import THOROUGHLY, SettableClock, perform
 from contracts import Event
 from contracts.payment import PaymentRefunded, PaymentVoided, RefundFailed
 from payment import handlers
@@ -29,6 +29,12 @@ from payment.store import audit
 from .shop import OK, Shop
 
 pytestmark = pytest.mark.database
+
+INTERLEAVED = settings(
+    max_examples=30 * THOROUGHLY,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 
 PARCELS = (1000, 2000, 2500)
 ADDED = (500, 0)
@@ -182,7 +188,7 @@ class Schedule(Shop):
         return not any(getattr(fact, "change_id", None) == change_id for fact in await self.facts())
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@INTERLEAVED
 @given(
     beginning=st.sampled_from(BEGINNINGS),
     steps=st.lists(st.sampled_from(STEPS), max_size=25),
@@ -203,7 +209,7 @@ async def test_money_ends_right(
     await check(schedule)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@INTERLEAVED
 @given(
     beginning=st.sampled_from(BEGINNINGS_OF_CHANGES),
     steps=st.lists(st.sampled_from([*STEPS, *CHANGES, *CHANGES]), max_size=25),
@@ -221,7 +227,7 @@ async def test_money_of_a_changing_order_ends_right(
     await check(schedule)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@INTERLEAVED
 @given(
     beginning=st.sampled_from(BEGINNINGS_OF_REFUNDS),
     steps=st.lists(st.sampled_from([*STEPS, *GIVING_BACK, *GIVING_BACK]), max_size=25),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chassis.domain import new_id
+from chassis.domain import Cause, new_id
 from chassis.testing import MORNING, cause
 from contracts.order import ShipmentDispatched
 from contracts.payment import AdditionAuthorized, AdditionDeclined, PaymentAuthorized, PaymentDeclined
@@ -314,6 +314,16 @@ def test_unknown_outcome_is_asked_again_later_and_later() -> None:
     assert payment.due_at == MORNING + timedelta(seconds=4)
     payment.ask_again(Action.VOID, WHY)
     assert payment.due_at == MORNING + timedelta(seconds=4), "an outcome of something else changes nothing"
+
+
+@pytest.mark.parametrize("stop", [Payment.bar, Payment.withdraw])
+def test_where_a_customer_waits_for_the_end_it_is_asked_again_within_8_seconds(stop: Callable[[Payment, Cause], None]) -> None:
+    payment = fresh()
+    payment.begin(MORNING, MORNING + timedelta(seconds=20))
+    stop(payment, WHY)
+    payment.attempts = 7
+    payment.ask_again(Action.AUTHORIZE, WHY)
+    assert payment.due_at == MORNING + timedelta(seconds=8)
 
 
 def test_refused_compensation_stays_due_and_says_why() -> None:

@@ -11,7 +11,8 @@ from chassis.testing import MORNING, perform
 from contracts.order import RefundReason, RefundRequested, ShipmentDispatched
 from contracts.types import Money
 from payment import handlers
-from payment.api.settlements import InvalidCsvError, read
+from payment.api.csv_files import InvalidCsvError
+from payment.api.settlements import read
 from payment.model import Difference, DifferenceKind, ImportSettlement, Moved, SettledRow, SettledType, differences
 from payment.store import audit
 

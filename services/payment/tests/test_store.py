@@ -270,6 +270,10 @@ PLANTED: dict[str, str] = {
     "withdrawn-holds-nothing": (
         "UPDATE further_payment SET withdrawn_at = now(), status = 'authorized', released_amount = 0 WHERE captured_amount = 0"
     ),
+    "renewed-holds-nothing": (
+        "UPDATE ONLY payment SET status = 'authorized', captured_amount = 100;"
+        "UPDATE further_payment f SET renews = m.payment_id FROM ONLY payment m WHERE m.order_id = f.order_id"
+    ),
     "nothing-to-take-holds-nothing": "UPDATE further_payment SET status = 'authorized' WHERE status = 'captured'",
     "reductions-equal-ledger": (
         "INSERT INTO reduction SELECT order_id, gen_random_uuid(), 100, 2000, 'EUR', now() FROM ONLY payment"
@@ -301,6 +305,14 @@ PLANTED: dict[str, str] = {
     "own-movements-equal-ledger": (
         f"{OWN_HOLD} SELECT 'cash_1', order_id, 'cash_on_delivery', 'EUR', 100, 0, now() {MAIN};"
         "INSERT INTO own_movement (key, reference, kind, amount, at) VALUES ('capture', 'cash_1', 'capture', 100, now())"
+    ),
+    "exchange-credits-equal-ledger": (
+        f"INSERT INTO exchange_credit (order_id, currency, granted, created_at) SELECT payment_id, 'EUR', 100, now() {MAIN};"
+        "INSERT INTO exchange_source (exchange_order_id, refund_id, order_id, payment_id, amount)"
+        f" SELECT payment_id, gen_random_uuid(), order_id, payment_id, 100 {MAIN}"
+    ),
+    "exchange-credits-are-kept-or-paid": (
+        f"INSERT INTO exchange_credit (order_id, currency, granted, created_at) SELECT order_id, 'EUR', 100, now() {MAIN}"
     ),
 }
 

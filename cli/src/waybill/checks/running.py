@@ -10,8 +10,10 @@ import os
 import re
 import signal
 import time
-from collections.abc import AsyncIterator, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +21,13 @@ from waybill.checks.pytest_progress import PIPE_VARIABLE
 from waybill.checks.steps import Step
 
 STOP_SECONDS: Final = 30.0
+LONG_SECONDS: Final = 60.0
+NOTHING_SELECTED: Final = 5
+"""The exit code by which pytest says that there was no test to run."""
 SUMMARY: Final = re.compile(r"^=*\s*((?:\d+ [a-z]+(?:, )?)+ in .+?|no tests ran in .+?)\s*=*$")
+COUNT: Final = re.compile(r"(\d+) ([a-z]+)")
+WORDS: Final = ("failed", "passed", "skipped", "deselected", "xfailed", "xpassed", "warning", "error")
+"""In the order in which pytest counts them."""
 
 
 @dataclass(slots=True)
@@ -39,6 +47,11 @@ class Result:
         return self.finished and self.exit_code == 0
 
     @property
+    def empty(self) -> bool:
+        """Whether it was a run of tests in which none was selected."""
+        return self.step.tests and self.exit_code == NOTHING_SELECTED
+
+    @property
     def output(self) -> list[str]:
         """The lines the step wrote."""
         try:
@@ -51,6 +64,27 @@ class Result:
         """The closing line of pytest, as pytest wrote it; empty when there is none."""
         lines = (line.strip() for line in reversed(self.output))
         return next((line for line in lines if SUMMARY.match(line)), "")
+
+
+def all_in_all(results: Sequence[Result], seconds: float) -> str:
+    """Close several runs of pytest as pytest would have closed a single one; a run without a closing line is an error.
+
+    Where there is one run, its own line is repeated as it stands.
+    """
+    runs = [result for result in results if result.step.tests]
+    if len(runs) == 1:
+        return runs[0].summary or "the tests ended without a summary"
+    counts: Counter[str] = Counter()
+    for one in runs:
+        counts.update({word.removesuffix("s"): int(count) for count, word in COUNT.findall(one.summary.partition(" in ")[0])})
+        counts["error"] += not one.summary
+    told = [f"{counts[word]} {_plural(word, counts[word])}" for word in WORDS if counts[word]]
+    took = f"{seconds:.2f}s" + (f" ({timedelta(seconds=int(seconds))})" if seconds >= LONG_SECONDS else "")
+    return f"{', '.join(told) or 'no tests ran'} in {took}"
+
+
+def _plural(word: str, count: int) -> str:
+    return f"{word}s" if count > 1 and word in {"warning", "error"} else word
 
 
 Listener = Callable[[dict[str, Any]], None]
@@ -77,6 +111,7 @@ async def run(step: Step, root: Path, logs: Path, listener: Listener | None = No
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
             pass_fds=inherited,
+            preexec_fn=_heeds_interrupts,
         )
         try:
             result.exit_code = await process.wait()
@@ -86,6 +121,11 @@ async def run(step: Step, root: Path, logs: Path, listener: Listener | None = No
     result.seconds = time.monotonic() - began
     result.finished = True
     return result
+
+
+def _heeds_interrupts() -> None:
+    """Have the program stop at SIGINT also where the shell has started us in the background, deaf to it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @contextlib.asynccontextmanager

@@ -1,6 +1,6 @@
 """Tells how a run of the checks goes and how it ended: live on a terminal, line by line anywhere else.
 
-The last line of a run is pytest's own summary, unchanged, so that programs which look for it find it.
+The last line of a run is a summary as pytest writes it, so that programs which look for it find it.
 """
 
 import time
@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from waybill.checks.running import Result
+from waybill.checks.running import Result, all_in_all
 from waybill.checks.steps import Step
 
 LINES_OF_A_FAILURE: Final = 400
@@ -28,12 +28,12 @@ class Telling:
         self._began = time.monotonic()
         self._told_at = self._began
         self._tasks: dict[str, TaskID] = {}
-        self._total = 0
-        self._ended: set[str] = set()
+        self._totals: dict[str, int] = {}
+        self._ended: dict[str, set[str]] = {}
         self._failed: set[str] = set()
         columns = (
             SpinnerColumn(),
-            TextColumn("{task.description:16}"),
+            TextColumn("{task.description:28}"),
             BarColumn(24),
             TimeElapsedColumn(),
             TextColumn("{task.fields[now]}"),
@@ -56,27 +56,29 @@ class Telling:
 
     def ends(self, result: Result) -> None:
         """Show how a step ended."""
-        word = "passed" if result.passed else "FAILED"
+        word = "passed" if result.passed else "has none of the tests" if result.empty else "FAILED"
         if self._progress is not None:
             self._progress.update(self._tasks[result.step.name], total=1, completed=1, now=word)
             self._progress.stop_task(self._tasks[result.step.name])
         else:
             self._line(f"{result.step.name} {word} after {result.seconds:.1f} s")
 
-    def hears(self, fact: dict[str, Any]) -> None:
-        """Show what the tests tell of themselves."""
-        self._total = fact.get("total", self._total)
+    def hears(self, step: Step, fact: dict[str, Any]) -> None:
+        """Show what a run of tests tells of itself."""
+        all_ended = self._ended.setdefault(step.name, set())
+        self._totals[step.name] = fact.get("total", self._totals.get(step.name, 0))
         if (ended := fact.get("ended")) is not None:
-            self._ended.add(ended)
+            all_ended.add(ended)
             if fact["outcome"] == "failed" and ended not in self._failed:
                 self._failed.add(ended)
                 self._line(f"FAILED {ended}")
         if self._progress is not None:
-            failed = f", {len(self._failed)} failed" if self._failed else ""
-            now = f"{len(self._ended)} of {self._total}{failed}  {fact.get('test', '')[-70:]}"
-            self._progress.update(self._tasks["tests"], total=self._total, completed=len(self._ended), now=now)
+            now = f"{len(all_ended)} of {self._totals[step.name]}  {fact.get('test', '')[-70:]}"
+            self._progress.update(self._tasks[step.name], total=self._totals[step.name], completed=len(all_ended), now=now)
         elif time.monotonic() - self._told_at > PLAIN_PAUSE_SECONDS:
-            self._line(f"tests: {len(self._ended)} of {self._total}, {len(self._failed)} failed; now {fact.get('test', '')}")
+            done = sum(len(one) for one in self._ended.values())
+            begun = sum(self._totals.values())
+            self._line(f"tests: {done} of the first {begun}, {len(self._failed)} failed; now {fact.get('test', '')}")
 
     def _line(self, text: str) -> None:
         self._told_at = time.monotonic()
@@ -117,7 +119,7 @@ def document(results: list[Result], seconds: float) -> dict[str, Any]:
     return {
         "passed": all(result.passed for result in results),
         "seconds": round(seconds, 1),
-        "summary": next((result.summary for result in results if result.summary), ""),
+        "summary": all_in_all(results, seconds),
         "steps": [
             {
                 "name": result.step.name,

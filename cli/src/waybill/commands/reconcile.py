@@ -17,6 +17,7 @@ from waybill.reconciliation.exchanges import check_exchanges
 from waybill.reconciliation.findings import SENTENCES, Finding, Findings, Invariant
 from waybill.reconciliation.labels import compare_with_carriers, labels_sold
 from waybill.reconciliation.orders import check_orders
+from waybill.reconciliation.reviews import check_reviews
 from waybill.reconciliation.sources import Snapshot, Sources, snapshot
 from waybill.reconciliation.tables import check_tables
 from waybill.reconciliation.topics import check_lag, check_topics
@@ -74,6 +75,7 @@ async def look(sources: Sources, grace: timedelta, *, topics: bool) -> Findings:
             intents = await own_books(taken, at_psp)
         await check_exchanges(taken, at_psp, findings)
         await check_orders(taken, intents, findings)
+        await check_reviews(taken, findings)
         await _check_labels(sources.carrier_ledger, taken, findings)
         for service in taken.databases:
             await check_tables(service, taken, findings)

@@ -75,7 +75,7 @@ def _is_paid(payment: Document | None, due: int, *, may_be_gone: bool) -> bool:
     """Tell whether what an addition costs was authorised, and not let go without a reason."""
     if payment is None or (payment["amount"], payment["authorized"]) != (due, due) or payment["withdrawn"]:
         return False
-    return may_be_gone or payment["status"] != "voided" or not due
+    return may_be_gone or payment["status"] != "voided" or payment["replaced"] or not due
 
 
 def _cut(change: Document, amendment: Document | None, reduction: Document | None) -> Complaints:
@@ -105,7 +105,7 @@ def _is_kept(payment: Document) -> bool:
 
 def _by_change(row: Row | None, name: str) -> dict[str, Document]:
     found: Sequence[Document] = row[name] if row is not None else ()
-    return {one["change_id"]: one for one in found if one["change_id"] is not None}
+    return {one["change_id"]: one for one in found if one["change_id"] is not None and one.get("renews") is None}
 
 
 def _name(change: Document) -> str:

@@ -27,6 +27,7 @@ class Invariant(StrEnum):
     MONEY_KEPT = "money-kept"
     OPEN_AUTHORISATION = "open-authorisation"
     CAPTURE_ONCE = "capture-once"
+    REVIEWS = "reviews"
     DOUBLE_ENTRY = "double-entry"
     STOCK_LEDGER = "stock-ledger"
     STOCK_NEGATIVE = "stock-negative"
@@ -61,8 +62,9 @@ SENTENCES: Final[Mapping[Invariant, str]] = {
     Invariant.PSP_LEDGER: "payments are what the PSP's books say: authorised, open, captured, refunded",
     Invariant.ORDER_MONEY: "each order says of its money what its payment says",
     Invariant.MONEY_KEPT: "captured less refunded is the value of what was shipped",
-    Invariant.OPEN_AUTHORISATION: "no money is held for a cancelled order",
+    Invariant.OPEN_AUTHORISATION: "no money is held for a cancelled order, or twice for one",
     Invariant.CAPTURE_ONCE: "at most one capture for each shipment, at the PSP too",
+    Invariant.REVIEWS: "risky orders wait with their money held, and what was decided says by whom",
     Invariant.DOUBLE_ENTRY: "the money ledger balances and is what the payments say",
     Invariant.STOCK_LEDGER: "stock counters are the sums of their movements",
     Invariant.STOCK_NEGATIVE: "no stock is negative, or reserved beyond what is there",

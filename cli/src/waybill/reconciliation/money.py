@@ -39,7 +39,8 @@ def _parts(picture: Picture) -> Sequence[Part]:
 
 
 def _name(part: Part) -> str:
-    return "its payment" if part["change_id"] is None else f"its payment for change {part['change_id']}"
+    of = "change" if part["renews"] is None else "renewal"
+    return "its payment" if part["change_id"] is None else f"its payment for {of} {part['change_id']}"
 
 
 def order_money(picture: Picture) -> Complaints:
@@ -55,7 +56,8 @@ def order_money(picture: Picture) -> Complaints:
         return
     yield from _cost(order, payment, _parts(picture))
     for what in ("captured_amount", "refunded_amount"):
-        if order[what] != payment[what]:
+        back = payment["bounced_amount"] if what == "refunded_amount" else 0  # it was given, and its bank sent it back
+        if order[what] != payment[what] + back:
             yield f"says {what.replace('_amount', '')} {order[what]}, and its payment says {payment[what]}"
     for part in _parts(picture):
         if order["order_state"] == OrderState.CANCELLED and part["status"] not in LET_GO:
@@ -156,14 +158,14 @@ def _list(amounts: Books) -> str:
 
 
 def open_authorisation(picture: Picture) -> Complaints:
-    """Nothing is held at the PSP for an order that is cancelled or is none, nor by a payment that is declined or let go."""
+    """Nothing is held at the PSP for an order that is cancelled or is none, by a payment that is let go, or twice for one."""
     held = sum(intent.open for intent in picture.intents)
     if held and (picture.order is None or picture.order["order_state"] == OrderState.CANCELLED):
         yield f"{'is cancelled' if picture.order is not None else 'is no order'}, and the PSP holds {held} for it"
     opened = {intent.reference: intent.open for intent in picture.intents if intent.open}
     for part in _parts(picture):
-        if part["psp_reference"] in opened and (part["status"] in LET_GO or part["withdrawn"]):
-            says = "withdrawn" if part["withdrawn"] else part["status"]
+        if part["psp_reference"] in opened and (part["status"] in LET_GO or part["withdrawn"] or part["replaced"]):
+            says = "withdrawn" if part["withdrawn"] else "held anew" if part["replaced"] else part["status"]
             yield f"{_name(part)} is {says}, and the PSP holds {opened[part['psp_reference']]} of it"
 
 

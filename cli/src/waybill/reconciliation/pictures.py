@@ -73,13 +73,16 @@ ORDER BY o.order_id
 # whichever is due first. Amounts are sums; `amount` is what the order is to cost: with what was added, less what was taken out.
 PAYMENTS: Final = """
 SELECT order_id, p.status, p.amount - coalesce(r.amount, 0) AS amount, p.currency, p.authorized_amount, p.captured_amount,
-    p.released_amount, p.refunded_amount, p.psp_reference, p.code, p.action, p.due_at, p.updated_at,
+    p.released_amount, p.refunded_amount, coalesce(b.amount, 0) AS bounced_amount,
+    p.psp_reference, p.code, p.action, p.due_at, p.updated_at,
     p.order_id IS NOT NULL AS known, p.payments, r.reductions,
     c.shipments AS capture_shipments, c.states AS capture_states, c.amounts AS capture_amounts, c.last_made,
     t.asked_ids, t.asked_types, t.asked_payloads
 FROM (
     SELECT order_id, (array_agg(status ORDER BY change_id IS NOT NULL))[1] AS status,
-        (sum(amount) FILTER (WHERE change_id IS NULL OR (withdrawn_at IS NULL AND status <> 'declined')))::bigint AS amount,
+        (sum(amount) FILTER (
+            WHERE change_id IS NULL OR (withdrawn_at IS NULL AND status <> 'declined' AND renews IS NULL)
+        ))::bigint AS amount,
         (array_agg(currency ORDER BY change_id IS NOT NULL))[1] AS currency,
         sum(authorized_amount)::bigint AS authorized_amount, sum(captured_amount)::bigint AS captured_amount,
         sum(released_amount)::bigint AS released_amount, sum(refunded_amount)::bigint AS refunded_amount,
@@ -89,7 +92,8 @@ FROM (
         jsonb_agg(jsonb_build_object('payment_id', payment_id, 'change_id', change_id, 'status', status, 'amount', amount,
             'authorized', authorized_amount, 'captured', captured_amount, 'released', released_amount,
             'refunded', refunded_amount, 'returned', returned_amount, 'psp_reference', psp_reference, 'currency', currency,
-            'action', action, 'due_at', due_at, 'withdrawn', withdrawn_at IS NOT NULL)
+            'action', action, 'due_at', due_at, 'withdrawn', withdrawn_at IS NOT NULL,
+            'renews', renews, 'replaced', replaced_at IS NOT NULL)
             ORDER BY change_id IS NOT NULL, payment_id) AS payments
     FROM payment GROUP BY order_id
 ) p FULL JOIN (
@@ -102,6 +106,9 @@ LEFT JOIN (
         jsonb_agg(jsonb_build_object('change_id', change_id, 'amount', amount, 'due', due) ORDER BY change_id) AS reductions
     FROM reduction GROUP BY order_id
 ) r USING (order_id)
+LEFT JOIN (
+    SELECT order_id, sum(amount)::bigint AS amount FROM refund_part WHERE bounced > 0 AND status <> 'refunded' GROUP BY order_id
+) b USING (order_id)
 LEFT JOIN (
     SELECT aggregateid::uuid AS order_id, array_agg(id) AS asked_ids, array_agg(type) AS asked_types,
         array_agg(payload) AS asked_payloads

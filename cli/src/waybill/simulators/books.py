@@ -18,6 +18,12 @@ class Books:
         self._database.execute("PRAGMA synchronous = NORMAL")
         self._database.executescript(schema)
 
+    def add_column(self, table: str, column: str, kind: str) -> None:
+        """Give books of an earlier version a column that they lack."""
+        known = {row["name"] for row in self._database.execute(f"PRAGMA table_info({table})")}
+        if column not in known:
+            self._database.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
+
     def close(self) -> None:
         """Close the file."""
         self._database.close()

@@ -222,7 +222,9 @@ def _language(tag: str, known: tuple[str, ...]) -> Language:
         return Language(folder, Locale.parse(folder, sep="-"))
 
 
+@lru_cache(maxsize=1)
 def _environment() -> Environment:
+    """Make the one environment of the process: it keeps what it has compiled."""
     return Environment(
         loader=PackageLoader("notification"),
         autoescape=select_autoescape(enabled_extensions=("html",), default=False),

@@ -5,8 +5,10 @@ again to whoever asks with the same key and parameters. Answers of 5xx, 409 and 
 """
 
 import asyncio
+import functools
 import hashlib
 import hmac
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -41,6 +43,8 @@ _CHANGES: dict[Operation, Change] = {
 _CAN_BE_DECLINED = frozenset({Operation.CREATE, Operation.CAPTURE})
 _MAX_LOST_KEYS = 100_000
 _MAX_KEY = 255
+_LAPSED_AT_ONCE = 1000
+_LOOK_SECONDS = 0.5
 
 
 class PspApi:
@@ -76,6 +80,8 @@ class PspApi:
             Route("/sim/psp/challenge/{id}", self._answer_challenge, methods=["POST"]),
             Route("/sim/psp/disputes", self._raise_dispute, methods=["POST"]),
             Route("/sim/psp/disputes/{id}/close", self._close_dispute, methods=["POST"]),
+            Route("/sim/psp/holds/{id}/lapse", self._lapse, methods=["POST"]),
+            Route("/sim/psp/refunds/{id}/fail", self._fail_refund, methods=["POST"]),
             *self._switch.routes("/sim/psp/mode"),
         ]
         return Starlette(routes=routes, exception_handlers={StripeError: _refuse})
@@ -103,7 +109,15 @@ class PspApi:
                 else:
                     declined = decline_code if operation in _CAN_BE_DECLINED else None
                     answer = self._execute(
-                        operation, Instruction(instruction.parameters, key, instruction.identifier, declined), fingerprint
+                        operation,
+                        Instruction(
+                            instruction.parameters,
+                            key,
+                            instruction.identifier,
+                            declined,
+                            self._switch.setting.hold_seconds or objects.hold_seconds(),
+                        ),
+                        fingerprint,
                     )
             if answer is None:
                 await withhold(request, setting.hang_seconds)
@@ -264,6 +278,23 @@ class PspApi:
         if wish is None or "won" not in wish:
             return problem(400, "Not a decision", "won is true or false")
         return self._told(lambda: close_dispute(self._ledger, request.path_params["id"], won=wish["won"]))
+
+    async def _lapse(self, request: Request) -> Response:
+        return self._told(lambda: operations.lapse(self._ledger, request.path_params["id"]))
+
+    async def _fail_refund(self, request: Request) -> Response:
+        wish = await self._wish(request, {"reason": str})
+        if wish is None:
+            return problem(400, "Not a failure", "reason can be given")
+        reason = wish.get("reason", "lost_or_stolen_card")
+        return self._told(lambda: operations.fail_refund(self._ledger, request.path_params["id"], reason))
+
+    async def lapse_in_time(self) -> None:
+        """Let go of what is held too long, until cancelled."""
+        while True:
+            for identifier in self._ledger.lapsed(time.time(), _LAPSED_AT_ONCE):
+                self._told(functools.partial(operations.lapse, self._ledger, identifier))
+            await asyncio.sleep(_LOOK_SECONDS)
 
     async def _wish(self, request: Request, fields: Mapping[str, type]) -> dict[str, Any] | None:
         try:

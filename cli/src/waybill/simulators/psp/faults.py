@@ -57,6 +57,9 @@ class PspSetting(FaultSetting[Fault]):
     webhook_delay_seconds: float = Field(default=5.0, ge=0, le=3600)
     """How much later a late webhook leaves."""
 
+    hold_seconds: float | None = Field(default=None, gt=0, le=10**8)
+    """How long what is held from now on is held; without it, a card's week or what SIMULATOR_HOLD_SECONDS says."""
+
     def meets(self, operation: Operation) -> bool:
         """Tell whether a request of this kind is affected."""
         return operation in (_MEANT_FOR[self.mode] if self.operations is None else self.operations)
@@ -67,6 +70,7 @@ TOKENS: dict[str, tuple[Fault, str | None]] = {
     "tok_declined": (Fault.DECLINE, "generic_decline"),
     "tok_insufficient_funds": (Fault.DECLINE, "insufficient_funds"),
     "tok_3ds": (Fault.OK, None),
+    "tok_once": (Fault.OK, None),
     "tok_slow": (Fault.SLOW, None),
     "tok_timeout_captured": (Fault.TIMEOUT_CAPTURED, None),
     "tok_timeout_failed": (Fault.TIMEOUT_FAILED, None),

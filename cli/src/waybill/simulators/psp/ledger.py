@@ -52,6 +52,7 @@ CREATE TABLE IF NOT EXISTS webhooks (
 );
 CREATE INDEX IF NOT EXISTS webhooks_by_due ON webhooks (due);
 """
+_HELD = "CREATE INDEX IF NOT EXISTS intents_held ON intents (expires) WHERE status = 'requires_capture'"
 
 
 @dataclass
@@ -77,9 +78,11 @@ class Intent:
     created: float = field(default_factory=time.time)
     canceled: float | None = None
     cancellation_reason: str | None = None
+    expires: float | None = None
+    """When what is held lapses."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Refund:
     """Money given back on one intent, in minor units."""
 
@@ -90,6 +93,8 @@ class Refund:
     metadata: dict[str, str]
     idempotency_key: str | None
     created: float
+    failure_reason: str | None = None
+    """Why it came back from the cardholder's bank; None: it did not."""
 
 
 @dataclass
@@ -127,6 +132,7 @@ class DueWebhook:
 _INTENT_COLUMNS = tuple(Intent.__dataclass_fields__)
 _CHANGING_COLUMNS = (
     "status", "authorised", "capturable", "captured", "refunded", "metadata", "decline_code", "canceled", "cancellation_reason",
+    "expires",
 )  # fmt: skip
 _REFUND_COLUMNS = tuple(Refund.__dataclass_fields__)
 _DISPUTE_COLUMNS = tuple(Dispute.__dataclass_fields__)
@@ -137,6 +143,9 @@ class Ledger(Books):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, _SCHEMA)
+        self.add_column("intents", "expires", "REAL")
+        self.add_column("refunds", "failure_reason", "TEXT")
+        self._database.execute(_HELD)
 
     # Payment intents
 
@@ -162,6 +171,11 @@ class Ledger(Books):
         query = f"SELECT * FROM intents WHERE {condition} ORDER BY seq DESC LIMIT ?"
         return [_intent(row) for row in self._database.execute(query, [*values, limit])]
 
+    def lapsed(self, now: float, limit: int) -> list[str]:
+        """Name intents that are held longer than their time."""
+        query = "SELECT id FROM intents WHERE status = 'requires_capture' AND expires <= ? ORDER BY expires LIMIT ?"
+        return [row[0] for row in self._database.execute(query, [now, limit])]
+
     def place(self, intent: Intent) -> int:
         """Return where an intent stands in the order of making."""
         place: int = self._database.execute("SELECT seq FROM intents WHERE id = ?", [intent.id]).fetchone()[0]
@@ -178,6 +192,10 @@ class Ledger(Books):
         marks = ", ".join("?" * len(_REFUND_COLUMNS))
         values = [_stored(getattr(refund, name)) for name in _REFUND_COLUMNS]
         self._database.execute(f"INSERT INTO refunds ({', '.join(_REFUND_COLUMNS)}) VALUES ({marks})", values)
+
+    def update_refund(self, refund: Refund) -> None:
+        """Write what can change in a refund."""
+        self._database.execute("UPDATE refunds SET failure_reason = ? WHERE id = ?", [refund.failure_reason, refund.id])
 
     def refunds(self, condition: str, values: Sequence[Any], limit: int) -> list[Refund]:
         """Return the newest refunds that meet an SQL condition."""

@@ -18,9 +18,9 @@ DECLINES = {
 }
 
 
-def hold_seconds() -> int:
+def hold_seconds() -> float:
     """Tell how long an amount is held before it lapses: a card's week, or what SIMULATOR_HOLD_SECONDS says."""
-    return int(os.environ.get("SIMULATOR_HOLD_SECONDS", "604800"))
+    return float(os.environ.get("SIMULATOR_HOLD_SECONDS", "604800"))
 
 
 def new_id(prefix: str) -> str:
@@ -96,7 +96,7 @@ def charge(intent: Intent) -> dict[str, Any]:
             "type": "card",
             "card": {
                 "brand": "visa",
-                "capture_before": int(intent.created) + hold_seconds() if intent.capturable else None,
+                "capture_before": int(intent.expires or intent.created + hold_seconds()) if intent.capturable else None,
                 "multicapture": {"status": "available"},
             },
         },
@@ -130,7 +130,8 @@ def refund_object(refund: Refund, intent: Intent) -> dict[str, Any]:
         "metadata": refund.metadata,
         "payment_intent": intent.id,
         "reason": refund.reason,
-        "status": "succeeded",
+        "status": "succeeded" if refund.failure_reason is None else "failed",
+        **({} if refund.failure_reason is None else {"failure_reason": refund.failure_reason}),
     }
 
 

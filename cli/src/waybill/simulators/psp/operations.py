@@ -25,7 +25,9 @@ _CANCEL_REASONS = ("duplicate", "fraudulent", "requested_by_customer", "abandone
 _REFUND_REASONS = ("duplicate", "fraudulent", "requested_by_customer")
 _OPEN = frozenset({"requires_action", "requires_capture", "requires_payment_method"})
 CHALLENGING = "tok_3ds"
-"""The payment method of which the bank asks first who pays."""
+"""The payment method of which the bank asks first who pays, where the cardholder is there to be asked."""
+ONCE = "tok_once"
+"""The payment method that the bank declines where the cardholder is not there."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Instruction:
     idempotency_key: str | None
     identifier: str = ""
     decline_code: str | None = None
+    hold_seconds: float = 0
 
 
 Change = Callable[[Ledger, Instruction], Outcome]
@@ -76,6 +79,7 @@ def create(ledger: Ledger, instruction: Instruction) -> Outcome:
     if not read.flag(parameters, "confirm", default=False):
         raise StripeError(400, "This PSP confirms at creation: send confirm=true.", param="confirm")
     notes = read.metadata(parameters)
+    absent = read.flag(parameters, "off_session", default=False)
     intent = Intent(
         id=objects.new_id("pi"),
         order_id=notes.get("order_id"),
@@ -89,15 +93,17 @@ def create(ledger: Ledger, instruction: Instruction) -> Outcome:
         description=parameters.get("description"),
         idempotency_key=instruction.idempotency_key,
     )
-    if instruction.decline_code is not None:
-        intent.status, intent.decline_code = "requires_payment_method", instruction.decline_code
+    declined = "generic_decline" if absent and intent.payment_method == ONCE else instruction.decline_code
+    if declined is not None:
+        intent.status, intent.decline_code = "requires_payment_method", declined
         ledger.insert_intent(intent)
         failed = objects.payment_intent(intent)
         error = {**objects.card_error(intent), "payment_intent": failed}
         return Outcome(
             402, {"error": error}, (("payment_intent.payment_failed", failed), ("charge.failed", objects.charge(intent)))
         )
-    if intent.payment_method == CHALLENGING:
+    intent.expires = intent.created + instruction.hold_seconds
+    if intent.payment_method == CHALLENGING and not absent:
         intent.status = "requires_action"
         ledger.insert_intent(intent)
         asked = objects.payment_intent(intent, read.expansions(parameters))
@@ -126,12 +132,24 @@ def answer_challenge(ledger: Ledger, identifier: str, *, proved: bool) -> Outcom
     return Outcome(200, objects.payment_intent(intent), ((told, objects.payment_intent(intent)),))
 
 
+def lapse(ledger: Ledger, identifier: str) -> Outcome:
+    """Have the cardholder's bank let go of what it holds, as it does when its time is over."""
+    intent = find(ledger, identifier)
+    if intent.status != "requires_capture":
+        raise _unexpected(intent, "canceled", "requires_capture")
+    intent.status, intent.capturable = "canceled", 0
+    intent.canceled, intent.cancellation_reason = time.time(), "automatic"
+    ledger.update_intent(intent)
+    told = (("charge.expired", objects.charge(intent)), ("payment_intent.canceled", objects.payment_intent(intent)))
+    return Outcome(200, objects.payment_intent(intent), told)
+
+
 def capture(ledger: Ledger, instruction: Instruction) -> Outcome:
     """Capture all or a part; ``final_capture=false`` keeps the rest authorised for the next shipment."""
     parameters = instruction.parameters
     read.allow(parameters, ("amount_to_capture", "expand", "final_capture", "metadata", "statement_descriptor_suffix"))
     intent = find(ledger, instruction.identifier)
-    if intent.status != "requires_capture":
+    if intent.status != "requires_capture" or (intent.expires is not None and intent.expires <= time.time()):
         raise _unexpected(intent, "captured", "requires_capture")
     final = read.flag(parameters, "final_capture", default=True)
     asked = read.amount(parameters, "amount_to_capture")
@@ -214,6 +232,22 @@ def refund(ledger: Ledger, instruction: Instruction) -> Outcome:
     ledger.update_intent(intent)
     rendered = objects.refund_object(made, intent)
     return Outcome(200, rendered, (("refund.created", rendered), ("charge.refunded", objects.charge(intent))))
+
+
+def fail_refund(ledger: Ledger, identifier: str, reason: str) -> Outcome:
+    """Have the cardholder's bank send a refund back: the money is the merchant's again."""
+    made = next(iter(ledger.refunds("id = ?", [identifier], 1)), None)
+    if made is None:
+        raise no_such("refund", identifier, param="refund")
+    if made.failure_reason is not None:
+        raise StripeError(400, "This refund has failed already.", param="refund")
+    intent = find(ledger, made.intent_id)
+    made.failure_reason = reason
+    intent.refunded -= made.amount
+    ledger.update_refund(made)
+    ledger.update_intent(intent)
+    rendered = objects.refund_object(made, intent)
+    return Outcome(200, rendered, (("refund.failed", rendered), ("charge.refund.updated", rendered)))
 
 
 def find(ledger: Ledger, identifier: str) -> Intent:

@@ -1,4 +1,4 @@
-"""The PSP's process: open the books, deliver webhooks in the background, answer requests."""
+"""The PSP's process: open the books, deliver webhooks and let holds lapse in the background, answer requests."""
 
 import asyncio
 import contextlib
@@ -16,11 +16,13 @@ async def run_psp(host: str, port: int, *, ledger: Path, webhook_url: str, webho
     books = Ledger(ledger)
     webhooks = Webhooks(books, webhook_url, webhook_secret)
     delivery = asyncio.create_task(webhooks.deliver())
+    api = PspApi(books, webhooks, api_key)
+    lapsing = asyncio.create_task(api.lapse_in_time())
     try:
-        app = PspApi(books, webhooks, api_key).app()
-        await serve(app, listener, f"ready psp http=http://{address(listener)}")
+        await serve(api.app(), listener, f"ready psp http=http://{address(listener)}")
     finally:
-        delivery.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await delivery
+        for task in (delivery, lapsing):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
         books.close()

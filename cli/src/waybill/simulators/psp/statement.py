@@ -18,7 +18,7 @@ SELECT i.*,
      FROM (SELECT * FROM captures WHERE intent_id = i.id ORDER BY created)) AS captures,
   (SELECT json_group_array(json_object(
             'id', id, 'amount', amount, 'reason', reason, 'idempotency_key', idempotency_key, 'created', created))
-     FROM (SELECT * FROM refunds WHERE intent_id = i.id ORDER BY seq)) AS refunds,
+     FROM (SELECT * FROM refunds WHERE intent_id = i.id AND failure_reason IS NULL ORDER BY seq)) AS refunds,
   (SELECT coalesce(sum(amount), 0) FROM disputes WHERE intent_id = i.id AND status <> 'won') AS disputed
 FROM intents i WHERE {condition} ORDER BY i.seq LIMIT ?
 """

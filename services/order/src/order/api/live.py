@@ -25,11 +25,13 @@ router = APIRouter(prefix="/api/orders", tags=["orders"])
 
 LONGEST_WAIT_SECONDS: Final = 30.0
 LOOK_AGAIN_SECONDS: Final = 15.0
+LOOK_WHILE_WAITING_SECONDS: Final = 0.5
+"""A review, or something that the customer has to do, changes the order without a fact of ours that would wake who waits."""
 _WAIT: Final = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,4})")
 
 
 async def until_decided(request: Request, who: Caller, reply: Response) -> Response:
-    """Hold the answer to a placed order back until it is decided, for as long as the caller prefers."""
+    """Hold the answer to a placed order back until it is decided, or waits for a person, for as long as the caller prefers."""
     seconds = preferred_wait(request)
     tail: Tail | None = request.app.state.process.tail
     if seconds <= 0 or reply.status_code != 201 or tail is None:  # noqa: PLR2004 - only a placed order is waited for
@@ -49,10 +51,10 @@ async def _decided(request: Request, tail: Tail, order_id: UUID, user_id: str, s
             changed.clear()
             order = await _read(request, order_id, user_id)
             left = until - loop.time()
-            if order.status != Status.PENDING or left <= 0:
+            if order.status != Status.PENDING or order.waits_for_a_person or left <= 0:
                 return order
             try:
-                async with asyncio.timeout(left):
+                async with asyncio.timeout(min(left, LOOK_WHILE_WAITING_SECONDS)):
                     await changed.wait()
             except TimeoutError:
                 continue

@@ -35,6 +35,7 @@ from order.handlers.deciding import (
     cancel_declined,
     cancel_expired,
     cancel_out_of_stock,
+    cancel_unheld,
     confirm_order,
     learn_product,
     learn_warehouse,
@@ -45,7 +46,7 @@ from order.handlers.deciding import (
     note_released,
     note_voided,
 )
-from order.handlers.disputing import note_dispute, note_dispute_closed, note_incident
+from order.handlers.disputing import note_bounce, note_dispute, note_dispute_closed, note_incident
 from order.handlers.exchanging import follow_exchange
 from order.handlers.registry import jobs, react
 from order.handlers.returning import (
@@ -71,6 +72,7 @@ __all__ = [
     "cancel_declined",
     "cancel_expired",
     "cancel_out_of_stock",
+    "cancel_unheld",
     "confirm_order",
     "end_return",
     "follow_exchange",
@@ -82,6 +84,7 @@ __all__ = [
     "note_addition_reserved",
     "note_addition_voided",
     "note_allocation",
+    "note_bounce",
     "note_capture_failed",
     "note_captured",
     "note_dispute",

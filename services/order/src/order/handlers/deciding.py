@@ -26,6 +26,7 @@ from contracts.payment import (
     PaymentDeclined,
     PaymentRefunded,
     PaymentVoided,
+    ReauthorizationDeclined,
 )
 from order.handlers.invoicing import (
     Confirmation,
@@ -103,10 +104,16 @@ def cancel_declined(event: PaymentDeclined, orders: OrderStore, declines: Declin
     return order.cancel_if_open(CancelReason.PAYMENT_DECLINED, cause, notes)
 
 
+@react.on(ReauthorizationDeclined)
+def cancel_unheld(event: ReauthorizationDeclined, orders: OrderStore, cause: Cause) -> OrderCancelled | None:
+    """Cancel the order: its money is held no longer. Where a part of it has left, a person looks instead."""
+    return orders.get(event.order_id).lose_hold(event.code, event.amount, cause)
+
+
 @jobs.on(ExpiredOrder)
 def cancel_expired(due: ExpiredOrder, orders: OrderStore, cause: Cause) -> OrderCancelled | None:
-    """Cancel the order: stock and payment were not decided in time."""
-    return orders.get(due.order_id).cancel_if_open(CancelReason.DEADLINE, cause, "Not confirmed in time")
+    """Cancel the order: stock and payment were not decided in time, and nobody gave it more since."""
+    return orders.get(due.order_id).expire(due.until, cause)
 
 
 @react.on(StockReleased)

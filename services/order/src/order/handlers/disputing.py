@@ -1,7 +1,7 @@
 """Money that a bank takes back, or that came otherwise than it should: the order says so, until a person has dealt with it."""
 
 from chassis.domain import Cause
-from contracts.payment import DisputeClosed, DisputeOpened, PaymentIncident
+from contracts.payment import DisputeClosed, DisputeOpened, PaymentIncident, RefundBounced
 from order.handlers.registry import react
 from order.store import OrderStore
 
@@ -22,3 +22,9 @@ def note_dispute_closed(event: DisputeClosed, orders: OrderStore, cause: Cause) 
 def note_incident(event: PaymentIncident, orders: OrderStore, cause: Cause) -> None:
     """Put the order before a person: money came otherwise than it should."""
     orders.get(event.order_id).note_incident(event.kind, event.amount, cause)
+
+
+@react.on(RefundBounced)
+def note_bounce(event: RefundBounced, orders: OrderStore, cause: Cause) -> None:
+    """Put the order before a person: what was given back does not arrive."""
+    orders.get(event.order_id).note_incident("refund_failed", event.amount, cause)

@@ -25,6 +25,8 @@ REVIEW_MARGIN: Final = timedelta(minutes=15)
 """How much longer an order waits than its review may take: for the decision to arrive."""
 
 
+HOLD_EXPIRED: Final = "payment_authorization_expired"
+"""The hold reason of an order whose money is held no longer, though a part of it has left."""
 DISPUTED: Final = "disputed"
 """The hold reason of an order whose payment a bank takes back."""
 
@@ -184,6 +186,11 @@ class Order(Returns, table=True):
             backordered=self.waiting,
         )
 
+    @property
+    def waits_for_a_person(self) -> bool:
+        """Whether it goes on only when its customer has done something, or somebody has looked at its risk."""
+        return self.payment_action is not None or self.hold_reason == IN_REVIEW
+
     def await_payment(self, kind: str, reference: str, deadline_at: datetime, cause: Cause) -> None:
         """Wait for what the customer has to do before the money is there, some time longer than that may take."""
         if self.order_state != OrderState.PENDING or self.payment_state != PaymentState.PENDING:
@@ -265,6 +272,12 @@ class Order(Returns, table=True):
         """Cancel an order that waits for what it is exchanged for; one that ended meanwhile stays as it is."""
         return self.cancel(reason, cause, notes) if self.awaits_return else None
 
+    def expire(self, until: datetime, cause: Cause) -> OrderCancelled | None:
+        """Cancel an order that is still waiting, unless it may wait for longer than `until`: a review has begun, say."""
+        if self.deadline_at is not None and self.deadline_at > until:
+            return None
+        return self.cancel_if_open(CancelReason.DEADLINE, cause, "Not confirmed in time")
+
     def note_released(self, cause: Cause) -> None:
         """Note that no stock is held any more."""
         if self.released_at is None:
@@ -297,6 +310,17 @@ class Order(Returns, table=True):
         self.payment_state = PaymentState.CAPTURE_FAILED
         self.hold_reason = "capture_failed"
         self._record(cause, "Payment could not be captured")
+
+    def lose_hold(self, code: str, amount: Money, cause: Cause) -> OrderCancelled | None:
+        """Cancel an order whose money is held no longer; one of which a part has left is put before a person."""
+        if self.order_state == OrderState.CANCELLED:
+            return None
+        notes = f"Payment cannot be held any longer: {code.replace('_', ' ')}"
+        if not self.shipped_units:
+            return self.cancel(CancelReason.PAYMENT_DECLINED, cause, notes)
+        self.hold_reason = self.hold_reason or HOLD_EXPIRED
+        self._record(cause, f"{notes}, {amount.amount} {amount.currency} not taken")
+        return None
 
     def note_dispute(self, amount: Money, code: str, cause: Cause) -> None:
         """Put the order before a person whose customer's bank takes money back."""

@@ -33,6 +33,11 @@ class ExpiredOrder:
     at: datetime
 
     @property
+    def until(self) -> datetime:
+        """Tell what the claim made of the deadline; a later one was set since, and is the one that counts."""
+        return self.at + LEASE
+
+    @property
     def cause(self) -> Cause:
         """Say that nobody but time asked for it."""
         return Cause(actor="deadline", at=self.at, correlation_id=str(self.order_id))

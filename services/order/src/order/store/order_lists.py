@@ -57,6 +57,12 @@ _PLACES: Final[Mapping[tuple[str, str], Sequence[ColumnElement[bool]]]] = {
     ("order_state", "pending"): [col(Order.status) == "Pending"],
     ("order_state", "cancelled"): [col(Order.status) == "Cancelled"],
     ("payment_state", "pending"): [col(Order.status) == "Pending", _cancelling],
+    ("payment_state", "authorized"): [
+        col(Order.status) == "Pending",
+        col(Order.status) == "Processing",
+        _cancelling,
+        _to_capture,
+    ],
     ("fulfilment_state", "unplanned"): [col(Order.status) == "Pending"],
     ("fulfilment_state", "planned"): [col(Order.status) == "Processing"],
 }

@@ -16,6 +16,11 @@ WORK: Final = (
         for table, name, subject in (("shipment_label", "label", "shipment_id"), ("return_label", "return_label", "return_id"))
     ),
     Work(
+        """SELECT 'follow_exchange' AS job, return_id::text AS subject, 0 AS attempts, due_at, reason AS error
+        FROM exchange_step WHERE order_id = $1""",
+        "UPDATE exchange_step SET due_at = $2 WHERE order_id = $1 AND due_at > $3 RETURNING 'follow_exchange' AS job",
+    ),
+    Work(
         """SELECT 'cancel_expired' AS job, order_id::text AS subject, 0 AS attempts, deadline_at AS due_at, NULL AS error
         FROM orders WHERE order_id = $1 AND deadline_at IS NOT NULL"""
     ),

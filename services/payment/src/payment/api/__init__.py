@@ -5,17 +5,19 @@ Payments follow their orders: nothing here takes or gives back money. The token 
 
 from fastapi import APIRouter
 
-from payment.api import disputes, gift_cards, payments, risk, settlements, transfers, webhooks
+from payment.api import disputes, gift_cards, incidents, payments, risk, settlements, statements, transfers, webhooks
 
 router = APIRouter()
 # In one flat list, the busiest first.
 for part in (
     webhooks.router,
+    incidents.router,
     payments.router,
     disputes.router,
     settlements.router,
     risk.router,
     gift_cards.router,
+    statements.router,
     transfers.router,
 ):
     router.routes.extend(part.routes)

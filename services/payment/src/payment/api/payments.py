@@ -37,12 +37,15 @@ Key = Annotated[str, StringConstraints(min_length=1, max_length=200), Clean]
 class PaymentView(BaseModel):
     """A payment as staff see it; `due` names what is to be asked of the PSP next, `code` why something did not work.
 
-    `change_id` is the change that it pays for (None: the order as it was placed).
+    `change_id` is the change that it pays for (None: the order as it was placed), `renews` the payment whose hold it replaces.
     """
 
     order_id: UUID
     payment_id: UUID
     change_id: UUID | None
+    renews: UUID | None
+    replaced: bool
+    expires_at: datetime | None
     user_id: str
     status: Status
     amount: Money
@@ -260,6 +263,7 @@ def _view(payment: Payment) -> dict[str, Any]:
         **{name: payment.money(amount) for name, amount in money.items()},
         "order_cancelled": payment.barred,
         "change_withdrawn": payment.withdrawn,
+        "replaced": payment.replaced_at is not None,
         "due": payment.action,
     }
 

@@ -1,15 +1,10 @@
 """Settlements of the PSP as CSV files: taken over once, whole or not at all, and what came of them.
 
-Amounts are in minor units, `gross` negative where money went back, and `net` is `gross` less `fee`. Rows are numbered as in the
-file, where the header is row 1; a file that cannot be read is refused as a whole, and the refusal names the row.
+Amounts are in minor units, `gross` negative where money went back, and `net` is `gross` less `fee`.
 """
 
-import csv
 import hashlib
-import io
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -18,7 +13,7 @@ from pydantic import BaseModel
 
 from chassis.auth import Caller, staff
 from chassis.commands import Runs
-from chassis.domain import Refusal
+from payment.api.csv_files import broken, csv_of, moment, rows_of
 from payment.handlers import import_settlement
 from payment.model import ImportSettlement, SettledRow, SettledType
 from payment.store import SettlementView, read_settlement
@@ -42,22 +37,6 @@ SHAPES: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 
-class NotCsvError(Refusal):
-    """A settlement is a CSV file."""
-
-    slug = "unsupported-media-type"
-    title = "A settlement is sent as text/csv"
-    status = 415
-
-
-class InvalidCsvError(Refusal):
-    """The file cannot be read from a row on; nothing of it was taken over."""
-
-    slug = "invalid-csv"
-    title = "The file cannot be read"
-    status = 422
-
-
 class SettlementImported(BaseModel):
     """Under which name a settlement was taken over; what came of it is read there."""
 
@@ -67,9 +46,7 @@ class SettlementImported(BaseModel):
 @router.post("", status_code=201, response_model=SettlementImported, openapi_extra=BODY)
 async def create_settlement(run: Runs, _: Finance, request: Request) -> Any:
     """Take over a settlement of at most 5,000 rows; the same file a second time answers the first one."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "text/csv":
-        raise NotCsvError("Send the file with Content-Type: text/csv.")
-    body = await request.body()
+    body = await csv_of(request)
     return await run(import_settlement, ImportSettlement(hashlib.sha256(body).hexdigest(), list(read(body))))
 
 
@@ -82,38 +59,10 @@ async def read_one(request: Request, _: Annotated[Caller, staff("finance", "audi
 
 def read(body: bytes) -> Iterator[SettledRow]:
     """Read a file row by row; raises InvalidCsvError that names the row where it cannot go on."""
-    try:
-        reader = csv.reader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True)
-        rows = [(number, [cell.strip() for cell in cells]) for number, cells in enumerate(reader, 1) if cells]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise _broken(1, f"this is no CSV file in UTF-8 ({error})") from None
-    if not rows or tuple(rows[0][1]) != COLUMNS:
-        raise _broken(1, f"the header must be {','.join(COLUMNS)}")
-    if not 1 < len(rows) <= MOST_ROWS + 1:
-        raise _broken(len(rows), f"there must be 1 to {MOST_ROWS} rows after the header")
-    for number, cells in rows[1:]:
-        yield _row(number, cells)
-
-
-def _row(number: int, cells: Sequence[str]) -> SettledRow:
-    if len(cells) != len(COLUMNS):
-        raise _broken(number, f"{len(cells)} cells where the header has {len(COLUMNS)}")
-    named = dict(zip(COLUMNS, cells, strict=True))
-    for name, (shape, message) in SHAPES.items():
-        if re.fullmatch(shape, named[name], re.ASCII) is None:
-            raise _broken(number, message, name)
-    try:
-        settled_at = datetime.fromisoformat(named["settled_at"])
-    except ValueError:
-        raise _broken(number, "must be a moment like 2026-11-02T06:00:00Z", "settled_at") from None
-    if settled_at.tzinfo is None:
-        raise _broken(number, "must say its time zone", "settled_at")
-    gross, fee, net = int(named["gross"]), int(named["fee"]), int(named["net"])
-    if net != gross - fee:
-        raise _broken(number, "must be gross less fee", "net")
-    return SettledRow(number, named["reference"], SettledType(named["type"]), gross, fee, net, named["currency"], settled_at)
-
-
-def _broken(row: int, message: str, column: str | None = None) -> InvalidCsvError:
-    where = f"row {row}" if column is None else f"row {row}, {column}"
-    return InvalidCsvError(f"{where}: {message}", errors=[{"field": where, "message": message}])
+    for number, named in rows_of(body, COLUMNS, SHAPES, MOST_ROWS):
+        settled_at = moment(number, "settled_at", named["settled_at"])
+        gross, fee, net = int(named["gross"]), int(named["fee"]), int(named["net"])
+        if net != gross - fee:
+            raise broken(number, "must be gross less fee", "net")
+        kind, currency = SettledType(named["type"]), named["currency"]
+        yield SettledRow(number, named["reference"], kind, gross, fee, net, currency, settled_at)

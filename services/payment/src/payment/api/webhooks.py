@@ -6,8 +6,8 @@ from fastapi import APIRouter, Header, Request, Response
 
 from chassis.commands import Commands
 from chassis.domain import Cause
-from payment.gateway import DisputeHeard, PspWebhooks
-from payment.handlers import DisputeNotice, hear_dispute, hear_webhook
+from payment.gateway import BounceHeard, DisputeHeard, PspWebhooks
+from payment.handlers import DisputeNotice, hear_bounce, hear_dispute, hear_webhook
 from payment.store import find_payment
 
 router = APIRouter(tags=["payments"])
@@ -25,6 +25,8 @@ async def receive_webhook(request: Request, stripe_signature: Annotated[str, Hea
         if found is not None:
             notice = DisputeNotice(*found, heard)
             await commands.run(hear_dispute, notice, _cause(request, str(notice.order_id)), None)
+    elif isinstance(heard, BounceHeard):
+        await commands.run(hear_bounce, heard, _cause(request, str(heard.order_id)), None)
     elif heard is not None:
         await commands.run(hear_webhook, heard, _cause(request, str(heard.order_id)), None)
     return Response(b"{}", media_type="application/json")

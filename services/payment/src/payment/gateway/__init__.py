@@ -27,12 +27,13 @@ from payment.gateway.port import (
     refund_key,
 )
 from payment.gateway.stub import StubPsp
-from payment.gateway.webhooks import DisputeHeard, InvalidWebhookError, PspWebhooks, WebhookHeard
+from payment.gateway.webhooks import BounceHeard, DisputeHeard, InvalidWebhookError, PspWebhooks, WebhookHeard
 
 __all__ = [
     "Absent",
     "AuthorizationAnswer",
     "Authorized",
+    "BounceHeard",
     "Canceled",
     "Challenged",
     "ChangeAnswer",

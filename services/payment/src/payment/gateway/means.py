@@ -57,6 +57,7 @@ METHODS: Final[Mapping[str, tuple[str, Entry, Entry]]] = {
 }
 """How references begin, and how is booked what is taken and what is given back."""
 NOT_RECEIVED: Final = "transfer_not_received"
+NOT_RENEWABLE: Final = "not_renewable"
 OURS: Final = "."
 """What a reference has before the part that is ours."""
 
@@ -117,6 +118,11 @@ class MeansOfPayment:
             payment, await self.psp.authorize(payment, rest, method.partition("+")[2], card)
         )
         return answer
+
+    async def reauthorize(self, payment: PaymentKey, amount: Money, reference: str) -> AuthorizationAnswer:
+        """Hold anew what the PSP alone holds; what our own means hold does not lapse."""
+        theirs, ours = _parts(reference)
+        return await self.psp.reauthorize(payment, amount, theirs) if ours is None else Refused(NOT_RENEWABLE)
 
     async def capture(
         self, payment: PaymentKey, shipment_id: UUID, reference: str, amount: Money, *, final: bool

@@ -99,6 +99,10 @@ class PspGateway(Protocol):
         """Hold `amount` on the instrument behind `token`, to be captured in parts later."""
         ...
 
+    async def reauthorize(self, payment: PaymentKey, amount: Money, reference: str) -> AuthorizationAnswer:
+        """Hold `amount` on what the payment of `reference` was made with, without asking the payer for anything."""
+        ...
+
     async def capture(
         self, payment: PaymentKey, shipment_id: UUID, reference: str, amount: Money, *, final: bool
     ) -> ChangeAnswer:

@@ -34,6 +34,7 @@ from payment.gateway.port import (
     VoidAnswer,
     idempotency_key,
 )
+from payment.gateway.webhooks import WISH
 from payment.model import PaymentKey
 
 ALREADY_REFUNDED: Final = "charge_already_refunded"
@@ -87,7 +88,37 @@ class StripePsp:
             **_instrument(method, token),
             **self._return,
         }
-        options: Any = {"idempotency_key": idempotency_key("authorize", payment)}
+        return await self._hold(payment, parameters, idempotency_key("authorize", payment))
+
+    async def reauthorize(self, payment: PaymentKey, amount: Money, reference: str) -> AuthorizationAnswer:
+        """Hold `amount` off session, on the payment method of an earlier payment.
+
+        Stripe does so where the shop's checkout has saved it for that, and refuses where it has not.
+        """
+        try:
+            earlier = await _asked(lambda: self._intents.retrieve_async(reference))
+        except stripe.InvalidRequestError as error:
+            return Refused(error.code or "invalid_request")
+        if isinstance(earlier, Unknown):
+            return earlier
+        if earlier.payment_method is None:
+            return Refused("payment_method_missing")
+        parameters: Any = {
+            "amount": amount.amount,
+            "currency": amount.currency.lower(),
+            "capture_method": "manual",
+            "confirm": True,
+            "off_session": True,
+            "expand": ["latest_charge"],
+            "metadata": _metadata(payment),
+            "payment_method_types": list(earlier.payment_method_types),
+            "payment_method": str(earlier.payment_method),
+            **({} if earlier.customer is None else {"customer": str(earlier.customer)}),
+        }
+        return await self._hold(payment, parameters, idempotency_key("renew", payment))
+
+    async def _hold(self, payment: PaymentKey, parameters: Any, key: str) -> AuthorizationAnswer:
+        options: Any = {"idempotency_key": key}
         try:
             answer = await _asked(lambda: self._intents.create_async(parameters, options))
         except stripe.CardError as error:
@@ -125,8 +156,10 @@ class StripePsp:
 
     async def refund(self, payment: PaymentKey, reference: str, amount: Money, key: str | None = None) -> ChangeAnswer:
         """Give back captured money."""
-        parameters: Any = {"payment_intent": reference, "amount": amount.amount, "metadata": _metadata(payment)}
-        options: Any = {"idempotency_key": key or idempotency_key("refund", payment)}
+        wish = key or idempotency_key("refund", payment)
+        notes = {**_metadata(payment), WISH: wish}
+        parameters: Any = {"payment_intent": reference, "amount": amount.amount, "metadata": notes}
+        options: Any = {"idempotency_key": wish}
         answer = await _changed(lambda: self._refunds.create_async(parameters, options))
         return Done() if key is None and answer == Refused(ALREADY_REFUNDED) else answer
 

@@ -39,7 +39,9 @@ DECLINES = {
     "tok_timeout_failed": "processing_error",
 }
 CHALLENGING = "tok_3ds"
-ACCEPTED = frozenset({CHALLENGING, "tok_ok", "tok_slow", "tok_timeout_captured", "tok_timeout_lost"})
+OK = "tok_ok"
+ONCE = "tok_once"
+ACCEPTED = frozenset({CHALLENGING, OK, ONCE, "tok_slow", "tok_timeout_captured", "tok_timeout_lost"})
 UNEXPECTED_STATE = "payment_intent_unexpected_state"
 UNANSWERED = frozenset({"tok_timeout_captured", "tok_timeout_failed", "tok_timeout_lost"})
 
@@ -57,6 +59,7 @@ class StubPayment:
     challenged: bool = False
     """Whether the bank has asked who pays, and waits for the answer."""
     unproved: bool = False
+    token: str = OK
 
     @property
     def order_id(self) -> UUID:
@@ -94,6 +97,15 @@ class StubPsp:
         if isinstance(answer, Done):
             raise TypeError("an authorisation is answered with its reference")
         return Unknown("timeout") if first and token in UNANSWERED else answer
+
+    async def reauthorize(self, payment: PaymentKey, amount: Money, reference: str) -> AuthorizationAnswer:
+        """Hold `amount` on the instrument of an earlier payment, unless its bank declines where nobody is there to ask."""
+        token = self.books[reference].token if reference in self.books else "tok_unknown"
+        token = "tok_declined" if token == ONCE else OK if token == CHALLENGING else token
+        answer = self._once(idempotency_key("renew", payment), lambda: self._hold(payment, amount, token))
+        if isinstance(answer, Done):
+            raise TypeError("an authorisation is answered with its reference")
+        return answer
 
     async def capture(
         self, payment: PaymentKey, shipment_id: UUID, reference: str, amount: Money, *, final: bool
@@ -150,7 +162,7 @@ class StubPsp:
             if booked.unproved:
                 return Declined("payment_intent_authentication_failure", "authentication_failure")
             return Authorized(reference) if booked.open else Taken(reference, booked.captured)
-        answer = self._answers.get(idempotency_key("authorize", payment))
+        answer = self._answers.get(idempotency_key("authorize", payment), self._answers.get(idempotency_key("renew", payment)))
         return answer if isinstance(answer, Declined) else Absent()
 
     def _once(self, key: str, work: Work) -> Answer:
@@ -182,9 +194,9 @@ class StubPsp:
         reference = f"stub_{new_id().hex}"
         self._references[key] = reference
         if token == CHALLENGING:
-            self.books[reference] = StubPayment(key, amount.amount, 0, challenged=True)
+            self.books[reference] = StubPayment(key, amount.amount, 0, challenged=True, token=token)
             return Challenged(reference, f"/sim/psp/challenge/{reference}")
-        self.books[reference] = StubPayment(key, amount.amount, amount.amount)
+        self.books[reference] = StubPayment(key, amount.amount, amount.amount, token=token)
         return Authorized(reference, expires_at=self.holds_until)
 
     def _take(self, reference: str, amount: int, *, final: bool) -> ChangeAnswer:

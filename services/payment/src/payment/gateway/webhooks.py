@@ -2,7 +2,8 @@
 
 A notice is a hint, nothing more: it names a payment that is to be asked about, and the truth comes from the PSP itself.
 So a late, repeated or reordered notice changes nothing. Only of disputes it is believed what they say: what a bank took back
-is no payment's state that could be asked for. A notice that is forged or stale is refused and counted.
+is no payment's state that could be asked for; and of refunds, that the customer's bank has sent one back. A notice that is
+forged or stale is refused and counted.
 """
 
 import hashlib
@@ -21,6 +22,10 @@ from payment.model import PaymentKey
 TOLERANCE_SECONDS: Final = 300
 DISPUTED: Final = "charge.dispute.created"
 DECIDED: Final = "charge.dispute.closed"
+BOUNCED: Final = frozenset({"refund.failed", "refund.updated", "charge.refund.updated"})
+"""Notices of which one may say that money that was given back came back from the customer's bank."""
+WISH: Final = "wish"
+"""The note at the PSP that names for which wish of ours a refund was made."""
 WARNING: Final = "warning_"
 """How the states of a dispute begin for which no money has moved."""
 DOUBTS: Final = frozenset({"payment_intent.canceled", "charge.expired"})
@@ -62,6 +67,24 @@ class DisputeHeard:
     won: bool
 
 
+@dataclass(frozen=True, slots=True)
+class BounceHeard:
+    """The PSP says that a refund came back from the customer's bank; `wish` is the key that it was asked for under."""
+
+    payment: PaymentKey
+    wish: str
+    amount: int
+    code: str
+
+    @property
+    def order_id(self) -> UUID:
+        """The order it is about."""
+        return self.payment.order_id
+
+
+Heard = WebhookHeard | DisputeHeard | BounceHeard
+
+
 class PspWebhooks:
     """Reads notices signed in Stripe's way: HMAC-SHA256 over time and body."""
 
@@ -77,7 +100,7 @@ class PspWebhooks:
         if self._counter not in registry._collector_to_names:  # noqa: SLF001 - a registry cannot be asked otherwise
             registry.register(self._counter)
 
-    def read(self, body: bytes, signature: str) -> WebhookHeard | DisputeHeard | None:
+    def read(self, body: bytes, signature: str) -> Heard | None:
         """Read a notice; None where it is about no order of ours. Raises InvalidWebhookError."""
         try:
             self._verify(body, signature)
@@ -101,15 +124,20 @@ class PspWebhooks:
             raise InvalidWebhookError("The signature is too old.")
 
 
-def _about(body: bytes) -> WebhookHeard | DisputeHeard | None:
+def _about(body: bytes) -> Heard | None:
     try:
         notice: Any = from_json(body)
         kind = str(notice["type"])
         if kind in {DISPUTED, DECIDED}:
             return _dispute(notice["data"]["object"], closed=kind == DECIDED)
-        notes: Any = notice["data"]["object"]["metadata"]
+        told: Any = notice["data"]["object"]
+        notes: Any = told["metadata"]
         change_id: Any = notes.get("change_id")
         payment = PaymentKey(UUID(notes["order_id"]), None if change_id is None else UUID(change_id))
+        if kind in BOUNCED:
+            failed = told["status"] == "failed"
+            code = str(told.get("failure_reason") or "unknown")
+            return BounceHeard(payment, str(notes[WISH]), int(told["amount"]), code) if failed else None
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
     return WebhookHeard(payment, kind, kind in DOUBTS)

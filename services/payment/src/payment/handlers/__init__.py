@@ -8,7 +8,7 @@ PaymentVoided or PaymentRefunded, the withdrawal of a change by AdditionVoided, 
 after whatever was unknown has become known.
 """
 
-from payment.handlers.asking import InquiryOutcome, hear_webhook, inquire, note_inquiry, warn_of_expiry
+from payment.handlers.asking import InquiryOutcome, hear_webhook, inquire, note_inquiry
 from payment.handlers.authorizing import (
     AuthorizationOutcome,
     authorize,
@@ -18,16 +18,20 @@ from payment.handlers.authorizing import (
     note_authorization,
     note_instrument,
 )
+from payment.handlers.bouncing import hear_bounce
 from payment.handlers.capturing import CaptureOutcome, capture, capture_payment, collect_cash, draw, note_capture
 from payment.handlers.changing import reduce_payment, void_addition
 from payment.handlers.disputing import DisputeNotice, hear_dispute
 from payment.handlers.exchanging import PayOutOutcome, note_paid_out, pay_out
 from payment.handlers.gift_cards import issue_gift_card
 from payment.handlers.giving_back import RefundOutcome, VoidOutcome, note_refund, note_void, refund, void, void_or_refund
+from payment.handlers.incidents import resolve_incident
 from payment.handlers.refunding import RefundPartOutcome, allot, give_back, note_given_back, request_refund
 from payment.handlers.registry import jobs, react
+from payment.handlers.renewing import RenewalOutcome, note_renewal, renew, renew_expiring
 from payment.handlers.reviewing import decide_by_default, decide_review
 from payment.handlers.settling import import_settlement
+from payment.handlers.statements import keep_statement
 from payment.handlers.transfers import receive_transfer
 
 __all__ = [
@@ -38,6 +42,7 @@ __all__ = [
     "PayOutOutcome",
     "RefundOutcome",
     "RefundPartOutcome",
+    "RenewalOutcome",
     "VoidOutcome",
     "allot",
     "authorize",
@@ -51,12 +56,14 @@ __all__ = [
     "draw",
     "forget_instrument",
     "give_back",
+    "hear_bounce",
     "hear_dispute",
     "hear_webhook",
     "import_settlement",
     "inquire",
     "issue_gift_card",
     "jobs",
+    "keep_statement",
     "note_authorization",
     "note_capture",
     "note_given_back",
@@ -64,15 +71,18 @@ __all__ = [
     "note_instrument",
     "note_paid_out",
     "note_refund",
+    "note_renewal",
     "note_void",
     "pay_out",
     "react",
     "receive_transfer",
     "reduce_payment",
     "refund",
+    "renew",
+    "renew_expiring",
     "request_refund",
+    "resolve_incident",
     "void",
     "void_addition",
     "void_or_refund",
-    "warn_of_expiry",
 ]

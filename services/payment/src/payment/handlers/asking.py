@@ -7,12 +7,12 @@ from uuid import UUID
 
 from chassis.batch import Answer
 from chassis.domain import Cause
-from contracts.payment import PaymentIncident
+from contracts.payment import ReauthorizationDeclined
 from payment.gateway import Canceled, InquiryAnswer, PspGateway, Unknown, WebhookHeard
 from payment.handlers.outcomes import answered, attempt, known_reference
 from payment.handlers.registry import jobs
-from payment.model import Action, OrderFunds
-from payment.store import CaptureStore, ExpiryDue, InquiryDue, PaymentStore
+from payment.model import Action, Renewals
+from payment.store import CaptureStore, IncidentStore, InquiryDue, PaymentStore
 
 WEBHOOK_GRACE: Final = timedelta(seconds=2)
 """A webhook may come before the answer to the call it tells of; that answer is given time to be written first."""
@@ -35,24 +35,21 @@ async def inquire(due: InquiryDue, psp: PspGateway) -> InquiryOutcome:
 
 
 @jobs.outcome
-def note_inquiry(outcome: InquiryOutcome, payments: PaymentStore, captures: CaptureStore, cause: Cause) -> None:
+def note_inquiry(
+    outcome: InquiryOutcome, payments: PaymentStore, captures: CaptureStore, incidents: IncidentStore, cause: Cause
+) -> ReauthorizationDeclined | None:
     """Note whether the hold stands; while a capture of it is under way its outcome comes first."""
     payment = payments.known(outcome.order_id, outcome.payment_id)
     payments.log(attempt(Action.INQUIRE, payment, outcome.answer, cause))
-    funds = OrderFunds(payments.of(outcome.order_id), captures.of(outcome.order_id))
+    funds = Renewals(payments.of(outcome.order_id), captures.of(outcome.order_id))
     match outcome.answer:
         case Canceled() if not funds.drawn_from(payment):
-            payment.lapse(cause)
+            return incidents.note(funds.lapsed(payment, cause), cause)
         case Unknown() | Canceled():
             payment.ask_again(Action.INQUIRE, cause)
         case _:
             payment.stand(cause)
-
-
-@jobs.on(ExpiryDue)
-def warn_of_expiry(due: ExpiryDue, payments: PaymentStore, cause: Cause) -> PaymentIncident | None:
-    """Tell before a hold lapses of which something is still to be taken, so that a person acts."""
-    return payments.known(due.order_id, due.payment_id).warn(cause)
+    return None
 
 
 def hear_webhook(heard: WebhookHeard, payments: PaymentStore, captures: CaptureStore, cause: Cause) -> Answer[Never]:

@@ -10,12 +10,17 @@ from payment.gateway import ChangeAnswer, Done, PspGateway, Refused, Unknown
 from payment.handlers.outcomes import answered, attempt, known_reference
 from payment.handlers.registry import jobs, react
 from payment.model import Capture, OrderFunds
-from payment.store import CaptureDue, CaptureStore, CashStore, DrawDue, PaymentStore
+from payment.store import CaptureDue, CaptureStore, CashStore, DrawDue, IncidentStore, PaymentStore
 
 
 @react.on(ShipmentDispatched)
 def capture_payment(
-    event: ShipmentDispatched, payments: PaymentStore, captures: CaptureStore, cash: CashStore, cause: Cause
+    event: ShipmentDispatched,
+    payments: PaymentStore,
+    captures: CaptureStore,
+    cash: CashStore,
+    incidents: IncidentStore,
+    cause: Cause,
 ) -> PaymentCaptureFailed | None:
     """Have the money due for the shipment taken, once, of the order's payments, oldest first; cash when it is delivered."""
     if captures.get(event.order_id, event.shipment_id) is not None:
@@ -26,7 +31,8 @@ def capture_payment(
     capture = captures.add(Capture.due_for(event, cause))
     if not payments.of(event.order_id):
         return None
-    return OrderFunds(payments.of(event.order_id), captures.of(event.order_id)).draw(capture, cause)
+    funds = OrderFunds(payments.of(event.order_id), captures.of(event.order_id))
+    return incidents.note(funds.draw(capture, cause), cause)
 
 
 @react.on(ShipmentDelivered)
@@ -36,10 +42,12 @@ def collect_cash(event: ShipmentDelivered, cash: CashStore, cause: Cause) -> Non
 
 
 @jobs.on(DrawDue)
-def draw(due: DrawDue, payments: PaymentStore, captures: CaptureStore, cause: Cause) -> PaymentCaptureFailed | None:
+def draw(
+    due: DrawDue, payments: PaymentStore, captures: CaptureStore, incidents: IncidentStore, cause: Cause
+) -> PaymentCaptureFailed | None:
     """Have a shipment's money taken that waited until the order's payments were decided."""
     funds = OrderFunds(payments.of(due.order_id), captures.of(due.order_id))
-    return funds.draw(captures.known(due.order_id, due.shipment_id), cause)
+    return incidents.note(funds.draw(captures.known(due.order_id, due.shipment_id), cause), cause)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +69,7 @@ async def capture(due: CaptureDue, psp: PspGateway) -> CaptureOutcome:
 
 @jobs.outcome
 def note_capture(
-    outcome: CaptureOutcome, payments: PaymentStore, captures: CaptureStore, cause: Cause
+    outcome: CaptureOutcome, payments: PaymentStore, captures: CaptureStore, incidents: IncidentStore, cause: Cause
 ) -> list[PaymentCaptured | PaymentCaptureFailed | AdditionVoided]:
     """Note whether the money was taken; told when all of the shipment's is. A cancellation that waited for it goes on."""
     payment = payments.known(outcome.order_id, outcome.payment_id)
@@ -74,9 +82,9 @@ def note_capture(
             told = funds.take(one, outcome.payment_id, cause)
             if entry is not None and len(payment.postings) > booked:
                 payment.move(entry, outcome.shipment_id, own, cause)
-            return told
+            return incidents.note(told, cause)
         case Refused(code):
-            return [*funds.refuse(one, outcome.payment_id, code, cause)]
+            return [*incidents.note(funds.refuse(one, outcome.payment_id, code, cause), cause)]
         case Unknown():
             one.ask_again(cause)
             return []

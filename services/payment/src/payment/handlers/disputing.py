@@ -42,7 +42,7 @@ def hear_dispute(
                 opened_at=cause.at,
             )
         )
-        payment.dispute(Entry.DISPUTE, dispute.dispute_id, dispute.amount, cause)
+        payment.move(Entry.DISPUTE, dispute.dispute_id, dispute.amount, cause)
         told.append(
             DisputeOpened(
                 order_id=order_id,
@@ -56,7 +56,7 @@ def hear_dispute(
     if heard.closed and dispute.closed_at is None:
         dispute.close(cause.at, won=heard.won)
         if heard.won:
-            payment.dispute(Entry.DISPUTE_WON, dispute.dispute_id, dispute.amount, cause)
+            payment.move(Entry.DISPUTE_WON, dispute.dispute_id, dispute.amount, cause)
         told.append(
             DisputeClosed(
                 order_id=order_id,

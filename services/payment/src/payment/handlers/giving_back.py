@@ -19,17 +19,20 @@ from payment.gateway import ChangeAnswer, Done, PspGateway, Taken, VoidAnswer
 from payment.handlers.outcomes import answered, attempt, code_of, known_reference
 from payment.handlers.registry import jobs, react
 from payment.model import Action, OrderFunds, Payment
-from payment.store import CaptureStore, PaymentStore, RefundDue, VoidDue
+from payment.store import CaptureStore, IncidentStore, PaymentStore, RefundDue, VoidDue
 
 
 @react.on(OrderCancelled)
 def void_or_refund(
-    event: OrderCancelled, payments: PaymentStore, captures: CaptureStore, cause: Cause
+    event: OrderCancelled, payments: PaymentStore, captures: CaptureStore, incidents: IncidentStore, cause: Cause
 ) -> list[PaymentVoided | PaymentRefunded | PaymentCaptureFailed]:
     """Give back whatever is held or taken, additions included; a payment that has not come yet is barred."""
     if not payments.of(event.order_id):
         payments.add(Payment.request(event.order_id, event.user_id, event.total_amount, cause))
-    return OrderFunds(payments.of(event.order_id), captures.of(event.order_id)).cancel(cause)
+    funds = OrderFunds(payments.of(event.order_id), captures.of(event.order_id))
+    if funds.lost:
+        incidents.end(event.order_id, cause)
+    return incidents.note(funds.cancel(cause), cause)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ async def void(due: VoidDue, psp: PspGateway) -> VoidOutcome:
 
 @jobs.outcome
 def note_void(
-    outcome: VoidOutcome, payments: PaymentStore, cause: Cause
+    outcome: VoidOutcome, payments: PaymentStore, incidents: IncidentStore, cause: Cause
 ) -> list[PaymentVoided | PaymentRefunded | AdditionVoided | PaymentIncident]:
     """Note that nothing is held any more; captured money of a cancelled order goes back next, even what nobody asked for."""
     payment = payments.known(outcome.order_id, outcome.payment_id)
@@ -62,7 +65,7 @@ def note_void(
         case Taken(_, amount) if amount == payment.captured_amount:
             return [*funds.void(payment, cause)]
         case Taken(_, amount) if told := funds.take_late(payment, amount, cause):
-            return told
+            return incidents.note(told, cause)
         case answer:
             payment.ask_again(Action.VOID, cause, code_of(answer))
             return []

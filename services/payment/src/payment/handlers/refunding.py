@@ -14,7 +14,16 @@ from payment.gateway import ChangeAnswer, Done, PspGateway, Refused, Unknown, re
 from payment.handlers.outcomes import answered, attempt, known_reference
 from payment.handlers.registry import jobs, react
 from payment.model import Entry, OrderFunds, Refund
-from payment.store import AllotmentDue, CaptureStore, DisputeStore, ExchangeStore, PaymentStore, RefundPartDue, RefundStore
+from payment.store import (
+    AllotmentDue,
+    CaptureStore,
+    DisputeStore,
+    ExchangeStore,
+    IncidentStore,
+    PaymentStore,
+    RefundPartDue,
+    RefundStore,
+)
 
 
 @react.on(RefundRequested)
@@ -24,13 +33,14 @@ def request_refund(
     captures: CaptureStore,
     refunds: RefundStore,
     disputes: DisputeStore,
+    incidents: IncidentStore,
     cause: Cause,
 ) -> RefundFailed | None:
     """Have money given back, once, of the order's payments, newest first; as long as it may not be taken yet, it waits."""
     if refunds.get(event.order_id, event.refund_id) is not None:
         return None
     refund = refunds.add(Refund.request(event, cause))
-    return _allot(refund, payments, captures, refunds, disputes, cause)
+    return incidents.note(_allot(refund, payments, captures, refunds, disputes, cause), cause)
 
 
 @jobs.on(AllotmentDue)
@@ -40,10 +50,12 @@ def allot(
     captures: CaptureStore,
     refunds: RefundStore,
     disputes: DisputeStore,
+    incidents: IncidentStore,
     cause: Cause,
 ) -> RefundFailed | None:
     """Have money given back that could not be drawn from the order's payments when it was asked for."""
-    return _allot(refunds.known(due.order_id, due.refund_id), payments, captures, refunds, disputes, cause)
+    refund = refunds.known(due.order_id, due.refund_id)
+    return incidents.note(_allot(refund, payments, captures, refunds, disputes, cause), cause)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +82,12 @@ async def give_back(due: RefundPartDue, psp: PspGateway) -> RefundPartOutcome:
 
 @jobs.outcome
 def note_given_back(
-    outcome: RefundPartOutcome, payments: PaymentStore, refunds: RefundStore, exchanges: ExchangeStore, cause: Cause
+    outcome: RefundPartOutcome,
+    payments: PaymentStore,
+    refunds: RefundStore,
+    exchanges: ExchangeStore,
+    incidents: IncidentStore,
+    cause: Cause,
 ) -> list[PaymentRefunded | RefundFailed]:
     """Note whether the customer has the money, or another order; told when it is all of it, or the rest will not be given."""
     payment = payments.known(outcome.order_id, outcome.payment_id)
@@ -87,7 +104,7 @@ def note_given_back(
                 exchanges.grant(refund.exchange_order_id, refund.refund_id, payment, own)
             return [] if told is None else [told]
         case Refused(code):
-            return funds.keep(refund, outcome.payment_id, code, cause)
+            return incidents.note(funds.keep(refund, outcome.payment_id, code, cause), cause)
         case Unknown():
             refund.ask_again(cause)
             return []

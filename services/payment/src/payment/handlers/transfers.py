@@ -8,11 +8,11 @@ from chassis.problems import invalid
 from contracts.payment import PaymentIncident
 from payment.model.payment import Payment
 from payment.model.transfer import ReceiveTransfer, TransferKnownError
-from payment.store import PaymentStore, TransferStore
+from payment.store import IncidentStore, PaymentStore, TransferStore
 
 
 def receive_transfer(
-    command: ReceiveTransfer, payments: PaymentStore, transfers: TransferStore, cause: Cause
+    command: ReceiveTransfer, payments: PaymentStore, transfers: TransferStore, incidents: IncidentStore, cause: Cause
 ) -> Answer[PaymentIncident]:
     """Note that money came for an order, or was sent back, once; told where it is not what was waited for."""
     account = transfers.account(command.reference)
@@ -32,7 +32,7 @@ def receive_transfer(
         return Answer(to_json(account.document()))
     kind, amount = told
     incident = PaymentIncident(order_id=payment.order_id, user_id=payment.user_id, kind=kind, amount=amount)
-    return Answer(to_json(account.document()), events=[incident])
+    return Answer(to_json(account.document()), events=[incidents.note(incident, cause)])
 
 
 def _is_for(payment: Payment, reference: str) -> bool:

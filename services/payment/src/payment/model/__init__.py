@@ -8,6 +8,7 @@ from payment.model.ledger import Account, Entry, Posting
 from payment.model.payment import Payment
 from payment.model.records import Attempt, LedgerEntry, Reduction
 from payment.model.refund import Refund, RefundPart, RefundStatus
+from payment.model.renewal import Renewals, renewal_of
 from payment.model.retry import retry_delay
 from payment.model.risk import (
     MARKS,
@@ -71,6 +72,7 @@ __all__ = [
     "Refund",
     "RefundPart",
     "RefundStatus",
+    "Renewals",
     "Replay",
     "Review",
     "ReviewDecidedError",
@@ -86,5 +88,6 @@ __all__ = [
     "differences",
     "dispute_id",
     "noted",
+    "renewal_of",
     "retry_delay",
 ]

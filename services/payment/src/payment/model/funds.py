@@ -26,18 +26,20 @@ from contracts.payment import (
     PaymentReduced,
     PaymentRefunded,
     PaymentVoided,
+    RefundBounced,
     RefundFailed,
 )
 from contracts.types import Money
 from payment.model.capture import Capture, Draw
 from payment.model.dispute import Dispute
 from payment.model.payment import Payment
-from payment.model.refund import EXCEEDS_CAPTURED, Refund
-from payment.model.standing import GIVEN_BACK, LET_GO
+from payment.model.refund import EXCEEDS_CAPTURED, Refund, RefundPart, RefundStatus
+from payment.model.standing import GIVEN_BACK, LET_GO, Status
 
 ORDER_CANCELLED: Final = "order_cancelled"
 NOT_AUTHORIZED: Final = "not_authorized"
 CURRENCY_MISMATCH: Final = "currency_mismatch"
+GIVEN: Final = RefundStatus.REFUNDED
 AMOUNT_EXCEEDS: Final = "amount_exceeds_authorization"
 
 
@@ -71,6 +73,11 @@ class OrderFunds:
         """Whether the order is cancelled."""
         return self.main.barred
 
+    @property
+    def lost(self) -> bool:
+        """Whether a hold was let go by the PSP, or could not be renewed."""
+        return any(one.status == Status.LAPSED or (one.renews and one.status == Status.DECLINED) for one in self._payments)
+
     def drawn_from(self, payment: Payment) -> bool:
         """Tell whether a capture that has no outcome yet takes something of a payment."""
         return any(draw.payment_id == payment.payment_id and draw.pending for draw in self._due_draws()) or (
@@ -84,6 +91,11 @@ class OrderFunds:
     def addition(self, change_id: UUID) -> Payment | None:
         """Find the payment for what a change adds."""
         return next((one for one in self._payments if one.change_id == change_id), None)
+
+    def _renewals(self, payment: Payment) -> Iterator[Payment]:
+        for one in self._payments:
+            if one.renews == payment.payment_id:
+                yield from (one, *self._renewals(one))
 
     # --- additions and reductions -------------------------------------------------------------------------------------
 
@@ -105,7 +117,8 @@ class OrderFunds:
             self._payments.append(addition)
             if self.cancelled:
                 addition.bar(cause)
-        addition.withdraw(cause)
+        for payment in (addition, *self._renewals(addition)):
+            payment.withdraw(cause)
         self.settle(cause)
         return addition, next(iter(self._withdrawals(before)), None)
 
@@ -342,9 +355,17 @@ class OrderFunds:
         part = refund.part_of(payment_id)
         if part is None or not part.pending:
             return None
-        self.payment(payment_id).return_(refund.refund_id, part.amount, cause)
+        self.payment(payment_id).return_(part.booked_as, part.amount, cause)
         refund.succeed(part, cause)
-        return None if refund.pending else self._given(refund)
+        return None if refund.pending or part.bounced else self._given(refund)
+
+    def bounce(self, refund: Refund, part: RefundPart, code: str, cause: Cause) -> RefundBounced | None:
+        """Note that a part of a refund came back from the customer's bank; told when it is not sent again."""
+        self.payment(part.payment_id).bounce(part.booked_as, part.amount, cause)
+        if not refund.bounce(part, code, cause):
+            return None
+        order_id, user_id, amount = self.main.order_id, self.main.user_id, self.main.money(part.amount)
+        return RefundBounced(order_id=order_id, user_id=user_id, amount=amount)
 
     def keep(self, refund: Refund, payment_id: UUID, code: str, cause: Cause) -> list[PaymentRefunded | RefundFailed]:
         """Note that the PSP refused a part of a refund: at last the rest of it has failed, beside what was given back."""
@@ -366,11 +387,13 @@ class OrderFunds:
 
     @property
     def _refunded(self) -> Money:
-        return self.main.money(sum(payment.refunded_amount for payment in self._payments))
+        bounced = [part.amount for one in self._refunds for part in one.parts if part.bounced and part.status != GIVEN]
+        return self.main.money(sum(payment.refunded_amount for payment in self._payments) + sum(bounced))
 
     def _answered(self) -> AbstractSet[UUID]:
         """Name, as things stand, the withdrawn changes for which nothing is held; and the cancelled order, if all is back."""
-        answered = {one.change_id for one in self._payments if one.withdrawn and one.change_id and one.status in LET_GO}
+        withdrawn = [one for one in self._payments if one.withdrawn and one.renews is None]
+        answered = {one.change_id for one in withdrawn if one.change_id and one.status in LET_GO}
         if self.cancelled and all(one.status in GIVEN_BACK for one in self._payments):
             answered.add(self.main.order_id)
         return answered

@@ -53,6 +53,8 @@ class Entry(StrEnum):
     SALE = "sale"
     REFUND = "refund"
     CREDIT = "credit"
+    REFUND_UNDONE = "refund_undone"
+    CREDIT_UNDONE = "credit_undone"
     FEE = "fee"
     DISPUTE = "dispute"
     DISPUTE_WON = "dispute_won"
@@ -78,6 +80,8 @@ SIDES: Final[Mapping[Entry, tuple[Account, Account]]] = MappingProxyType(
         Entry.SALE: (Account.CUSTOMER_RECEIVABLE, Account.REVENUE),
         Entry.REFUND: (Account.CUSTOMER_RECEIVABLE, Account.PSP_RECEIVABLE),
         Entry.CREDIT: (Account.REFUNDS, Account.CUSTOMER_RECEIVABLE),
+        Entry.REFUND_UNDONE: (Account.PSP_RECEIVABLE, Account.CUSTOMER_RECEIVABLE),
+        Entry.CREDIT_UNDONE: (Account.CUSTOMER_RECEIVABLE, Account.REFUNDS),
         Entry.FEE: (Account.FEES, Account.PSP_RECEIVABLE),
         Entry.DISPUTE: (Account.DISPUTES, Account.PSP_RECEIVABLE),
         Entry.DISPUTE_WON: (Account.PSP_RECEIVABLE, Account.DISPUTES),

@@ -1,15 +1,16 @@
 """A payment: money that one instrument is to pay for an order, from the wish to hold it to the last cent given back.
 
 An order has a main payment, and one for each change that adds to it; each of them is one payment at the PSP. What is decided
-over all of them is in `funds`. `barred_at` is set when the order is cancelled: from then on nothing is authorised or captured
-anew, and whatever is held or taken goes back. `withdrawn_at` is set when the change is withdrawn, or the review of a risky
-order ends with a rejection: what is held goes back. A payment that is barred or withdrawn before it is asked for stays as the
-mark that bars what comes too late. A call to the PSP whose outcome is unknown leaves the payment where it is, due again.
+over all of them is in `funds`, and in `renewal` how a hold that would lapse is replaced. `barred_at` is set when the order is
+cancelled: from then on nothing is authorised or captured anew, and whatever is held or taken goes back. `withdrawn_at` is set
+when the change is withdrawn, or the review of a risky order ends with a rejection: what is held goes back. A payment that is
+barred or withdrawn before it is asked for stays as the mark that bars what comes too late. A call to the PSP whose outcome is
+unknown leaves the payment where it is, due again.
 Outcomes that come again, or too late, change nothing.
 """
 
 from datetime import datetime, timedelta
-from typing import Final, Self
+from typing import Any, Final, Self
 from uuid import UUID
 
 from sqlalchemy import BigInteger, Text
@@ -19,22 +20,20 @@ from chassis.domain import Cause, new_id
 from contracts.payment import (
     AdditionAuthorized,
     AdditionDeclined,
-    IncidentKind,
     PaymentAction,
     PaymentActionRequired,
     PaymentAuthorized,
     PaymentDeclined,
-    PaymentIncident,
 )
 from contracts.types import Money
 from payment.model.key import PaymentKey
 from payment.model.ledger import Entry, Posting
-from payment.model.retry import LONGEST, retry_delay
+from payment.model.retry import LONGEST, WANTED, retry_delay
 from payment.model.standing import TRANSITIONS, Action, InvalidTransitionError, Status
 from payment.model.table import Table
 
 WARNING: Final = timedelta(days=1)
-"""So long before a hold lapses a person is told; half of its time, where it is short."""
+"""So long before a hold lapses it is renewed; half of its time, where it is short."""
 AT_THE_DOOR: Final = ".cash_"
 """How the reference of a payment begins that is collected in cash."""
 
@@ -47,7 +46,10 @@ class Payment(Table, table=True):
     order_id: UUID = Field(primary_key=True)
     payment_id: UUID = Field(primary_key=True)
     change_id: UUID | None = Field(default=None)
-    """The change that it is for; None: the order as it was placed."""
+    """The change that it is for, or the renewal; None: the order as it was placed."""
+    renews: UUID | None = Field(default=None)
+    """The payment whose hold it takes the place of."""
+    replaced_at: datetime | None = Field(default=None)
     user_id: str
     amount: int = Field(sa_type=BigInteger)
     currency: str
@@ -70,7 +72,9 @@ class Payment(Table, table=True):
     expires_at: datetime | None = Field(default=None)
     """Until when the PSP holds it; as long as it is pending, until when the customer is waited for."""
     warn_at: datetime | None = Field(default=None)
-    """When a person is told that the hold will lapse."""
+    """When the hold is renewed, or a person told that it will lapse."""
+    lapsed_amount: int = Field(default=0, sa_type=BigInteger)
+    """What was still to be taken when it lapsed."""
     action: Action | None = Field(default=Action.AUTHORIZE, sa_type=Text)
     due_at: datetime | None = Field(default=None)
     attempts: int = Field(default=0)
@@ -124,6 +128,11 @@ class Payment(Table, table=True):
         return self.psp_reference is not None and self.psp_reference.startswith(AT_THE_DOOR)
 
     @property
+    def shared(self) -> bool:
+        """Whether the PSP holds a part of it, and our own means the rest."""
+        return self.psp_reference is not None and "." in self.psp_reference.lstrip(".")
+
+    @property
     def open_amount(self) -> int:
         """What is held to be taken: neither captured yet nor let go."""
         return self.authorized_amount - self.captured_amount - self.released_amount
@@ -131,7 +140,7 @@ class Payment(Table, table=True):
     @property
     def available_amount(self) -> int:
         """What may be captured of it now."""
-        stands = self.status == Status.AUTHORIZED and not self.barred and not self.withdrawn
+        stands = self.status == Status.AUTHORIZED and not (self.barred or self.withdrawn or self.replaced_at)
         return self.open_amount if stands else 0
 
     @property
@@ -166,12 +175,11 @@ class Payment(Table, table=True):
             self._let_go(cause)
             return None
         self._rest()
-        order_id, user_id, payment_id, amount = self.order_id, self.user_id, self.payment_id, self.money(self.amount)
+        if self.renews is not None:
+            return None
         if self.change_id is None:
-            return PaymentAuthorized(order_id=order_id, user_id=user_id, payment_id=payment_id, amount=amount)
-        return AdditionAuthorized(
-            order_id=order_id, user_id=user_id, change_id=self.change_id, payment_id=payment_id, amount=amount
-        )
+            return PaymentAuthorized(**self._facts)
+        return AdditionAuthorized(change_id=self.change_id, **self._facts)
 
     def await_customer(
         self, action: PaymentAction, reference: str, page: str, until: datetime, cause: Cause
@@ -212,14 +220,16 @@ class Payment(Table, table=True):
         self._become(Status.DECLINED, cause)
         self.code = code
         self._rest()
-        if self.barred or self.withdrawn:
+        if self.barred or self.withdrawn or self.renews is not None:
             return None
-        order_id, user_id, payment_id, amount = self.order_id, self.user_id, self.payment_id, self.money(self.amount)
         if self.change_id is None:
-            return PaymentDeclined(order_id=order_id, user_id=user_id, payment_id=payment_id, amount=amount, code=code)
-        return AdditionDeclined(
-            order_id=order_id, user_id=user_id, change_id=self.change_id, payment_id=payment_id, amount=amount, code=code
-        )
+            return PaymentDeclined(code=code, **self._facts)
+        return AdditionDeclined(change_id=self.change_id, code=code, **self._facts)
+
+    @property
+    def _facts(self) -> dict[str, Any]:
+        ids = {"order_id": self.order_id, "user_id": self.user_id, "payment_id": self.payment_id}
+        return {**ids, "amount": self.money(self.amount)}
 
     def bar(self, cause: Cause) -> None:
         """Note that the order is cancelled; `settle` has given back what the PSP holds or took."""
@@ -252,7 +262,7 @@ class Payment(Table, table=True):
         elif self.barred and self.status == Status.CAPTURED:
             self._become(Status.REFUNDING, cause)
             self._due(Action.REFUND, cause)
-        elif (self.barred or self.withdrawn) and self.status in {Status.AUTHORIZED, Status.LAPSED}:
+        elif (self.barred or self.withdrawn or self.replaced_at) and self.status in {Status.AUTHORIZED, Status.LAPSED}:
             self._let_go(cause)
 
     def capture(self, shipment_id: UUID, amount: int, cause: Cause, *, final: bool) -> None:
@@ -290,7 +300,8 @@ class Payment(Table, table=True):
         """Note that the PSP let the hold go; of a cancelled order, what was captured before goes back next."""
         if self.status != Status.VOIDING:
             return
-        self.let_go_amount += self._release(cause)
+        released = self._release(cause)
+        self.let_go_amount += 0 if self.replaced_at else released
         if self.captured_amount and self.barred:
             self._become(Status.REFUNDING, cause)
             self._due(Action.REFUND, cause)
@@ -315,12 +326,17 @@ class Payment(Table, table=True):
         self._give_back(refund_id, amount, cause)
         self.returned_amount += amount
 
+    def bounce(self, reference: UUID, amount: int, cause: Cause) -> None:
+        """Note that what a refund gave back came back from the customer's bank."""
+        self._give_back(reference, -amount, cause)
+        self.returned_amount -= amount
+
     def _give_back(self, reference: UUID, amount: int, cause: Cause) -> None:
         self.refunded_amount += amount
         self.updated_at = cause.at
-        if amount:
-            self._post(Entry.REFUND, reference, amount, cause)
-            self._post(Entry.CREDIT, reference, amount, cause)
+        undone = (Entry.REFUND_UNDONE, Entry.CREDIT_UNDONE)
+        for entry in (Entry.REFUND, Entry.CREDIT) if amount > 0 else undone if amount else ():
+            self._post(entry, reference, abs(amount), cause)
 
     def take_late(self, taken: int, cause: Cause) -> int:
         """Note that the PSP has taken `taken` in all, though nothing was to be taken any more; answers how much that is more.
@@ -340,33 +356,24 @@ class Payment(Table, table=True):
         self.void(cause)
         return late
 
-    def dispute(self, entry: Entry, dispute_id: UUID, amount: int, cause: Cause) -> None:
-        """Note that the customer's bank took money back, or that it is ours again."""
-        self.updated_at = cause.at
-        self._post(entry, dispute_id, amount, cause)
-
     def move(self, entry: Entry, reference: UUID, amount: int, cause: Cause) -> None:
-        """Note that it was not the PSP who took, or gave back, this part of what was just booked as if it had been."""
+        """Note that a bank took money back, or that it was not the PSP who took, or gave back, a part of what was booked."""
         if amount:
+            self.updated_at = cause.at
             self._post(entry, reference, amount, cause)
 
     def lapse(self, cause: Cause) -> None:
         """Note that the PSP let the hold go without being asked; captures that follow will fail."""
         if self.status == Status.AUTHORIZED:
+            self.lapsed_amount = self.available_amount
             self._become(Status.LAPSED, cause)
             self._release(cause)
             self._rest()
 
-    def warn(self, cause: Cause) -> PaymentIncident | None:
-        """Tell that the hold will lapse soon, once, where something is still to be taken of it."""
-        if self.warn_at is None:
-            return None
-        self.warn_at = None
-        self.updated_at = cause.at
-        if not self.available_amount:
-            return None
-        kind, amount = IncidentKind.AUTHORIZATION_EXPIRED, self.money(self.available_amount)
-        return PaymentIncident(order_id=self.order_id, user_id=self.user_id, kind=kind, amount=amount)
+    def replace(self, cause: Cause) -> None:
+        """Note that another payment holds what is still to be taken; `settle` has this one let go."""
+        self.replaced_at, self.warn_at, self.lapsed_amount = cause.at, None, 0
+        self._because(cause)
 
     def ask_again(self, action: Action, cause: Cause, code: str | None = None) -> None:
         """Note that `action` has no outcome yet, or not the one it must have (`code` says why): it is due again."""
@@ -374,7 +381,8 @@ class Payment(Table, table=True):
             return
         self.code = code
         self.updated_at = cause.at
-        self.due_at = cause.at + (retry_delay(self.attempts) if code is None else LONGEST)
+        patience = WANTED if self.barred or self.withdrawn else LONGEST
+        self.due_at = cause.at + (min(retry_delay(self.attempts), patience) if code is None else LONGEST)
 
     def stand(self, cause: Cause) -> None:
         """Note that an inquiry found the payment as it is here."""

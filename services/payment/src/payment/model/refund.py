@@ -9,7 +9,7 @@ want of money is asked for anew, a few times. A refund ends once: given back, or
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, Self
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from sqlalchemy import BigInteger, Text
 from sqlmodel import Field
@@ -25,6 +25,8 @@ REFUSED_FOR_NOW: Final = frozenset({"balance_insufficient", "lock_timeout"})
 """What the PSP refuses today and may do tomorrow."""
 EXCEEDS_CAPTURED: Final = "exceeds_captured"
 MOST_REFUSALS: Final = 8
+MOST_BOUNCES: Final = 2
+"""So often money is sent again that came back from the customer's bank."""
 MOST_WAITS: Final = 60
 """So often it is looked for what a refund is to be drawn from: about an hour."""
 
@@ -50,12 +52,19 @@ class RefundPart(Table, table=True):
     status: RefundStatus = Field(default=RefundStatus.DUE, sa_type=Text)
     code: str | None = Field(default=None)
     refusals: int = Field(default=0)
+    bounced: int = Field(default=0)
+    """How often it was given back and came back from the customer's bank."""
     sent_at: datetime | None = Field(default=None)
 
     @property
     def pending(self) -> bool:
         """Whether its outcome is still open."""
         return self.status == RefundStatus.DUE
+
+    @property
+    def booked_as(self) -> UUID:
+        """Name it in the ledger: by its refund, and after it came back by another name each time."""
+        return uuid5(self.refund_id, str(self.bounced)) if self.bounced else self.refund_id
 
 
 class Refund(Table, table=True):
@@ -146,6 +155,19 @@ class Refund(Table, table=True):
         if code not in REFUSED_FOR_NOW or part.refusals >= MOST_REFUSALS:
             return True
         self.due_at = cause.at + LONGEST * 2**part.refusals
+        return False
+
+    def bounce(self, part: RefundPart, code: str, cause: Cause) -> bool:
+        """Note that a part came back from the customer's bank: it is asked for anew, a few times; answers whether it is not."""
+        part.bounced += 1
+        part.refusals += 1
+        part.code = self.code = code
+        if part.bounced > MOST_BOUNCES:
+            part.status = self.status = RefundStatus.FAILED
+            self.due_at = None
+            return True
+        part.status = self.status = RefundStatus.DUE
+        self.attempts, self.due_at = 0, cause.at + LONGEST * 2**part.refusals
         return False
 
     def fail(self, code: str) -> RefundFailed:

@@ -5,7 +5,7 @@ from typing import Final
 
 LONGEST: Final = timedelta(seconds=60)
 WANTED: Final = timedelta(seconds=8)
-"""The longest wait where a cancelled order's customer waits for the answer."""
+"""The longest wait where the customer of a cancelled order, or of a withdrawn change, waits for the answer."""
 
 
 def retry_delay(attempts: int) -> timedelta:

@@ -54,6 +54,7 @@ class Action(StrEnum):
     VOID = "void"
     REFUND = "refund"
     INQUIRE = "inquire"
+    RENEW = "renew"
 
 
 class InvalidTransitionError(Refusal):

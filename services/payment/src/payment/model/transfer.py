@@ -10,6 +10,7 @@ from contracts.payment import IncidentKind
 from contracts.types import Money
 
 KNOWN_BEFORE: Final = "transfer-known"
+NOTHING_BACK: Final = "nothing-to-pay-back"
 
 
 class TransferKnownError(Refusal):
@@ -22,7 +23,7 @@ class TransferKnownError(Refusal):
 class NothingToPayBackError(Refusal):
     """More cannot be sent back than came and is not kept."""
 
-    slug = "nothing-to-pay-back"
+    slug = NOTHING_BACK
     title = "That much is not to be paid back"
 
 

@@ -5,10 +5,11 @@ from payment.store.captures import CaptureStore
 from payment.store.capturing import CaptureDue, DrawDue
 from payment.store.cash import CashStore
 from payment.store.disputes import DisputeStore, find_payment
-from payment.store.due import AuthorizationDue, ExpiryDue, InquiryDue, RefundDue, VoidDue
+from payment.store.due import AuthorizationDue, ExpiryDue, InquiryDue, RefundDue, RenewalDue, VoidDue
 from payment.store.exchanges import ExchangeStore, PayOutDue
 from payment.store.finding import called
 from payment.store.gift_cards import GiftCardStore, find_gift_card, gift_card_movements, gift_card_secret
+from payment.store.incidents import IncidentStore, ResolveIncident
 from payment.store.instruments import InstrumentStore
 from payment.store.open_work import measure
 from payment.store.owed import WORK
@@ -19,6 +20,7 @@ from payment.store.risk import terms_in
 from payment.store.risk_reviews import DecideReview, ReviewDue, ReviewStore
 from payment.store.risk_rules import RiskRulesStore, backtest, risk_rules
 from payment.store.settlements import SettlementStore, SettlementView, read_settlement
+from payment.store.statements import StatementStore, StatementView, read_statement, transfers_known, waited_for
 from payment.store.transfers import TransferStore, transfer_account, transfer_accounts
 
 __all__ = [
@@ -35,6 +37,7 @@ __all__ = [
     "ExchangeStore",
     "ExpiryDue",
     "GiftCardStore",
+    "IncidentStore",
     "InquiryDue",
     "InstrumentStore",
     "PayOutDue",
@@ -43,11 +46,15 @@ __all__ = [
     "RefundDue",
     "RefundPartDue",
     "RefundStore",
+    "RenewalDue",
+    "ResolveIncident",
     "ReviewDue",
     "ReviewStore",
     "RiskRulesStore",
     "SettlementStore",
     "SettlementView",
+    "StatementStore",
+    "StatementView",
     "TransferStore",
     "VoidDue",
     "audit",
@@ -59,8 +66,11 @@ __all__ = [
     "gift_card_secret",
     "measure",
     "read_settlement",
+    "read_statement",
     "risk_rules",
     "terms_in",
     "transfer_account",
     "transfer_accounts",
+    "transfers_known",
+    "waited_for",
 ]

@@ -48,7 +48,7 @@ SELECT p.order_id FROM payment p LEFT JOIN (
         coalesce(sum(CASE entry WHEN 'release' THEN amount WHEN 'release_undone' THEN -amount END), 0) AS release,
         coalesce(sum(amount) FILTER (WHERE entry = 'capture'), 0) AS capture,
         coalesce(sum(amount) FILTER (WHERE entry = 'capture_release'), 0) AS capture_release,
-        coalesce(sum(amount) FILTER (WHERE entry = 'refund'), 0) AS refund
+        coalesce(sum(CASE entry WHEN 'refund' THEN amount WHEN 'refund_undone' THEN -amount END), 0) AS refund
     FROM {_ENTRIES} e GROUP BY order_id, payment_id
 ) l ON l.order_id = p.order_id AND l.payment_id = p.payment_id
 WHERE (p.authorized_amount, p.released_amount, p.captured_amount, p.captured_amount, p.refunded_amount)
@@ -85,6 +85,11 @@ _WITHDRAWN = f"""
 SELECT p.order_id FROM payment p WHERE p.withdrawn_at IS NOT NULL AND p.due_at IS NULL
 AND p.authorized_amount <> p.captured_amount + p.released_amount AND {_NO_CAPTURE_DUE}
 """
+_TWICE = f"""
+SELECT p.order_id FROM payment p JOIN payment r ON r.order_id = p.order_id AND r.renews = p.payment_id
+WHERE p.authorized_amount > p.captured_amount + p.released_amount AND r.authorized_amount > 0
+AND (p.replaced_at IS NULL OR p.due_at IS NULL) AND {_NO_CAPTURE_DUE}
+"""
 _SPENT = """
 SELECT order_id FROM payment WHERE status = 'authorized' AND authorized_amount > 0
 AND authorized_amount = captured_amount + released_amount
@@ -92,7 +97,9 @@ AND authorized_amount = captured_amount + released_amount
 _REDUCED = f"""
 SELECT coalesce(r.order_id, e.order_id) AS order_id FROM reduction r FULL JOIN (
     SELECT order_id, reference, sum(amount) AS released FROM {_ENTRIES} e
-    WHERE entry = 'release' AND reference <> payment_id GROUP BY order_id, reference
+    WHERE entry = 'release' AND reference <> payment_id
+    AND NOT EXISTS (SELECT 1 FROM payment r WHERE r.payment_id = e.reference)
+    GROUP BY order_id, reference
 ) e ON e.order_id = r.order_id AND e.reference = r.change_id
 WHERE coalesce(r.amount, 0) <> coalesce(e.released, 0)
 """
@@ -104,10 +111,14 @@ AND m.entry = CASE s.entry WHEN 'sale' THEN 'capture' ELSE 'refund' END
 WHERE s.entry IN ('sale', 'credit') AND m.amount IS DISTINCT FROM s.amount
 """
 _RETURNED = f"""
-SELECT coalesce(p.order_id, e.order_id) AS order_id FROM (SELECT * FROM refund_part WHERE status = 'refunded') p FULL JOIN (
-    SELECT e.* FROM {_ENTRIES} e WHERE e.entry = 'refund' AND e.reference <> e.payment_id
-) e ON (e.order_id, e.payment_id, e.reference) = (p.order_id, p.payment_id, p.refund_id)
-WHERE p.amount IS DISTINCT FROM e.amount
+SELECT coalesce(p.order_id, e.order_id) AS order_id FROM (
+    SELECT order_id, payment_id, sum(amount) AS amount FROM refund_part WHERE status = 'refunded' GROUP BY order_id, payment_id
+) p FULL JOIN (
+    SELECT e.order_id, e.payment_id, sum(CASE e.entry WHEN 'refund' THEN e.amount ELSE -e.amount END) AS amount
+    FROM {_ENTRIES} e WHERE e.entry IN ('refund', 'refund_undone') AND e.reference <> e.payment_id
+    GROUP BY e.order_id, e.payment_id
+) e ON (e.order_id, e.payment_id) = (p.order_id, p.payment_id)
+WHERE coalesce(p.amount, 0) <> coalesce(e.amount, 0)
 UNION ALL
 SELECT p.order_id FROM payment p LEFT JOIN (
     SELECT order_id, payment_id, sum(amount) AS returned FROM refund_part WHERE status = 'refunded'
@@ -222,6 +233,7 @@ RULES: Final = {
     "cancelled-bars-all-payments": _BARRED,
     "cancelled-holds-nothing": _HELD,
     "withdrawn-holds-nothing": _WITHDRAWN,
+    "renewed-holds-nothing": _TWICE,
     "nothing-to-take-holds-nothing": _SPENT,
     "reductions-equal-ledger": _REDUCED,
     "sales-and-credits-equal-movements": _SALES,

@@ -22,7 +22,7 @@ _DRAWABLE: Final = """
 capture c JOIN LATERAL (
     SELECT bool_or(p.status = 'pending') AS undecided,
         sum(p.authorized_amount - p.captured_amount - p.released_amount)
-            FILTER (WHERE p.status = 'authorized' AND p.withdrawn_at IS NULL) AS held
+            FILTER (WHERE p.status = 'authorized' AND p.withdrawn_at IS NULL AND p.replaced_at IS NULL) AS held
     FROM payment p WHERE p.order_id = c.order_id
 ) f ON NOT f.undecided OR c.amount <= f.held
 WHERE c.due_at IS NOT NULL

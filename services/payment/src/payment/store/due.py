@@ -61,6 +61,17 @@ WHERE (p.order_id, p.payment_id) IN (
 RETURNING p.order_id, p.payment_id, p.change_id, p.psp_reference, p.currency, p.captured_amount - p.refunded_amount AS taken,
     {_CAUSE}
 """
+_CLAIM_RENEWALS = f"""
+WITH due AS (
+    SELECT p.order_id, p.payment_id, o.psp_reference AS renewed,
+        coalesce(least(p.barred_at, p.withdrawn_at) > $4, true) AS timely
+    FROM payment p JOIN payment o ON o.order_id = p.order_id AND o.payment_id = p.renews
+    WHERE p.action = 'renew' AND p.due_at <= $1 ORDER BY p.due_at LIMIT $3 FOR UPDATE OF p SKIP LOCKED
+)
+UPDATE payment p SET due_at = $2, attempts = p.attempts + 1, sent_at = CASE WHEN due.timely THEN $1 ELSE p.sent_at END
+FROM due WHERE p.order_id = due.order_id AND p.payment_id = due.payment_id
+RETURNING p.order_id, p.payment_id, p.change_id, p.amount, p.currency, p.sent_at, due.renewed, due.timely, {_CAUSE}
+"""
 _CLAIM_EXPIRING = """
 UPDATE payment p SET warn_at = $2 WHERE (p.order_id, p.payment_id) IN (
     SELECT d.order_id, d.payment_id FROM payment d WHERE d.status = 'authorized' AND d.warn_at <= $1
@@ -195,6 +206,41 @@ class InquiryDue(_PaymentDue):
 
 
 @dataclass(frozen=True, slots=True)
+class RenewalDue:
+    """An amount to be held anew, on what an earlier hold was made with; `renewed` None: it is too late for that."""
+
+    key: PaymentKey
+    payment_id: UUID
+    amount: Money
+    sent_at: datetime | None
+    renewed: str | None
+    cause: Cause
+
+    @classmethod
+    async def claim(cls, transaction: Transaction, limit: int) -> Sequence[Self]:
+        """Claim renewals that are due."""
+        now = transaction.now
+        return [
+            cls(
+                key=PaymentKey(row["order_id"], row["change_id"]),
+                payment_id=row["payment_id"],
+                amount=Money(amount=row["amount"], currency=row["currency"]),
+                sent_at=row["sent_at"],
+                renewed=row["renewed"] if row["timely"] else None,
+                cause=cause_of(row, now),
+            )
+            for row in await transaction.fetch(_CLAIM_RENEWALS, now, now + LEASE, limit, now - RESEND)
+        ]
+
+    @classmethod
+    async def next_due(cls, transaction: Transaction) -> datetime | None:
+        """Tell when the next renewal is due."""
+        rows = await transaction.fetch(_NEXT, Action.RENEW)
+        due: datetime | None = rows[0]["due_at"]
+        return due
+
+
+@dataclass(frozen=True, slots=True)
 class ExpiryDue:
     """A hold that will lapse soon."""
 
@@ -204,14 +250,14 @@ class ExpiryDue:
 
     @classmethod
     async def claim(cls, transaction: Transaction, limit: int) -> Sequence[Self]:
-        """Claim holds of which nobody was warned."""
+        """Claim holds that are to be renewed."""
         now = transaction.now
         rows = await transaction.fetch(_CLAIM_EXPIRING, now, now + LEASE, limit)
         return [cls(row["order_id"], row["payment_id"], cause_of(row, now)) for row in rows]
 
     @classmethod
     async def next_due(cls, transaction: Transaction) -> datetime | None:
-        """Tell when the next hold is to be warned of."""
+        """Tell when the next hold is to be renewed."""
         rows = await transaction.fetch(_NEXT_EXPIRING)
         due: datetime | None = rows[0]["due_at"]
         return due

@@ -27,7 +27,7 @@ FROM refund r WHERE r.order_id = ANY($1::uuid[]) ORDER BY r.order_id, r.refund_i
 _DRAW: Final = f"""
 INSERT INTO refund_part ({REFUND_PARTS.listed}) SELECT * FROM unnest({REFUND_PARTS.parameters(len(REFUNDS.names) + 1)})
 ON CONFLICT (order_id, refund_id, payment_id) DO UPDATE
-SET status = excluded.status, code = excluded.code, refusals = excluded.refusals
+SET status = excluded.status, code = excluded.code, refusals = excluded.refusals, bounced = excluded.bounced
 """
 _INSERT: Final = f"""
 WITH drawn AS ({_DRAW}) {REFUNDS.insert} ON CONFLICT (order_id, refund_id) DO NOTHING RETURNING refund_id
@@ -144,6 +144,7 @@ def _part(refund: Refund, part: Mapping[str, Any]) -> RefundPart:
         status=RefundStatus(part["status"]),
         code=part["code"],
         refusals=part["refusals"],
+        bounced=part["bounced"],
         sent_at=None if part["sent_at"] is None else datetime.fromisoformat(part["sent_at"]),
     )
 

@@ -29,7 +29,8 @@ WITH named AS (
     AND (p.payment_id = e.payment_id OR (e.payment_id IS NULL AND p.change_id IS NULL))
     WHERE e.at >= $2 AND e.at < $3 AND e.entry IN ('capture', 'refund') AND split_part(p.psp_reference, '.', 1) <> ''
 ), kind(type, entry, sign) AS (
-    VALUES ('charge', 'capture', 1), ('charge', 'gift_card', -1), ('refund', 'refund', -1), ('refund', 'gift_card_back', 1),
+    VALUES ('charge', 'capture', 1), ('charge', 'gift_card', -1), ('refund', 'refund', -1),
+        ('refund', 'refund_undone', 1), ('refund', 'gift_card_back', 1),
         ('dispute', 'dispute', -1), ('dispute', 'dispute_won', 1)
 ), moved AS (
     SELECT n.payment_id, k.type, sum(k.sign * e.amount) AS amount, sum(k.sign * e.amount) FILTER (WHERE e.at < $3) AS old_amount
