@@ -33,6 +33,7 @@ DESKS: Final[dict[str, str]] = {
     "return-policy": "Return policy",
     "payments": "Payments",
     "refunds": "Refunds",
+    "incidents": "Incidents",
     "disputes": "Disputes",
     "transfers": "Transfers",
     "settlements": "Settlements",
@@ -46,7 +47,7 @@ DESKS: Final[dict[str, str]] = {
 }
 MENUS: Final[dict[str, set[str]]] = {
     "wanda": {"Shipping", "Returns", "Products", "Stock", "Warehouses", "Routing rules", "Tax rates"},
-    "finn": {"Returns", "Payments", "Refunds", "Settlements", "Gift cards", "Documents", "Tax rates"},
+    "finn": {"Returns", "Payments", "Refunds", "Incidents", "Settlements", "Gift cards", "Documents", "Tax rates"},
     "rita": {"Fraud review", "Risk rules"},
     "sam": {"Shipping", "Returns", "Fraud review", "Refunds", "Dead letters", "Notifications", "Templates"},
     "otto": {"Returns", "Fraud review", "Products", "Settlements", "Documents", "Dead letters", "Notifications"},
