@@ -33,6 +33,7 @@ DESKS: Final[dict[str, str]] = {
     "return-policy": "Return policy",
     "payments": "Payments",
     "refunds": "Refunds",
+    "incidents": "Incidents",
     "disputes": "Disputes",
     "transfers": "Transfers",
     "settlements": "Settlements",
@@ -46,7 +47,7 @@ DESKS: Final[dict[str, str]] = {
 }
 MENUS: Final[dict[str, set[str]]] = {
     "wanda": {"Shipping", "Returns", "Products", "Stock", "Warehouses", "Routing rules", "Tax rates"},
-    "finn": {"Returns", "Payments", "Refunds", "Settlements", "Gift cards", "Documents", "Tax rates"},
+    "finn": {"Returns", "Payments", "Refunds", "Incidents", "Settlements", "Gift cards", "Documents", "Tax rates"},
     "rita": {"Fraud review", "Risk rules"},
     "sam": {"Shipping", "Returns", "Fraud review", "Refunds", "Dead letters", "Notifications", "Templates"},
     "otto": {"Returns", "Fraud review", "Products", "Settlements", "Documents", "Dead letters", "Notifications"},
@@ -62,8 +63,10 @@ HIDDEN: Final[dict[str, set[str]]] = {
 
 
 async def looked_at(page: Page, desk: str, title: str) -> None:
-    """Open a desk and wait until it shows what it has to show."""
-    await page.goto(f"/admin/{desk}")
+    """Go to a desk as a link within the panel does, and wait until it shows what it has to show."""
+    await page.evaluate(
+        "path => { history.pushState({}, '', path); dispatchEvent(new PopStateEvent('popstate')) }", f"/admin/{desk}"
+    )
     await expect(heading(page, title)).to_be_visible()
     await expect(page.get_by_role("status", name="Loading")).to_have_count(0)
 
@@ -72,6 +75,7 @@ async def depot(shop: Shop) -> tuple[str, str]:
     """Put up a warehouse of the test's own with a product that only it has; answers both names."""
     warehouse, sku = f"depot-{shop.sku.lower()}", f"{shop.sku}-D"
     place = {"warehouse_id": warehouse, "name": warehouse, "country": "DE"}
+    place |= {"line1": "Bahnhofstraße 1", "postal_code": "14467", "city": "Potsdam"}
     await shop.keeper.do("POST", "/api/admin/warehouses", place, expect=201)
     await shop.offer(sku, warehouse, 100)
     return warehouse, sku

@@ -20,6 +20,7 @@ import Policy from '@mui/icons-material/Policy';
 import PolicyOutlined from '@mui/icons-material/PolicyOutlined';
 import PriceChange from '@mui/icons-material/PriceChange';
 import ReceiptLong from '@mui/icons-material/ReceiptLong';
+import ReportProblem from '@mui/icons-material/ReportProblem';
 import SmsFailed from '@mui/icons-material/SmsFailed';
 import Undo from '@mui/icons-material/Undo';
 import Warehouse from '@mui/icons-material/Warehouse';
@@ -121,6 +122,13 @@ export const desks: readonly Desk[] = [
     icon: CurrencyExchange,
     roles: MONEY,
     list: page(() => import('./payments/RefundsDesk'), 'RefundsDesk'),
+  },
+  {
+    name: 'incidents',
+    group: 'money',
+    icon: ReportProblem,
+    roles: MONEY,
+    list: page(() => import('./payments/IncidentsDesk'), 'IncidentsDesk'),
   },
   {
     name: 'disputes',

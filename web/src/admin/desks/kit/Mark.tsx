@@ -20,6 +20,7 @@ const TONES: Record<string, Tone> = {
   pending: 'warning',
   rejected: 'error',
   open: 'warning',
+  resolved: 'success',
   retried: 'success',
   won: 'success',
   lost: 'error',

@@ -11,6 +11,7 @@ import { Rows } from '../kit/Rows';
 import { Amount, Moment, OrderRef } from '../kit/refs';
 import { useChoice } from '../kit/useChoice';
 import { usePages } from '../kit/usePages';
+import { StatementImport } from './StatementImport';
 import { TransferEntry } from './TransferEntry';
 
 export function TransfersDesk() {
@@ -75,6 +76,7 @@ export function TransfersDesk() {
           ]}
         />
       </Part>
+      {enters ? <StatementImport /> : null}
       {reference ? <TransferEntry {...reference} onClose={() => setReference(null)} /> : null}
     </Desk>
   );

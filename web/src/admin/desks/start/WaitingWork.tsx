@@ -53,6 +53,12 @@ const HEAPS: Heap[] = [
     count: () => told(api.GET('/api/admin/refunds', { params: { query: { ...query, state: 'awaiting_approval' } } })),
   },
   {
+    name: 'incidents',
+    to: '/incidents',
+    roles: ['finance', 'support', 'auditor'],
+    count: () => told(api.GET('/api/admin/payments/incidents', { params: { query: { ...query, state: 'open' } } })),
+  },
+  {
     name: 'disputes',
     to: '/disputes',
     roles: ['finance', 'support', 'auditor'],

@@ -18,6 +18,7 @@ export const en = {
   'problem.dead-letter-resolved': 'Somebody has dealt with it already.',
   'problem.dead-letter-failed-again': 'It still cannot be handled: %{detail}',
   'problem.delivery-not-failed': 'Only a message that was given up can be tried again.',
+  'problem.incident-resolved': 'Somebody has resolved it already.',
   'problem.nothing-to-pay-back': 'There is nothing to be paid back under this reference.',
 } as const;
 
@@ -38,5 +39,6 @@ export const de: Catalogue<keyof typeof en> = {
   'problem.dead-letter-resolved': 'Jemand hat sich schon darum gekümmert.',
   'problem.dead-letter-failed-again': 'Es lässt sich noch immer nicht verarbeiten: %{detail}',
   'problem.delivery-not-failed': 'Nur eine aufgegebene Nachricht kann wiederholt werden.',
+  'problem.incident-resolved': 'Das hat schon jemand erledigt.',
   'problem.nothing-to-pay-back': 'Zu diesem Verwendungszweck ist nichts zurückzuzahlen.',
 };
