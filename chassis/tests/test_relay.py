@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from chassis import failpoints
 from chassis import relay as relay_module
 from chassis.database import Database, Outgoing
 from chassis.relay import Relay
@@ -207,6 +208,27 @@ async def test_four_replicas_with_a_flaky_broker(database: Database, monkeypatch
     assert topic.first_appearances() == {str(order_id): list(range(1, 41)) for order_id in orders}
     for one in replicas[1:]:
         await one.close()
+
+
+async def test_a_fact_whose_commit_fails_is_not_sent(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    def dies(place: str) -> None:
+        if place == "before_commit":
+            raise ZeroDivisionError
+
+    topic = Topic()
+    order_id = uuid4()
+    async with relaying(database, topic):
+        with monkeypatch.context() as patched, pytest.raises(ZeroDivisionError):
+            patched.setattr(failpoints, "reach", dies)
+            await tell(database, order_id)
+        await tell(database, order_id)
+        await eventually(lambda: _sent(topic, 1), "the fact that was committed goes out")
+    assert topic.first_appearances() == {str(order_id): [1]}
+    assert topic.repeats() == 0
+
+
+async def _sent(topic: Topic, count: int) -> bool:
+    return len(topic.records) >= count
 
 
 async def test_a_tombstone_is_told_like_a_fact(database: Database) -> None:
