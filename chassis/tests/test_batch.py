@@ -154,9 +154,10 @@ async def test_a_process_that_dies_after_the_commit_has_stored_its_reply(
         if place == "after_commit":
             raise ZeroDivisionError
 
-    with monkeypatch.context() as patched, pytest.raises(ZeroDivisionError):
-        patched.setattr(failpoints, "reach", dies)
+    monkeypatch.setattr(failpoints, "reach", dies)
+    with pytest.raises(ZeroDivisionError):
         await Batcher(database).submit(item(key="k"))
+    monkeypatch.undo()
     again = await Batcher(database).submit(item(key="k"))
     assert (again.status, again.replayed) == (201, True)
     assert len(await told(database)) == 1
