@@ -12,11 +12,12 @@ import json
 import random
 import sys
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from itertools import pairwise
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 from uuid import UUID
 
 import uuid_utils.compat
@@ -59,11 +60,16 @@ PRODUCTS: Final = {"TEA": 1250, "CUP": 799, "POT": 4990}
 PLACES: Final = {"berlin": Place("DE", None), "lyon": Place("FR", None)}
 STOCK: Final = 9
 TOKENS: Final = ("tok_ok",) * 7 + ("tok_declined", "tok_timeout_captured", "tok_timeout_lost", "tok_timeout_failed")
-FAULTS: Final = ("timeout_done", "timeout_lost", "error")
+FAULTS: Final[tuple[Literal["timeout_done", "timeout_lost", "error"], ...]] = ("timeout_done", "timeout_lost", "error")
 DEADLINE: Final = timedelta(minutes=30)
 OPEN_AT_ONCE: Final = 20
 """Things are done to so many of the latest orders."""
 STEPS_FOR_EACH: Final = 22
+FORGOTTEN: Final = 0.1
+OFTEN: Final = 9
+"""That stock is back may be said again: it is the same answer."""
+FREEZES: Final = (60, 600, 2400)
+"""For so many seconds a service may do nothing: the longest is beyond the deadline of an order."""
 SWEEP: Final = timedelta(seconds=5)
 """After so long others publish what a process left that died."""
 ADDRESS: Final = {"name": "Ada", "line1": "Weg 1", "city": "Berlin", "postal_code": "10115", "country": "DE"}
@@ -252,6 +258,7 @@ class World:
         """Facts of processes that died between commit and publication, and when others publish them."""
         self._bag: dict[tuple[str, str, str], deque[Fact]] = {}
         self._again: list[tuple[str, Fact]] = []
+        self._frozen: dict[str, datetime] = {}
         products = Nothing()
         products.all, products.terms = CATALOGUE, TERMS  # type: ignore[attr-defined]
         self._stores: dict[type, Any] = {
@@ -324,10 +331,12 @@ class World:
 
     def deliver(self) -> bool:
         """Bring a fact to a hearer, new or again; its process may die with it. False where nothing is under way."""
-        if self._again and (not self._bag or self.chance.random() < 0.25):
-            hearer, fact = self._again.pop(self.chance.randrange(len(self._again)))
-        elif self._bag:
-            hearer, topic, key = place = self.chance.choice(list(self._bag))
+        again = [one for one in self._again if not self._asleep(one[0])]
+        if again and (not self._bag or self.chance.random() < 0.25):
+            hearer, fact = one = self.chance.choice(again)
+            self._again.remove(one)
+        elif awake := [place for place in self._bag if not self._asleep(place[0])]:
+            hearer, topic, key = place = self.chance.choice(awake)
             if self.chance.random() < 0.1:  # dropped, or its hearer died before the commit: it is still there
                 self.note("lost", hearer, topic, key)
                 return True
@@ -343,7 +352,8 @@ class World:
         return True
 
     def _hear(self, hearer: str, fact: Fact) -> None:
-        new = fact.event_id not in self._inboxes[hearer]
+        # An inbox forgets in time; what it guarded must not come to harm by that.
+        new = fact.event_id not in self._inboxes[hearer] or self.chance.random() < FORGOTTEN
         self.note("heard", hearer, fact.event.type, fact.event.key, fact.sequence, new)
         self.done["heard" if new else "heard again"] += 1
         if new:
@@ -363,13 +373,16 @@ class World:
 
     def _due(self) -> Iterable[Callable[[], None]]:
         """List what is due now, in the words of the claims."""
-        for order in self.orders.rows.values():
-            if order.deadline_at is not None and order.deadline_at <= self.now:
-                yield lambda order=order: self._expire(order)  # type: ignore[misc]
+        if not self._asleep("order"):
+            for order in self.orders.rows.values():
+                if order.deadline_at is not None and order.deadline_at <= self.now:
+                    yield partial(self._expire, order)
+        if self._asleep("payment"):
+            return
         for payments in self.payments.rows.values():
             for payment in payments:
                 if payment.due_at is not None and payment.due_at <= self.now and self._may_be_asked(payment):
-                    yield lambda payment=payment: self._ask(payment)  # type: ignore[misc]
+                    yield partial(self._ask, payment)
         for order_id, captures in self.captures.rows.items():
             yield from self._captures_due(order_id, list(captures.values()))
 
@@ -387,13 +400,13 @@ class World:
             if not capture.draws:
                 held = sum(one.open_amount for one in payments if one.status == "authorized")
                 if payments and (capture.amount <= held or not any(one.status == "pending" for one in payments)):
-                    yield lambda capture=capture: self._draw(capture)  # type: ignore[misc]
+                    yield partial(self._draw, capture)
             elif capture is waiting[0]:
-                yield lambda capture=capture: self._take(capture)  # type: ignore[misc]
+                yield partial(self._take, capture)
 
     def _expire(self, order: Order) -> None:
         order.deadline_at = None
-        self.run("order", Function.of(cancel_expired), ExpiredOrder(order.order_id, self._cause("order")), self._cause("order"))
+        self.run("order", Function.of(cancel_expired), ExpiredOrder(order.order_id, self.now), self._cause("order"))
         self.done["expired"] += 1
 
     def _cause(self, actor: str) -> Cause:
@@ -456,7 +469,7 @@ class World:
         job = JOBS["payment"].jobs[name]
         assert job.call is not None
         if self.chance.random() < 0.15:
-            self.psp.misbehave(self.chance.choice(FAULTS))  # type: ignore[arg-type]
+            self.psp.misbehave(self.chance.choice(FAULTS))
         outcome = _now(job.call(due, self.psp))
         self.note("asked", name, due.key.order_id, type(outcome.answer).__name__)
         if self.chance.random() < 0.1:
@@ -496,7 +509,12 @@ class World:
         order = self.chance.choice(list(self.orders.rows.values())[-OPEN_AT_ONCE:])
         parcels = {state: [one for one in order.shipments if one.state == state] for state in ShipmentState}
         planned, sent = parcels[ShipmentState.PLANNED], parcels[ShipmentState.DISPATCHED]
-        wishes = ["cancel"] + ["dispatch", "ship", "ship"] * bool(planned) + ["deliver", "arrive", "arrive"] * bool(sent)
+        partly = 0 < order.shipped_units < order.units  # what is left of it is cancelled by a change: not played here
+        wishes = (
+            ["cancel"] * (not partly)
+            + ["dispatch", "ship", "ship"] * bool(planned)
+            + ["deliver", "arrive", "arrive"] * bool(sent)
+        )
         what = self.chance.choice(wishes if planned or sent or self.chance.random() < 0.15 else ["look"])
         done: Any = None
         if what == "cancel":
@@ -529,20 +547,26 @@ class World:
             elif step < 0.95:
                 self.work()
             else:
-                self._pass(self.chance.choice((1, 1, 3, 6, 20, 30, 60, 300)))
+                self._pass(self.chance.choice((1, 1, 3, 6, 20, 30, 60, 300, 900)))
         while self.done["placed"] < orders:
             self.place()
         self.rest()
 
-    def _pass(self, seconds: int) -> None:
+    def _pass(self, seconds: int, *, freeze: bool = True) -> None:
         self.now += timedelta(seconds=seconds)
         self.note("time", seconds)
         self.sweep()
+        if freeze and self.chance.random() < 0.1:
+            self._frozen[self.chance.choice(HEARERS)] = self.now + timedelta(seconds=self.chance.choice(FREEZES))
+            self.done["frozen"] += 1
+
+    def _asleep(self, service: str) -> bool:
+        return self._frozen.get(service, self.now) > self.now
 
     def rest(self) -> None:
         """Bring and do everything, and let so much time pass that nothing is waited for any more."""
-        for seconds in (0, 6, 30, 60, 120, 1801, 30, 60, 120, 120, 120, 120):
-            self._pass(seconds)
+        for seconds in (0, 6, 30, 60, 120, 2400, 1801, 30, 60, 120, 120, 120, 120):
+            self._pass(seconds, freeze=False)
             while self.deliver() or self.work():
                 pass
 
@@ -552,7 +576,7 @@ class World:
         return len(self._bag) + len(self._again) + len(self._unsent) + sum(1 for _ in self._due())
 
 
-def _now(call: Coroutine[Any, Any, Any]) -> Any:
+def _now(call: Any) -> Any:
     """Have a coroutine that waits for nothing run to its end."""
     try:
         call.send(None)
@@ -574,7 +598,7 @@ def imagine(seed: int, orders: int) -> World:
     """Live through a seed; ids are the seed's too."""
     world = World(seed)
     real = uuid_utils.compat.uuid7
-    uuid_utils.compat.uuid7 = world.new_id
+    uuid_utils.compat.uuid7 = world.new_id  # type: ignore[assignment]
     try:
         world.live(orders)
     finally:
@@ -626,7 +650,7 @@ def _told(order: Order, world: World) -> Iterator[str]:
         "confirmed or cancelled": (times("order.confirmed.v1", "order.cancelled.v1"), (1, 2)),
         "confirmed": (times("order.confirmed.v1"), (0 if cancelled else 1, 1)),
         "cancelled": (times("order.cancelled.v1"), (cancelled, cancelled)),
-        "answered by stock": (times("inventory.stock_released.v1"), (cancelled, cancelled)),
+        "answered by stock": (times("inventory.stock_released.v1"), (cancelled, cancelled * OFTEN)),
         "answered by money": (times("payment.voided.v1", "payment.refunded.v1"), (cancelled, cancelled)),
         "stock decided": (times("inventory.stock_reserved.v1", "inventory.stock_reservation_failed.v1"), (0, 1)),
         "money decided": (times("payment.authorized.v1", "payment.declined.v1"), (0, 1)),
@@ -669,8 +693,8 @@ def _stock(order: Order, world: World, held: Counter[tuple[str, str]]) -> Iterat
     held.update(ours)
     planned: Counter[tuple[str, str]] = Counter()
     for shipment in order.shipments:
-        for line in shipment.lines if shipment.state == ShipmentState.PLANNED else ():
-            planned[line["product_id"], shipment.warehouse_id] += line["quantity"]
+        for packed in shipment.lines if shipment.state == ShipmentState.PLANNED else ():
+            planned[packed["product_id"], shipment.warehouse_id] += packed["quantity"]
     if +ours != +planned:
         yield f"{dict(+ours)} is held for it, and {dict(+planned)} is to be sent"
 

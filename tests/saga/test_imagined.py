@@ -21,7 +21,7 @@ FIRST: Final = int(os.environ.get("WAYBILL_FIRST_SEED", "0"))
 ORDERS: Final = 20
 STEPS: Final = (
     "placed", "cancel", "ship", "dispatch", "deliver", "arrive", "expired", "heard", "heard again", "asked to authorize",
-    "asked to void", "asked to capture", "died after the PSP's answer", "refused cancel_order",
+    "asked to void", "asked to capture", "died after the PSP's answer", "frozen", "refused cancel_order",
 )  # fmt: skip
 
 
@@ -43,8 +43,8 @@ async def test_whatever_happens_every_order_ends_right() -> None:
 async def _lived(first: int, count: int) -> dict[str, Any]:
     """Live through seeds in a process of its own."""
     argv = ["-m", "tests.saga.imagined", str(first), str(count), str(ORDERS)]
-    pipes = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.PIPE}
-    process = await asyncio.create_subprocess_exec(sys.executable, *argv, cwd=project_root(), **pipes)
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(sys.executable, *argv, cwd=project_root(), stdout=pipe, stderr=pipe)
     out, error = await process.communicate()
     assert process.returncode == 0, error.decode()
     answer: dict[str, Any] = json.loads(out)
