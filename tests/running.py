@@ -89,6 +89,10 @@ class Waybill:
             self._tokens[user, roles] = token(self.part("identity").address, user, roles)
         return self._tokens[user, roles]
 
+    def sign_in_anew(self) -> None:
+        """Forget all tokens: those of an identity provider that was restarted may be good no more."""
+        self._tokens.clear()
+
     async def ready(self) -> None:
         """Wait until every part is ready, and every service has all its parts at work."""
 

@@ -9,6 +9,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from chassis import failpoints
 from chassis.batch import Answer, Batcher, BusyError, Function, Item, Later
 from chassis.commands import Commands
 from chassis.database import Database, Transaction
@@ -143,6 +144,22 @@ async def test_a_stored_reply_is_found_by_another_process(database: Database) ->
     second = await Batcher(database).submit(item(key="k"))
     assert (first.status, second.status, second.replayed) == (201, 201, True)
     assert second.body == first.body
+    assert len(await told(database)) == 1
+
+
+async def test_a_process_that_dies_after_the_commit_has_stored_its_reply(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dies(place: str) -> None:
+        if place == "after_commit":
+            raise ZeroDivisionError
+
+    monkeypatch.setattr(failpoints, "reach", dies)
+    with pytest.raises(ZeroDivisionError):
+        await Batcher(database).submit(item(key="k"))
+    monkeypatch.undo()
+    again = await Batcher(database).submit(item(key="k"))
+    assert (again.status, again.replayed) == (201, True)
     assert len(await told(database)) == 1
 
 

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from chassis import failpoints
 from chassis import relay as relay_module
 from chassis.database import Database, Outgoing
 from chassis.relay import Relay
@@ -207,6 +208,48 @@ async def test_four_replicas_with_a_flaky_broker(database: Database, monkeypatch
     assert topic.first_appearances() == {str(order_id): list(range(1, 41)) for order_id in orders}
     for one in replicas[1:]:
         await one.close()
+
+
+async def test_a_fact_whose_commit_fails_is_not_sent(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    def dies(place: str) -> None:
+        if place == "before_commit":
+            raise ZeroDivisionError
+
+    topic = Topic()
+    order_id = uuid4()
+    async with relaying(database, topic):
+        monkeypatch.setattr(failpoints, "reach", dies)
+        with pytest.raises(ZeroDivisionError):
+            await tell(database, order_id)
+        monkeypatch.undo()
+        await tell(database, order_id)
+        await eventually(lambda: _sent(topic, 1), "the fact that was committed goes out")
+        await eventually(lambda: _none_left(database), "it is known to be out")
+    assert topic.first_appearances() == {str(order_id): [1]}
+    assert len(topic.records) == 1
+
+
+async def _sent(topic: Topic, count: int) -> bool:
+    return len(topic.records) >= count
+
+
+async def test_a_fact_that_is_committed_late_is_found_however_old_it_is(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_module, "SWEEP_SECONDS", 0.05)
+    topic = Topic()
+    dead = await another_replica(database)  # it has no relay: only the sweep finds what it has told
+    async with relaying(database, topic):
+        async with dead.transaction() as older:
+            older.emit(OrderShipped(order_id=uuid4(), user_id="ada"), cause())
+            await older.flush()
+            await tell(dead, uuid4())
+            await expired(dead)
+            await eventually(lambda: _sent(topic, 1), "the younger fact goes out, whose transaction was committed first")
+        await expired(dead)
+        await eventually(lambda: _sent(topic, 2), "the older fact goes out too")
+    assert topic.records[0].envelope.event_id > topic.records[1].envelope.event_id
+    await dead.close()
 
 
 async def test_a_tombstone_is_told_like_a_fact(database: Database) -> None:

@@ -62,7 +62,9 @@ async def test_an_order_s_page_offers_what_the_role_may(visitor: Visitor, shop: 
         page = await visitor(name, "/admin")
         await order_page(page, order_id)
         await expect(page.get_by_role("heading", name="Timeline")).to_be_visible()
-        offered = set(await page.get_by_role("button").all_inner_texts()) & {action for actions in ACTIONS.values() for action in actions}
+        offered = set(await page.get_by_role("button").all_inner_texts()) & {
+            action for actions in ACTIONS.values() for action in actions
+        }
         assert offered == allowed, name
         await page.context.close()
 

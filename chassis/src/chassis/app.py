@@ -20,7 +20,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic_core import to_json
 
-from chassis import commands, dead_letter_api, facts_api, health_api, migrations, problems, tasks
+from chassis import clocks, commands, dead_letter_api, facts_api, health_api, migrations, problems, tasks
 from chassis.auth import Verifier
 from chassis.batch import Batcher
 from chassis.broker import Broker, Tail
@@ -248,7 +248,7 @@ def create_app(parts: Parts, settings: ServiceSettings, *, clock: Clock = utc_no
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as stack:
-            database = await _open(parts.name, settings, clock)
+            database = await _open(parts.name, settings, clocks.of_process(clock))
             stack.push_async_callback(database.close)
             database.remembered[type(settings)] = settings  # a reaction has no other way to them than through its stores
             gateways = await stack.enter_async_context(parts.gateways())

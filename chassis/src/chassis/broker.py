@@ -25,6 +25,8 @@ from chassis import tasks
 from chassis.database import Outgoing
 
 SESSION_TIMEOUT_MS: Final = 6000
+HEARTBEAT_MS: Final = 500
+"""Members of a group learn with their next heartbeat that somebody came or left, and stand still until all of them have."""
 MAX_POLL_INTERVAL_MS: Final = 60 * 60 * 1000
 """A consumer that waits for its database keeps its partitions: they would wait no less elsewhere."""
 DRAIN_SECONDS: Final = 20
@@ -328,7 +330,7 @@ class Broker:
             ack_policy=AckPolicy.MANUAL,
             batch=True,
             session_timeout_ms=SESSION_TIMEOUT_MS,
-            heartbeat_interval_ms=SESSION_TIMEOUT_MS // 3,
+            heartbeat_interval_ms=HEARTBEAT_MS,
             max_poll_interval_ms=MAX_POLL_INTERVAL_MS,
             listener=_Drain(source) if group is not None else None,
         )

@@ -31,6 +31,8 @@ COMMANDS: Final = {
     "demo": ("demo", "demo"),
     "saga": ("saga", "saga"),
     "reconcile": ("reconcile", "reconcile"),
+    "republish": ("republish", "republish"),
+    "chaos": ("chaos", "chaos"),
     "dead-letters": ("dead_letters", "dead_letters"),
     "fraud": ("fraud", "fraud"),
     "invoices": ("invoices", "invoices"),

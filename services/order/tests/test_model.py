@@ -271,6 +271,7 @@ def test_any_sequence_of_facts_and_commands_keeps_the_rules(sequence: Sequence[s
         with suppress(Refusal):
             _step(order, step)
         statuses.append(order.status)
+    assert len(order.new_history) == order.version
     assert order.captured_amount <= order.total_amount
     assert order.delivered_units <= order.shipped_units <= max(order.units, 0)
     for before, after in pairwise(statuses):

@@ -44,7 +44,7 @@ def reconcile(
     """Check every invariant over the four databases, the broker and the books of others; exit code 1 on a violation."""
     named = Sources.named(database, kafka, psp_ledger, carrier_ledger) if database else None
     sources = named or Sources.running(data_dir)
-    findings = asyncio.run(_until_clean(sources, timedelta(seconds=grace), wait, topics=topics))
+    findings = asyncio.run(until_clean(sources, timedelta(seconds=grace), wait, topics=topics))
     if as_json:
         typer.echo(json.dumps(findings.document(), indent=2, default=str))
     else:
@@ -52,7 +52,8 @@ def reconcile(
     return 0 if findings.clean else 1
 
 
-async def _until_clean(sources: Sources, grace: timedelta, wait: float, *, topics: bool) -> Findings:
+async def until_clean(sources: Sources, grace: timedelta, wait: float, *, topics: bool) -> Findings:
+    """Look, and look again for so many seconds until all is well."""
     until = time.monotonic() + wait
     while True:
         findings = await look(sources, grace, topics=topics)

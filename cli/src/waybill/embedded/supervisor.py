@@ -31,9 +31,16 @@ STOP_ORDER: Final = (("gateway",), ("service",), ("simulator", "identity", "brok
 class Supervisor:
     """One run of a system; `notify` is called with the state after every change."""
 
-    def __init__(self, system: System, notify: Callable[[State], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        system: System,
+        notify: Callable[[State], None] = lambda _: None,
+        *,
+        quick_deaths_allowed: int = QUICK_DEATHS_ALLOWED,
+    ) -> None:
         self.system = system
         self.notify = notify
+        self.quick_deaths_allowed = quick_deaths_allowed
         options = system.options
         self.state = State(str(options.data_dir), options.port_base, settings={"scale": dict(options.scale)})
         self._parts: dict[str, Part] = {}
@@ -190,7 +197,7 @@ class Supervisor:
             cause = _how_it_ended(await part.server.ended())
             quick = time.time() - part.server.launched_at < QUICK_DEATH_SECONDS
             deaths = deaths + 1 if quick else 1
-            while deaths <= QUICK_DEATHS_ALLOWED:
+            while deaths <= self.quick_deaths_allowed:
                 self.state.parts[part.name].restarts += 1
                 self._enter(part, Phase.RESTARTING, f"{cause}, starts again")
                 await asyncio.sleep(min(FIRST_PAUSE_SECONDS * 3 ** (deaths - 1), LONGEST_PAUSE_SECONDS))

@@ -73,7 +73,7 @@ export function TransferEntry({ reference, back, onClose }: { reference: string;
         value={form.reference}
         set={(value) => change({ reference: value })}
         fault={refusal?.of('reference')}
-        help="WB-XXXXXXXX"
+        help="WB-4F2A91C7"
         required
       />
       <MoneyField

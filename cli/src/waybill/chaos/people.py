@@ -1,0 +1,84 @@
+"""People at the gateway who do not give up: what is not answered is asked again, under the same Idempotency-Key."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+import httpx2
+
+from waybill.errors import WaybillError
+from waybill.tokens import token
+
+PAUSE_SECONDS: Final = 0.3
+TOKEN_SECONDS: Final = 900.0
+UNAUTHORIZED: Final = 401
+CONFLICT: Final = 409
+TOO_MANY: Final = 429
+SERVER_ERROR: Final = 500
+
+
+class UnansweredError(Exception):
+    """Nobody answered a request for as long as anybody waits."""
+
+
+class Person:
+    """Somebody with a token, who asks again until there is an answer or `patience` seconds are over."""
+
+    def __init__(self, client: httpx2.AsyncClient, issuer: str, user: str, roles: Sequence[str], patience: float) -> None:
+        self.user = user
+        self._client = client
+        self._issuer = issuer
+        self._roles = roles
+        self._patience = patience
+        self._token = ""
+        self._signed_in = float("-inf")
+        self._signing_in = asyncio.Lock()
+
+    async def ask(self, method: str, path: str, body: Any = None, *, key: str | None = None, **headers: str) -> httpx2.Response:
+        """Send a request until it is answered; raises UnansweredError."""
+        until = time.monotonic() + self._patience
+        last = "nothing"
+        while time.monotonic() < until:
+            try:
+                answer = await self._send(method, path, body, key, headers)
+            except (httpx2.HTTPError, WaybillError) as error:
+                last = f"{type(error).__name__}: {error}"
+            else:
+                if not _come_again(answer):
+                    return answer
+                last = f"{answer.status_code} {answer.text[:200]}"
+                if answer.status_code == UNAUTHORIZED:
+                    self._signed_in = float("-inf")
+            await asyncio.sleep(PAUSE_SECONDS)
+        raise UnansweredError(f"{method} {path} was not answered within {self._patience:.0f} s; the last answer: {last}")
+
+    async def _send(self, method: str, path: str, body: Any, key: str | None, headers: dict[str, str]) -> httpx2.Response:
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        given["Authorization"] = f"Bearer {await self._bearer()}"
+        if key is not None:
+            given["Idempotency-Key"] = key
+        content = {} if body is None else {"json": body}
+        return await self._client.request(method, path, headers=given, **content)
+
+    async def _bearer(self) -> str:
+        async with self._signing_in:
+            if time.monotonic() - self._signed_in > TOKEN_SECONDS:
+                self._token = await asyncio.to_thread(token, self._issuer, self.user, self._roles)
+                self._signed_in = time.monotonic()
+            return self._token
+
+    async def read(self, path: str) -> Any:
+        """Read a document; None where there is none. Raises UnansweredError."""
+        answer = await self.ask("GET", path)
+        with contextlib.suppress(ValueError):
+            return answer.json() if answer.is_success else None
+        return None
+
+
+def _come_again(answer: httpx2.Response) -> bool:
+    """Tell whether an answer decides nothing, so that the request is to be repeated."""
+    if answer.status_code == CONFLICT:
+        return "request-in-flight" in answer.text
+    return answer.status_code >= SERVER_ERROR or answer.status_code in {UNAUTHORIZED, TOO_MANY}

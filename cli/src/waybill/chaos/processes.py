@@ -1,0 +1,170 @@
+"""Faults of processes: killed, stopped, frozen, starved, misled about the time, or with company that comes and goes."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Final
+
+import psutil
+
+from waybill.chaos.world import Hit, World
+from waybill.embedded.system import SERVICES
+from waybill.embedded.web import WebServer
+from waybill.errors import WaybillError
+
+ROLLING_SECONDS: Final = 30.0
+SLICE_SECONDS: Final = 0.1
+SHARE: Final = 0.05
+TEN_MINUTES: Final = 600
+HELPERS: Final = 2
+
+
+def _send(number: signal.Signals, pids: Iterable[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def _pids(world: World, *names: str) -> list[int]:
+    return [pid for name in names if (pid := world.running.pid(name)) is not None]
+
+
+def _one(world: World, hit: Hit) -> str:
+    """Choose a process of the service that is hit."""
+    return hit.chance.choice(world.running.replicas(hit.target))
+
+
+@asynccontextmanager
+async def kill(world: World, hit: Hit) -> AsyncIterator[None]:
+    """Kill a process of a service."""
+    _send(signal.SIGKILL, _pids(world, _one(world, hit)))
+    yield
+
+
+@asynccontextmanager
+async def kill_all(world: World, hit: Hit) -> AsyncIterator[None]:  # noqa: ARG001 - all are hit
+    """Kill every process of every service."""
+    _send(signal.SIGKILL, _pids(world, *(name for service in SERVICES for name in world.running.replicas(service))))
+    yield
+
+
+@asynccontextmanager
+async def kill_part(world: World, hit: Hit) -> AsyncIterator[None]:
+    """Kill a part that is no service."""
+    _send(signal.SIGKILL, _pids(world, hit.target))
+    yield
+
+
+@asynccontextmanager
+async def stop_part(world: World, hit: Hit) -> AsyncIterator[None]:
+    """Ask a part to stop in good order."""
+    _send(signal.SIGTERM, _pids(world, hit.target))
+    yield
+
+
+@asynccontextmanager
+async def stop_database(world: World, hit: Hit) -> AsyncIterator[None]:
+    """Have PostgreSQL end all sessions and stop."""
+    _send(signal.SIGINT, _pids(world, hit.target))
+    yield
+
+
+@asynccontextmanager
+async def die_at(world: World, hit: Hit) -> AsyncIterator[None]:
+    """Have one process of a service die at a named place, if it comes there in time."""
+    service, _, place = hit.target.partition("@")
+    file = world.running.system.failpoints(service)
+    part = file.with_suffix(".part")
+    part.write_text(f"{place}:{hit.chance.randint(1, 4)}")
+    part.replace(file)
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
+
+
+@asynccontextmanager
+async def restart(world: World, hit: Hit) -> AsyncIterator[None]:
+    """Ask a process of a service to stop in good order."""
+    _send(signal.SIGTERM, _pids(world, _one(world, hit)))
+    yield
+
+
+@asynccontextmanager
+async def rolling_restart(world: World, hit: Hit) -> AsyncIterator[None]:  # noqa: ARG001 - all are hit
+    """Restart one process of the services after the other, each when the one before is ready."""
+    for service in SERVICES:
+        for name in world.running.replicas(service):
+            before = world.running.state.parts[name].restarts
+            _send(signal.SIGTERM, _pids(world, name))
+            until = asyncio.get_running_loop().time() + ROLLING_SECONDS
+            while not (world.running.state.parts[name].restarts > before and await world.answers(name)):
+                await asyncio.sleep(SLICE_SECONDS)
+                if asyncio.get_running_loop().time() > until:
+                    break
+    yield
+
+
+@asynccontextmanager
+async def freeze(world: World, hit: Hit) -> AsyncIterator[None]:
+    """Stop a process where it stands, with its children, and have it go on later."""
+    name = _one(world, hit) if hit.target in SERVICES else hit.target
+    pids = _pids(world, name)
+    for pid in tuple(pids):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            pids += [child.pid for child in psutil.Process(pid).children(recursive=True)]
+    _send(signal.SIGSTOP, pids)
+    try:
+        yield
+    finally:
+        _send(signal.SIGCONT, pids)
+
+
+@asynccontextmanager
+async def starve(world: World, hit: Hit) -> AsyncIterator[None]:
+    """Let a process run for a twentieth of the time only."""
+    pids = _pids(world, _one(world, hit))
+
+    async def ration() -> None:
+        while True:
+            _send(signal.SIGSTOP, pids)
+            await asyncio.sleep(SLICE_SECONDS * (1 - SHARE))
+            _send(signal.SIGCONT, pids)
+            await asyncio.sleep(SLICE_SECONDS * SHARE)
+
+    task = asyncio.create_task(ration())
+    try:
+        yield
+    finally:
+        task.cancel()
+        _send(signal.SIGCONT, pids)
+
+
+@asynccontextmanager
+async def rebalance(world: World, hit: Hit) -> AsyncIterator[None]:
+    """Have further processes of a service join its group, leave it, and be killed in it."""
+    helpers = [world.running.system.helper(hit.target, world.next_helper()) for _ in range(HELPERS)]
+    with contextlib.suppress(WaybillError):
+        await asyncio.gather(*(helper.start() for helper in helpers))
+    try:
+        yield
+    finally:
+        await asyncio.gather(*(_end(helper, gently=number % 2 == 0) for number, helper in enumerate(helpers)))
+
+
+async def _end(helper: WebServer, *, gently: bool) -> None:
+    await (helper.stop() if gently else helper.kill())
+
+
+@asynccontextmanager
+async def wrong_clock(world: World, hit: Hit) -> AsyncIterator[None]:
+    """Put the clock of a service ten minutes back."""
+    file = world.running.system.clock(hit.target)
+    file.write_text(str(-TEN_MINUTES))
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)

@@ -1,0 +1,170 @@
+"""What a run leaves behind: `report.md` for people, `timeline.svg` to look at, `run.json` for programs."""
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+from waybill.chaos.course import Course, Hurt
+from waybill.chaos.kinds import KINDS
+from waybill.chaos.timeline import draw
+
+SHOWN: Final = 100
+
+
+def write(course: Course, folder: Path) -> Path:
+    """Write the three files into a folder and answer the one for people."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "run.json").write_text(json.dumps(document(course), indent=1, default=str) + "\n")
+    (folder / "timeline.svg").write_text(draw(course))
+    file = folder / "report.md"
+    file.write_text(_markdown(course))
+    return file
+
+
+def command(course: Course) -> str:
+    """Tell how to do the same again."""
+    plan = course.plan
+    only = "".join(f" --only {kind}" for kind in course.only)
+    return (
+        f"./waybill chaos --seed {plan.seed} --orders {len(plan.wishes)} --faults {len(plan.faults)}"
+        f" --minutes {plan.seconds / 60:g}{only}"
+    )
+
+
+def document(course: Course) -> dict[str, Any]:
+    """Return everything for programs."""
+    books, verdict = course.books, course.verdict
+    return {
+        "sound": course.sound,
+        "seed": course.plan.seed,
+        "again": command(course),
+        "orders": {
+            "planned": len(course.plan.wishes),
+            "acknowledged": len(books.orders),
+            "ends": dict(verdict.ends) if verdict else {},
+            "fates": dict(books.fates),
+            "granted": dict(books.granted),
+            "refused": dict(books.refused),
+            "waited_in_vain": dict(books.waited_in_vain),
+            "slowest_acknowledgement_seconds": round(max((took for _, took in books.slowest), default=0.0), 2),
+        },
+        "faults": [
+            {
+                "number": hurt.fault.number,
+                "kind": hurt.fault.kind,
+                "target": hurt.fault.target,
+                "began": round(hurt.began, 1),
+                "lasted": None if hurt.healed is None else round(hurt.healed - hurt.began, 1),
+                "recovery_seconds": hurt.recovery,
+                "missed": hurt.missed,
+                "error": hurt.error or None,
+            }
+            for hurt in course.hurts
+        ],
+        "kinds": len({hurt.fault.kind for hurt in course.hurts}),
+        "at_rest_seconds": course.rest_seconds,
+        "figures": [
+            {"loss": one.loss.name, "says": one.loss.says, "usual": one.usual, "longest": one.longest, "goal": one.loss.goal}
+            for one in course.figures
+        ],
+        "dead_letters": verdict.dead_letters if verdict else None,
+        "violations": [{"rule": one.rule, "subject": one.subject, "says": one.says} for one in verdict.violations]
+        if verdict
+        else [],
+        "reconciliation": verdict.document if verdict else None,
+    }
+
+
+def _markdown(course: Course) -> str:
+    books, verdict = course.books, course.verdict
+    done = [hurt for hurt in course.hurts if not hurt.missed and not hurt.error]
+    violations = verdict.violations if verdict else []
+    said = (
+        f"{len(books.orders)} orders acknowledged, {len(done)} faults of {len({hurt.fault.kind for hurt in done})} kinds"
+        f" in {course.plan.seconds / 60:.1f} minutes. Again: `{command(course)}`"
+    )
+    lines = [
+        f"# Chaos, seed {course.plan.seed}: {'no violation' if course.sound else f'{len(violations)} violations'}",
+        "",
+        said,
+        "",
+        "![what happened when](timeline.svg)",
+        "",
+        "| | |",
+        "|---|---|",
+        f"| at rest after healing | {_seconds(course.rest_seconds)} |",
+        f"| slowest acknowledgement | {max((took for _, took in books.slowest), default=0.0):.1f} s |",
+        f"| ends | {_counted(verdict.ends) if verdict else ''} |",
+        f"| dead letters, all of them put there | {verdict.dead_letters if verdict else ''} |",
+        f"| wishes granted | {books.granted.total()} |",
+        f"| refused in good order | {_counted(books.refused) or 'none'} |",
+        f"| waited in vain | {_counted(books.waited_in_vain) or 'none'} |",
+        "",
+        *_figures(course),
+        "## Violations",
+        "",
+        *([f"- **{one.rule}** {one.subject}: {one.says}" for one in violations[:SHOWN]] or ["None."]),
+        *([f"- … and {len(violations) - SHOWN} more"] if len(violations) > SHOWN else []),
+        "",
+        *_kinds(done),
+        "## What was done when",
+        "",
+        "| at | fault | lasted | all well again after |",
+        "|---:|---|---:|---:|",
+        *(_row(hurt) for hurt in course.hurts),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _figures(course: Course) -> list[str]:
+    if not course.figures:
+        return []
+    return [
+        "## Recovery",
+        "",
+        "The longest that an order placed around the loss took from the request to its confirmation.",
+        "",
+        "| loss | usual | longest | goal | |",
+        "|---|---:|---:|---:|---|",
+        *(
+            f"| {one.loss.says} | {one.usual * 1000:.0f} ms | {one.longest:.2f} s | {one.loss.goal:g} s |"
+            f" {'met' if one.met else 'not met'} |"
+            for one in course.figures
+        ),
+        "",
+    ]
+
+
+def _kinds(done: Sequence[Hurt]) -> list[str]:
+    by_kind: dict[str, list[Hurt]] = defaultdict(list)
+    for hurt in done:
+        by_kind[hurt.fault.kind].append(hurt)
+    rows = []
+    for name, kind in KINDS.items():
+        if name in by_kind:
+            times = [hurt.recovery for hurt in by_kind[name] if hurt.recovery is not None]
+            half, most = (f"{median(times):.1f} s", f"{max(times):.1f} s") if times else ("", "")
+            rows.append(f"| {name} | {kind.says} | {len(by_kind[name])} | {half} | {most} |")
+    head = ["| kind | | times | recovery, median | longest |", "|---|---|---:|---:|---:|"]
+    note = "Recovery: from the end of the fault until those work again that it could hurt, faults that overlap included."
+    return ["## Kinds of faults", "", note, "", *head, *rows, ""]
+
+
+def _row(hurt: Hurt) -> str:
+    if hurt.error:
+        return f"| {hurt.began:.1f} s | {hurt.fault.name} | could not be done: {hurt.error} | |"
+    lasted = "" if hurt.healed is None else f"{hurt.healed - hurt.began:.1f} s"
+    name = f"{hurt.fault.name}{' (was away)' if hurt.missed else ''}"
+    return f"| {hurt.began:.1f} s | {name} | {lasted} | {_seconds(hurt.recovery)} |"
+
+
+def _seconds(value: float | None) -> str:
+    return "never" if value is None else f"{value:.1f} s"
+
+
+def _counted(counter: Any) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counter.most_common())

@@ -1,0 +1,230 @@
+"""The system that is hurt: as `./waybill up` starts it, with links that can be hurt between services and what they talk to.
+
+PostgreSQL and Kafka are reached by each service through a link of its own, so is the PSP by payment, the carriers by order,
+mail and SMS by notification, and the gateway by the PSP's webhooks. Kafka tells clients where to go, so each service has a
+listener of its own there, which says that it is to be found behind that service's link. Processes can be armed to die at a
+failpoint, and told another time.
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+import random
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from waybill.chaos.proxy import Address, Link
+from waybill.embedded.places import socket_directory
+from waybill.embedded.postgres import SOCKET_NAME
+from waybill.embedded.state import State, data_dir_lock
+from waybill.embedded.supervisor import Supervisor
+from waybill.embedded.system import LAST_PORT, SERVICES, Options, System, check_ports
+from waybill.embedded.web import WebServer
+from waybill.errors import WaybillError
+
+LISTENERS: Final = LAST_PORT + 1
+LINKS: Final = LISTENERS + len(SERVICES)
+PARTNERS: Final = ("psp", "carrier", "smtp", "sms", "webhooks")
+PARTNER_LINKS: Final = LINKS + len(SERVICES)
+HANDS: Final = PARTNER_LINKS + len(PARTNERS)
+"""From here on, ports of processes that come and go."""
+HELPER_PORTS: Final = 20
+LAST_USED: Final = HANDS + HELPER_PORTS - 1
+# Below the ports that systems hand out by themselves.
+PORT_BASES: Final = range(20_000, 32_000, LAST_USED + 1)
+PORT_TRIES: Final = 50
+QUICK_DEATHS: Final = 1000
+"""A supervisor gives up a part that dies again and again; here it is we who kill it."""
+SETTINGS: Final = {
+    # The simulator finds a payment at once; a PSP's search takes a minute.
+    "payment": {"PAYMENT_PSP_SEARCH_LAG_SECONDS": "1"},
+    # What was cut off is tried again soon, since the outages are short.
+    "notification": {"NOTIFICATION_RETRY_SCHEDULE_SECONDS": "1,2,5"},
+}
+
+HOST: Final = "127.0.0.1"
+
+
+class HurtSystem(System):
+    """A system whose services go through links."""
+
+    def __init__(self, options: Options, seed: int) -> None:
+        super().__init__(options)
+        self.seed = seed
+        self.links = {link.name: link for link in self._make_links()}
+        self.kafka.settings = {**self.kafka.settings, **self._listeners()}
+
+    def _make_links(self) -> Iterator[Link]:
+        base = self.options.port_base
+        for number, service in enumerate(SERVICES):
+            socket = self._sockets(service) / SOCKET_NAME
+            yield self._link(f"{service}-postgres", socket, self.postgres.sockets / SOCKET_NAME)
+            yield self._link(f"{service}-kafka", (HOST, base + LINKS + number), (HOST, base + LISTENERS + number))
+        targets = {name: self.options.port(name) for name in ("psp", "carrier", "smtp", "sms")}
+        targets["webhooks"] = self.options.port("gateway")
+        for name in PARTNERS:
+            yield self._link(name, (HOST, self._partner(name)), (HOST, targets[name]))
+
+    def _link(self, name: str, listens: Address, target: Address) -> Link:
+        return Link(name, listens, target, self.seed)
+
+    def _partner(self, name: str) -> int:
+        return self.options.port_base + PARTNER_LINKS + PARTNERS.index(name)
+
+    def _sockets(self, service: str) -> Path:
+        folder = socket_directory(self.data_dir / "links" / service, SOCKET_NAME)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def _listeners(self) -> dict[str, str]:
+        base = self.options.port_base
+        names = {service.upper(): number for number, service in enumerate(SERVICES)}
+        ours = {name: f"{name}://{HOST}:{base + LISTENERS + number}" for name, number in names.items()}
+        told = {name: f"{name}://{HOST}:{base + LINKS + number}" for name, number in names.items()}
+        plain = f"PLAINTEXT://{HOST}:{self.kafka.port}"
+        controller = f"CONTROLLER://{HOST}:{self.kafka.controller_port}"
+        protocols = ["PLAINTEXT:PLAINTEXT", "CONTROLLER:PLAINTEXT", *(f"{name}:PLAINTEXT" for name in names)]
+        return {
+            "listeners": ",".join([plain, controller, *ours.values()]),
+            "advertised.listeners": ",".join([plain, *told.values()]),
+            "listener.security.protocol.map": ",".join(protocols),
+        }
+
+    def service_environment(self, service: str) -> dict[str, str]:
+        """Return the settings of a service: as usual, with the links in the place of what they lead to."""
+        usual = super().service_environment(service)
+        prefix = service.upper()
+        host = str(self.postgres.sockets)
+        through = {
+            f"{prefix}_DATABASE_URL": usual[f"{prefix}_DATABASE_URL"].replace(host, str(self._sockets(service))),
+            f"{prefix}_KAFKA_BOOTSTRAP_SERVERS": f"{HOST}:{self.options.port_base + LINKS + SERVICES.index(service)}",
+            "WAYBILL_FAILPOINTS": f"@{self.failpoints(service)}",
+            "WAYBILL_CLOCK": f"@{self.clock(service)}",
+        }
+        partners = {
+            "order": {"ORDER_CARRIER_URL": f"http://{HOST}:{self._partner('carrier')}"},
+            "payment": {"PAYMENT_PSP_URL": f"http://{HOST}:{self._partner('psp')}"},
+            "notification": {
+                "NOTIFICATION_SMTP_PORT": str(self._partner("smtp")),
+                "NOTIFICATION_SMS_URL": f"http://{HOST}:{self._partner('sms')}",
+            },
+        }
+        return usual | through | partners.get(service, {})
+
+    def failpoints(self, service: str) -> Path:
+        """Name the file that arms a service to die."""
+        return self.data_dir / f"failpoints-{service}"
+
+    def clock(self, service: str) -> Path:
+        """Name the file that tells a service's clock how many seconds it is wrong."""
+        return self.data_dir / f"clock-{service}"
+
+    def _simulator(self, name: str, arguments: list[str], port: int, env: Mapping[str, str] | None = None) -> WebServer:
+        given = dict(env or {})
+        if name == "psp":
+            given["SIMULATOR_WEBHOOK_URL"] = f"http://{HOST}:{self._partner('webhooks')}/api/webhooks/psp"
+        return super()._simulator(name, arguments, port, given)
+
+    def helper(self, service: str, number: int) -> WebServer:
+        """Make another process of a service that reacts and works, and is behind no gateway."""
+        port = self.options.port_base + HANDS + number
+        prefix = service.upper()
+        env = self.service_environment(service) | {f"{prefix}_HTTP_PORT": str(port), f"{prefix}_ROLES": "reactions,workers"}
+        argv = self.services[service][0].command().argv
+        name = f"{service}-helper-{number}"
+        return WebServer(name, self.log(name), argv, env, folder=self.services[service][0].command().folder, port=port)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Running:
+    """A system that takes orders, and can be hurt."""
+
+    system: HurtSystem
+    state: State
+
+    @property
+    def links(self) -> Mapping[str, Link]:
+        """The links between its parts, by name."""
+        return self.system.links
+
+    def pid(self, name: str) -> int | None:
+        """Tell the process id of a part that runs at this moment."""
+        process = self.state.parts[name].process
+        return process.pid if process is not None and process.alive else None
+
+    def replicas(self, service: str) -> list[str]:
+        """Name the processes of a service."""
+        return [name for name in self.state.parts if name == service or name.startswith(f"{service}-")]
+
+
+@contextlib.asynccontextmanager
+async def running(options: Options, seed: int, tell: Callable[[str], None]) -> AsyncIterator[Running]:
+    """Start a system and stop it afterwards. Raises WaybillError when it does not start, or is stopped while it is used."""
+    with data_dir_lock(options.data_dir):
+        system = HurtSystem(options, seed)
+        system.postgres.directory.mkdir(parents=True, exist_ok=True)
+        async with contextlib.AsyncExitStack() as stack:
+            for link in system.links.values():
+                await link.open()
+                stack.push_async_callback(link.close)
+            supervisor, life = await _started(system, tell)
+            me = asyncio.current_task()
+            life.add_done_callback(lambda _: me.cancel() if me is not None else None)
+            try:
+                yield Running(system, supervisor.state)
+            except asyncio.CancelledError:
+                if life.done():
+                    raise WaybillError("the system was stopped while it was used: run it again") from None
+                raise
+            finally:
+                supervisor.stop()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.shield(life)
+
+
+async def _started(system: HurtSystem, tell: Callable[[str], None]) -> tuple[Supervisor, "asyncio.Task[None]"]:
+    ready = asyncio.Event()
+    told = ""
+
+    def notify(state: State) -> None:
+        nonlocal told
+        if state.activity and state.activity != told:
+            tell(state.activity)
+        told = state.activity
+        if state.ready:
+            ready.set()
+
+    supervisor = Supervisor(system, notify, quick_deaths_allowed=QUICK_DEATHS)
+    life = asyncio.create_task(supervisor.run())
+    waiting: asyncio.Task[Any] = asyncio.create_task(ready.wait())
+    await asyncio.wait({life, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if life.done():
+        life.result()
+        raise WaybillError("the system was stopped while it started: run it again")
+    return supervisor, life
+
+
+@contextlib.contextmanager
+def data_folder(wanted: Path | None, *, keep: bool) -> Iterator[Path]:
+    """Give the data directory to use: the wanted one, which stays, or one of its own, which goes unless `keep`."""
+    if wanted is not None:
+        yield wanted.expanduser().resolve()
+    elif keep:
+        yield Path(tempfile.mkdtemp(prefix="waybill-chaos-"))
+    else:
+        with tempfile.TemporaryDirectory(prefix="waybill-chaos-", ignore_cleanup_errors=True) as folder:
+            yield Path(folder)
+
+
+def free_port_base(wanted: int | None) -> int:
+    """Return a base whose ports nobody uses; the wanted one where one is. Raises WaybillError."""
+    if wanted is not None:
+        return wanted
+    for base in random.sample(PORT_BASES, PORT_TRIES):
+        with contextlib.suppress(WaybillError):
+            check_ports({f"port {base + offset}": base + offset for offset in range(LAST_USED + 1)})
+            return base
+    raise WaybillError("no free ports found: name some with --port-base")

@@ -1,0 +1,150 @@
+"""What is looked at in the end: every invariant of `waybill reconcile`, topics too, and what people were told.
+
+People's books are held against the orders: each that was acknowledged is there once, and no other; each has ended, and where a
+wish was granted last, as it was promised. Dead letters are those records that nobody could read, and no others.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final
+
+from waybill.chaos.books import Books
+from waybill.chaos.people import Person
+from waybill.chaos.world import World
+from waybill.commands.reconcile import until_clean
+from waybill.embedded.system import SERVICES
+from waybill.reconciliation.sources import Sources
+
+GRACE_SECONDS: Final = 2.0
+WAIT_SECONDS: Final = 20.0
+ENDED: Final = frozenset({"Processing", "Shipped", "Delivered", "Cancelled", "Refunded"})
+LATER: Final = {"Processing": frozenset({"Processing", "Cancelled"})}
+NAMED: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """Something that must not be: which rule, about what, and what is wrong."""
+
+    rule: str
+    subject: str
+    says: str
+
+
+@dataclass
+class Verdict:
+    """What was found in the end; `document` is reconciliation's own."""
+
+    violations: list[Violation] = field(default_factory=list)
+    document: dict[str, Any] = field(default_factory=dict)
+    ends: Counter[str] = field(default_factory=Counter)
+    dead_letters: int = 0
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is violated."""
+        return not self.violations
+
+    def add(self, rule: str, subject: object, says: str) -> None:
+        """Note a violation."""
+        self.violations.append(Violation(rule, str(subject), says))
+
+
+async def judge(world: World, staff: Person, books: Books) -> Verdict:
+    """Look at everything, and discard the dead letters that had to be."""
+    verdict = Verdict()
+    for subject, says in books.complaints:
+        verdict.add("answered", subject, says)
+    await _orders(world, books, verdict)
+    await _dead_letters(world, staff, verdict)
+    sources = Sources.running(world.running.system.data_dir)
+    findings = await until_clean(sources, timedelta(seconds=GRACE_SECONDS), WAIT_SECONDS, topics=True)
+    verdict.document = findings.document()
+    for check in verdict.document["checks"]:
+        for one in check["named"][:NAMED]:
+            verdict.add(check["name"], one["subject"], one["says"])
+    if findings.in_flight:
+        verdict.add("at-rest", "reconciliation", f"{findings.in_flight} orders are still in flight")
+    return verdict
+
+
+async def _orders(world: World, books: Books, verdict: Verdict) -> None:
+    connection = await world.database("order")
+    try:
+        rows = await connection.fetch(
+            "SELECT order_id::text AS order_id, user_id, status FROM orders WHERE user_id LIKE 'chaos-%'"
+        )
+    finally:
+        await connection.close()
+    there = {row["order_id"]: row for row in rows}
+    verdict.ends = Counter(row["status"] for row in rows)
+    acknowledged = Counter(one.order_id for one in books.orders.values())
+    for order_id in acknowledged.keys() - there.keys():
+        verdict.add("acknowledged", order_id, "was acknowledged, and is not there")
+    for order_id in there.keys() - acknowledged.keys():
+        verdict.add("acknowledged", order_id, f"is there for {there[order_id]['user_id']}, and nobody was told")
+    for order_id, times in acknowledged.items():
+        if times > 1:
+            verdict.add("acknowledged", order_id, f"was acknowledged under {times} Idempotency-Keys")
+    for one in books.orders.values():
+        row = there.get(one.order_id)
+        if row is not None:
+            _check_end(one.order_id, one.promised, row["status"], verdict)
+
+
+def _check_end(order_id: str, promised: frozenset[str] | None, status: str, verdict: Verdict) -> None:
+    if status not in ENDED:
+        verdict.add("ended", order_id, f"is {status}")
+    elif promised is not None and status not in frozenset().union(*(LATER.get(end, {end}) for end in promised)):
+        verdict.add("promised", order_id, f"is {status}, and {' or '.join(sorted(promised))} was granted")
+
+
+async def _dead_letters(world: World, staff: Person, verdict: Verdict) -> None:
+    """Compare the dead letters with the poison; those that had to be are discarded, so that the books can be clean."""
+    listening = await _topics_by_service(world)
+    for service in SERVICES:
+        connection = await world.database(service)
+        try:
+            rows = await connection.fetch(
+                """SELECT id::text AS id, topic, kafka_partition AS partition, kafka_offset AS "offset", reason, error
+                FROM dead_letter WHERE status = 'open'"""
+            )
+        finally:
+            await connection.close()
+        wanted = {(one.topic, one.partition, one.offset) for one in world.poisoned if one.topic in listening[service]}
+        found = {(row["topic"], row["partition"], row["offset"]): row for row in rows}
+        verdict.dead_letters += len(found)
+        for place in sorted(found.keys() - wanted):
+            row = found[place]
+            verdict.add("dead-letters", f"{service} {place}", f"was put aside: {row['reason']}: {row['error'][:200]}")
+        for place in sorted(wanted - found.keys()):
+            verdict.add("dead-letters", f"{service} {place}", "cannot be read, and was not put aside")
+        await _discard(staff, service, (found[place]["id"] for place in found.keys() & wanted))
+
+
+async def _discard(staff: Person, service: str, letters: Iterable[str]) -> None:
+    for letter in letters:
+        path = f"/api/admin/dead-letters/{service}/{letter}/discard"
+        await staff.ask("POST", path, {"reason": "it was put there on purpose"}, key=f"discard {letter}")
+
+
+async def _topics_by_service(world: World) -> dict[str, set[str]]:
+    """Tell which topics each service listens to, as the broker knows it."""
+    from aiokafka.admin import AIOKafkaAdminClient  # noqa: PLC0415
+
+    admin = AIOKafkaAdminClient(bootstrap_servers=world.kafka)
+    await admin.start()
+    try:
+        return {
+            service: {partition.topic for partition in await admin.list_consumer_group_offsets(service)} for service in SERVICES
+        }
+    finally:
+        await admin.close()
+
+
+def text_of(verdict: Verdict) -> str:
+    """Write a verdict for programs."""
+    return json.dumps([{"rule": one.rule, "subject": one.subject, "says": one.says} for one in verdict.violations], indent=1)

@@ -1,0 +1,130 @@
+"""What chaos is going to do follows from its seed, and what it has done can be read and looked at."""
+
+import json
+import re
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from typer.testing import CliRunner
+
+from chassis import failpoints
+from waybill.chaos import report
+from waybill.chaos.books import Books, Moment
+from waybill.chaos.course import Course, Hurt
+from waybill.chaos.kinds import KINDS
+from waybill.chaos.plan import FATES, Fate, Plan
+from waybill.chaos.screen import line, picture
+from waybill.chaos.trade import FATES as LED
+from waybill.chaos.verdict import Verdict
+from waybill.embedded.system import SERVICES
+from waybill.errors import WaybillError
+from waybill.main import application
+
+
+def test_the_same_seed_plans_the_same(tmp_path: Path) -> None:
+    one, again, other = (Plan.make(seed, 400, 60, 240) for seed in (7, 7, 8))
+    assert one == again
+    assert one != other
+    assert tmp_path.exists()
+
+
+def test_a_quick_run_has_what_it_promises() -> None:
+    plan = Plan.make(1, 2000, 60, 240)
+    assert len(plan.wishes) == 2000
+    assert len(plan.faults) == 60
+    assert plan.kinds >= 24
+    assert plan.faults[-1].at + plan.faults[-1].lasts < 240
+    cancelled = sum(wish.fate in {Fate.CANCEL, Fate.CANCEL_LATE} for wish in plan.wishes)
+    assert 0.17 < cancelled / 2000 < 0.23
+
+
+def test_every_kind_comes_before_a_deck_is_shuffled_anew() -> None:
+    deck = sum(kind.weight for kind in KINDS.values())
+    plan = Plan.make(3, 10, 2 * deck, 600)
+    assert {fault.kind for fault in plan.faults[:deck]} == set(KINDS)
+    assert {fault.kind for fault in plan.faults[deck:]} == set(KINDS)
+
+
+def test_only_some_kinds_may_be_wanted() -> None:
+    assert {fault.kind for fault in Plan.make(1, 1, 9, 60, ("kill", "lock")).faults} == {"kill", "lock"}
+
+
+def test_fates_are_of_a_hundred_and_each_is_led_somewhere() -> None:
+    assert sum(FATES.values()) == 100
+    assert set(FATES) == set(Fate)
+    assert set(LED) | {Fate.CANCEL} == set(Fate)
+
+
+def test_every_service_dies_at_every_place_it_passes() -> None:
+    places = set(KINDS["failpoint"].targets)
+    assert {place.partition("@")[2] for place in places} == set(failpoints.NAMES)
+    assert {place.partition("@")[0] for place in places} == set(SERVICES)
+
+
+def test_a_fault_names_those_whom_it_can_hurt() -> None:
+    plan = Plan.make(5, 1, 300, 600)
+    hurts = {fault.name: fault.hurts for fault in plan.faults}
+    assert set(hurts["cut-database order-postgres"]) == {"order"}
+    assert set(hurts["broker-kill kafka"]) == {"kafka", *SERVICES}
+    assert set(hurts["kill-all"]) == set(SERVICES)
+    assert set(hurts["lock order.orders"]) == {"order"}
+    assert set(hurts["poison order.events"]) == set(SERVICES)
+
+
+@pytest.fixture
+def course() -> Course:
+    plan = Plan.make(1, 4, 3, 10, ("kill", "poison"))
+    books = Books()
+    books.course = [Moment(0.0, 0, 0, 0, 0), Moment(1.0, 3, 1, 0, 3), Moment(2.0, 4, 4, 4, 0)]
+    course = Course(plan, only=("kill", "poison"), books=books)
+    first, second, third = plan.faults
+    course.hurts = [Hurt(first, 1.0, 1.5, 3.0), Hurt(second, 4.0, 4.0, missed=True), Hurt(third, 6.0, error="OSError: <gone>")]
+    course.healed, course.rested = 8.0, 12.0
+    course.verdict = Verdict()
+    return course
+
+
+def test_a_report_tells_what_was_done_and_how_to_do_it_again(course: Course, tmp_path: Path) -> None:
+    text = report.write(course, tmp_path).read_text()
+    assert "no violation" in text
+    assert "`./waybill chaos --seed 1 --orders 4 --faults 3 --minutes 0.166667 --only kill --only poison`" in text
+    assert "| at rest after healing | 2.0 s |" in text
+    assert "(was away)" in text
+    document = json.loads((tmp_path / "run.json").read_text())
+    assert document["sound"] is True
+    assert document["faults"][0]["recovery_seconds"] == 1.5
+    drawn = ET.fromstring((tmp_path / "timeline.svg").read_text())  # noqa: S314 - we wrote it
+    kinds = {fault.kind for fault in course.plan.faults}
+    assert kinds <= {text.text for text in drawn.iter("{http://www.w3.org/2000/svg}text")}
+
+
+def test_a_violation_is_named_and_is_not_sound(course: Course, tmp_path: Path) -> None:
+    assert course.verdict is not None
+    course.verdict.add("capture-once", "order 1", "was captured twice")
+    assert not course.sound
+    text = report.write(course, tmp_path).read_text()
+    assert "1 violations" in text
+    assert "- **capture-once** order 1: was captured twice" in text
+
+
+def test_a_run_that_was_not_looked_at_is_not_sound(course: Course) -> None:
+    course.verdict = None
+    assert not course.sound
+
+
+def test_it_is_shown_while_it_goes(course: Course) -> None:
+    assert "3 of 3 faults" in line(course)
+    assert picture(course) is not None
+
+
+def test_kinds_and_a_plan_are_listed_without_a_system() -> None:
+    runner = CliRunner()
+    listed = runner.invoke(application(["chaos"]), ["chaos", "--kinds"])
+    assert {row.split()[0] for row in listed.stdout.splitlines()} == set(KINDS)
+    plans = [runner.invoke(application(["chaos"]), ["chaos", "--plan", "--seed", "9", "--faults", "5"]).stdout for _ in "12"]
+    assert plans[0] == plans[1]
+    assert re.match(r" +0\.5 s  ", plans[0])
+    refused = runner.invoke(application(["chaos"]), ["chaos", "--only", "meteor"])
+    assert isinstance(refused.exception, WaybillError)
+    assert "there is no fault meteor" in str(refused.exception)
