@@ -44,7 +44,8 @@ TRANSIENT: Final = (
 )
 
 
-BACKOFF_SECONDS: Final = (0.05, 0.2, 0.5, 1.0, 2.0, 5.0)
+BACKOFF_SECONDS: Final = (0.05, 0.2, 0.5, 1.0)
+"""A database that was killed is back after a few seconds: who sleeps longer than a moment then keeps customers waiting."""
 
 
 def backoff(attempt: int) -> float:

@@ -33,7 +33,8 @@ PATIENCE_SECONDS: Final = 5.0
 LONGEST_NAP_SECONDS: Final = 5.0
 RETRY_SECONDS: Final = 1.0
 STOP_SECONDS: Final = 8.0
-WRITE_ATTEMPTS: Final = 8
+WRITE_ATTEMPTS: Final = 18
+"""Some fifteen seconds: less than the lease of any row whose outcome is to be written."""
 DUE_CHANNEL: Final = "waybill_due"
 
 F = TypeVar("F", bound=Callable[..., Any])
