@@ -119,6 +119,10 @@ def next_steps(state: State, data_dir_option: str) -> str:
     return f"""
 Waybill is ready: {gateway}
 
+  shop      {gateway}
+  admin     {gateway}/admin
+  mails     {gateway}/sim/mail/
+
   token     TOKEN=$(./waybill token --user alice --role customer{data_dir_option})
   products  curl -s {gateway}/api/products
   order     curl -s {gateway}/api/orders -H "Authorization: Bearer $TOKEN" -H "Idempotency-Key: $(date +%s%N)" \\
@@ -129,6 +133,5 @@ Waybill is ready: {gateway}
               "contact": {{"email": "alice@example.com", "phone": "+4930123456"}},
               "payment": {{"method": "card", "token": "tok_ok"}}}}'
   demo      ./waybill demo{data_dir_option}
-  mails     {gateway}/sim/mail/
   stop      ./waybill down{data_dir_option}
 """
