@@ -15,7 +15,11 @@ export function OrderTable() {
     <DataTable<OrderRow & { id: string }>
       rowClick={false}
       bulkActionButtons={<BulkButtons />}
-      sx={{ '& .RaDataTable-headerCell': { whiteSpace: 'nowrap' }, '& .MuiTableCell-root': { py: 1 } }}
+      sx={{
+        '& .RaDataTable-headerCell': { whiteSpace: 'nowrap' },
+        '& .MuiTableCell-root': { py: 1, px: 1.25 },
+        '& .RaDataTable-tableWrapper': { overflowX: 'auto' },
+      }}
     >
       <DataTable.Col label="orders.field.order" disableSort>
         <OrderLink />
@@ -30,7 +34,7 @@ export function OrderTable() {
         source="user_id"
         disableSort
         label="orders.field.user_id"
-        sx={{ maxWidth: '12em', overflow: 'hidden', textOverflow: 'ellipsis' }}
+        sx={{ maxWidth: '9em', overflow: 'hidden', textOverflow: 'ellipsis' }}
       />
       <DataTable.Col
         label="orders.field.status"

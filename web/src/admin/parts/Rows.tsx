@@ -30,7 +30,7 @@ export function Rows({ rows, empty }: { rows: readonly Row[] | undefined; empty:
             '&:first-of-type': { borderTop: 0 },
           }}
         >
-          <Box sx={{ flexGrow: 1, minWidth: 0, overflowWrap: 'anywhere' }}>
+          <Box sx={{ flex: '1 1 140px', minWidth: 0, overflowWrap: 'anywhere' }}>
             {row.what}
             {row.about && (
               <Typography variant="body2" component="div" color="text.secondary">
