@@ -1,6 +1,7 @@
 """Events in: once in effect, in order, with bad ones put aside and passing troubles waited out."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar
@@ -8,6 +9,9 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from fastapi import APIRouter
 from pydantic import SecretStr
 
@@ -15,8 +19,8 @@ from chassis import app as app_module
 from chassis.app import Parts, Process
 from chassis.broker import Broker
 from chassis.database import Database, Transaction
-from chassis.deadletters import DeadLetters
-from chassis.domain import Cause, Refusal, new_id
+from chassis.deadletters import AlreadyResolvedError, DeadLetters
+from chassis.domain import Cause, NotFoundError, Refusal, new_id
 from chassis.jobs import Jobs
 from chassis.reactions import Consumer, Reactions
 from chassis.settings import ServiceSettings
@@ -102,6 +106,29 @@ class Rig:
         record_key = broken.get("record_key", event.key.encode())
         await self.broker.put("inventory.events", record_key, value, {k: v for k, v in headers.items() if v is not None})
         return envelope.event_id
+
+    async def send_raw(self, kafka: KafkaServer, user: str, *, null: str | None = None, **broken: Any) -> None:
+        """Send what our own ways out would not: a header without a value, a record of any size."""
+        event = StockReleased(order_id=self.key, user_id=user, lines=[])
+        envelope = Envelope(
+            event_id=new_id(),
+            type=event.type,
+            source="inventory",
+            time=self.database.clock(),
+            subject=event.key,
+            sequence=1,
+            correlation_id=event.key,
+        )
+        texts = {name: value.decode() for name, value in envelope.headers()} | broken.get("headers", {})
+        headers = [(name, None if name == null else text.encode()) for name, text in texts.items()]
+        producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap_servers, max_request_size=2 * BIG)
+        await producer.start()
+        try:
+            key = broken.get("record_key", event.key.encode())
+            value = broken.get("value", event.model_dump_json().encode())
+            await producer.send_and_wait("inventory.events", value, key=key, headers=headers)
+        finally:
+            await producer.stop()
 
     async def wall(self) -> list[str]:
         async with self.database.transaction() as transaction:
@@ -204,6 +231,81 @@ async def test_poison_is_put_aside_with_its_reason_and_the_others_go_on(rig: Rig
     assert "poison" not in letter["error"]
 
 
+BIG = 2 * 1024 * 1024
+EIGHT_KINDS: dict[str, dict[str, Any]] = {
+    "bad JSON": {"value": b"{not json"},
+    "bad UTF-8": {"value": b'{"order_id": "\xff"}'},
+    "null key": {"record_key": None},
+    "null value": {"value": None},
+    "null header": {"null": "ce_time"},
+    "unknown type": {"headers": {"ce_type": "inventory.stock_vanished.v1"}},
+    "future version": {"headers": {"ce_type": "inventory.stock_released.v9"}},
+    "2 MB": {"value": b'{"order_id": "' + b"x" * BIG + b'"}'},
+}
+
+
+@pytest.mark.usefixtures("large_records")
+async def test_eight_kinds_of_poison_end_in_the_topic_of_dead_letters_while_others_flow(rig: Rig, kafka: KafkaServer) -> None:
+    """Each within five seconds, with its reason, on the topic and in the table."""
+    tail = AIOKafkaConsumer("inventory.events.order.dlt", bootstrap_servers=kafka.bootstrap_servers)
+    await tail.start()
+    try:
+        await tail.seek_to_end()
+        names = []
+        for number, broken in enumerate(EIGHT_KINDS.values()):
+            names.append(f"flows {number}")
+            await rig.send(names[-1])
+            await rig.send_raw(kafka, "poison", **broken)
+        put: dict[tuple[str, str], str] = {}
+        async with asyncio.timeout(5):
+            while len(put) < len(EIGHT_KINDS):
+                for records in (await tail.getmany(timeout_ms=100)).values():
+                    for record in records:
+                        told = {name: text.decode() for name, text in record.headers}
+                        put[told["dlt-partition"], told["dlt-offset"]] = told["dlt-reason"]
+            letters = await rig.letters_show(len(EIGHT_KINDS))
+        await rig.wall_shows(*names)
+    finally:
+        await tail.stop()
+    kept = {(str(one["kafka_partition"]), str(one["kafka_offset"])): one["reason"] for one in letters}
+    assert kept == put
+    in_turn = [one["reason"] for one in sorted(letters, key=lambda one: (one["kafka_partition"], one["kafka_offset"]))]
+    assert Counter(in_turn) == {"bad-value": 4, "bad-key": 1, "bad-header": 1, "unknown-type": 2}
+
+
+@pytest.fixture
+async def large_records(kafka: KafkaServer) -> AsyncIterator[None]:
+    """Have the topic take records of any size, as a broker that is set up otherwise may."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap_servers)
+    await admin.start()
+
+    async def take(most: int) -> None:
+        limit = {"max.message.bytes": str(most)}
+        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, "inventory.events", limit)])
+
+    try:
+        await take(2 * BIG)
+        yield
+        await take(1_048_588)
+    finally:
+        await admin.close()
+
+
+async def test_a_letter_is_shown_whole_decided_once_and_says_by_whom_and_why(rig: Rig) -> None:
+    await rig.send("bug", value=b'{"order_id": "\xff"}')
+    (letter,) = await rig.letters_show(1)
+    whole = await rig.letters.whole(letter["id"])
+    assert (whole["value"], whole["value_encoding"]) == ("eyJvcmRlcl9pZCI6ICL/In0=", "base64")
+    assert whole["headers"]["ce_type"] == "inventory.stock_released.v1"
+    await rig.letters.resolve(letter["id"], "discarded", "support:sue", "not ours")
+    with pytest.raises(AlreadyResolvedError):
+        await rig.letters.resolve(letter["id"], "retried", "support:bob", "")
+    decided = await rig.letters.whole(letter["id"])
+    assert (decided["status"], decided["resolved_by"], decided["note"]) == ("discarded", "support:sue", "not ours")
+    with pytest.raises(NotFoundError):
+        await rig.letters.whole(new_id())
+
+
 @pytest.mark.parametrize("user", ["bug", "refused"])
 async def test_a_reaction_that_fails_takes_no_other_with_it(rig: Rig, user: str) -> None:
     for name in ("a", "b", user, "c", "d"):
@@ -234,6 +336,20 @@ async def test_a_run_of_dead_letters_stops_the_consumer_and_nothing_more_is_put_
         await eventually(lambda: _value(rig.consumer.stopped_because), "the consumer stops", within=15)
         assert not rig.consumer.alive
         assert len(await rig.letters.list("open", 50)) == 3
+        parts = Parts(name="order", title="Test", api=APIRouter(), reactions=rig.consumer.reactions, jobs=Jobs("order"))
+        process = Process(parts, settings_of(database, kafka), database)
+        process.consumer = rig.consumer
+        says = (await process.readiness())["consumer"]
+        assert says == "4 records in a row could not be handled; the last: failed: ZeroDivisionError"
+
+
+def settings_of(database: Database, kafka: KafkaServer) -> ServiceSettings:
+    return ServiceSettings(
+        database_url=SecretStr(database.url),
+        kafka_bootstrap_servers=kafka.bootstrap_servers,
+        auth_issuer="none",
+        auth_jwks_url="none",
+    )
 
 
 async def _value(value: Any) -> Any:
@@ -256,17 +372,11 @@ async def test_a_process_starts_a_consumer_that_died_anew(
     handle_all = Consumer._handle_all  # noqa: SLF001 - the fault is planted inside
     monkeypatch.setattr(Consumer, "_handle_all", faulty)
     group = f"order-{uuid4().hex[:8]}"
-    settings = ServiceSettings(
-        database_url=SecretStr(database.url),
-        kafka_bootstrap_servers=kafka.bootstrap_servers,
-        auth_issuer="none",
-        auth_jwks_url="none",
-    )
     parts = Parts(name=group, title="Test", api=APIRouter(), reactions=reactions_of(group), jobs=Jobs(group))
     broker = Broker(kafka.bootstrap_servers, group)
     await broker.start()
     await skip_what_is_there(broker, group)
-    process = Process(parts, settings, database)
+    process = Process(parts, settings_of(database, kafka), database)
     await process.start({})
     try:
         await eventually(lambda: _value(process.consumer is not None and process.consumer.alive), "the consumer runs")

@@ -30,6 +30,7 @@ def test_there_is_something_to_order() -> None:
         assert Money(amount=product.cents, currency="EUR").amount > 0
         assert product.name
         assert product.description
+        assert product.category
         assert 0 < product.weight_grams <= 2_000
         assert product.tax_class in {"standard", "reduced"}
         assert all(units > 0 for units in product.stock.values())

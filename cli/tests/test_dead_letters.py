@@ -71,10 +71,14 @@ def test_all_letters_are_asked_for_without_a_status(gateway: Answering, capsys: 
 
 
 def test_a_letter_is_shown_whole(gateway: Answering, capsys: pytest.CaptureFixture[str]) -> None:
+    whole = letter(OLD, headers={"ce_type": "order.placed.v1"}, value="{}", value_encoding="text")
+    gateway.answers[f"GET {PATH}/inventory/{OLD}"] = whole
     assert run(gateway, "show", OLD) == 0
     out = capsys.readouterr().out
     assert "kafka_offset     7" in out
     assert "service          inventory" in out
+    assert "headers          ce_type: order.placed.v1" in out
+    assert "value            {}" in out
     assert run(gateway, "show", str(UUID(int=9))) == 1
     assert "there is no dead letter" in capsys.readouterr().err
 
@@ -83,6 +87,9 @@ def test_a_letter_is_sent_back_to_the_service_that_keeps_it(gateway: Answering, 
     gateway.answers[f"POST {PATH}/inventory/{OLD}/retry"] = {"status": "retried"}
     assert run(gateway, "retry", OLD) == 0
     assert capsys.readouterr().out == f"{OLD} retried\n"
+    assert gateway.seen[-1].body is None
+    assert run(gateway, "retry", OLD, "--reason", "the bug is fixed") == 0
+    assert gateway.seen[-1].body == {"reason": "the bug is fixed"}
 
 
 def test_all_open_letters_are_sent_back_oldest_first(gateway: Answering, capsys: pytest.CaptureFixture[str]) -> None:

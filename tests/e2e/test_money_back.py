@@ -7,7 +7,7 @@ import pytest
 from chassis.testing import eventually
 from tests.errands import TOTAL, Errand
 from tests.running import Waybill
-from tests.shop import PRICE, Shop
+from tests.shop import PRICE, SHIPPING, Shop
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 
@@ -65,6 +65,56 @@ async def test_a_delivered_order_comes_back_in_part(errand: Errand, shop: Shop, 
     await _money_is(shop, errand, captured=TOTAL, refunded=2 * PRICE + order["shipping_amount"]["amount"])
 
     await _papers_are_right(shop, errand)
+    await waybill.reconciled()
+
+
+async def test_what_was_delivered_is_exchanged_for_something_dearer(errand: Errand, shop: Shop, waybill: Waybill) -> None:
+    order = await shop.order(errand.order_id)
+    line = next(one for one in order["items"] if one["product_id"] == shop.sku)
+    stock = await shop.stock()
+    wish: dict[str, Any] = {
+        "lines": [{"item_id": line["item_id"], "quantity": 1, "reason": "does_not_fit"}],
+        "exchange": {"items": [{"product_id": shop.sku, "quantity": 2}]},
+    }
+    path, admin = f"/api/orders/{errand.order_id}/returns", f"/api/admin/orders/{errand.order_id}/returns"
+    unpaid = await shop.customer.send("POST", path, wish)
+    assert (unpaid.status_code, unpaid.json()["errors"][0]["field"]) == (422, "exchange.payment")
+    wish["exchange"]["payment"] = {"method": "card", "token": "tok_ok"}
+    back = await shop.customer.do("POST", path, wish, expect=201)
+    assert (back["exchange"]["stage"], back["exchange"]["difference"]["amount"]) == ("wanted", PRICE + SHIPPING)
+
+    # With support's agreement the other order is placed, and its stock is held; it leaves when the goods are in.
+    approved = await shop.operator.do("POST", f"{admin}/{back['return_id']}/approve")
+    other_id = approved["exchange"]["order_id"]
+    other = await shop.reaches(other_id, "Processing")
+    assert other["exchange"]["exchange_for"]["order_id"] == errand.order_id
+    assert (await shop.stock())["available"] == stock["available"] - 2
+    (parcel,) = other["shipments"]
+    assert (parcel["status"], parcel["hold_reason"]) == ("held", "awaits_return")
+    receipt = {
+        "warehouse_id": "berlin",
+        "lines": [{"item_id": line["item_id"], "quantity": 1, "disposition": "restock"}],
+    }
+    await shop.operator.do("POST", f"{admin}/{back['return_id']}/receive", receipt)
+
+    async def released() -> bool:
+        seen = await shop.order(other_id)
+        return bool(seen["shipments"][0]["status"] == "planned")
+
+    await eventually(released, "what came back pays the other order")
+    await shop.operator.do("PUT", f"/api/admin/orders/{other_id}/status", {"status": "Shipped"})
+
+    async def paid() -> bool:
+        seen = await shop.order(other_id)
+        ledger = await shop.ledger(other_id)
+        return bool(
+            seen["captured_amount"]["amount"] == 2 * PRICE + SHIPPING
+            and sum(one["captured"] for one in ledger) == PRICE + SHIPPING
+        )
+
+    await eventually(paid, "the difference is taken, and no more")
+    assert sum(one["refunded"] for one in await shop.ledger(errand.order_id)) == 0, "the PSP gives nothing back"
+    assert (await shop.order(errand.order_id))["refunded_amount"]["amount"] == PRICE
     await waybill.reconciled()
 
 

@@ -35,11 +35,14 @@ async def disagreements(saga: Saga) -> list[str]:
         returns=_by_order(await saga.rows("order", "SELECT * FROM order_return")),
         reservations={row["order_id"]: row for row in await saga.rows("inventory", "SELECT * FROM reservation")},
         payments=_by_order(await saga.rows("payment", "SELECT * FROM payment")),
+        own=_by_order(await saga.rows("payment", "SELECT * FROM own_hold WHERE code IS NULL")),
+        moved=_by_order(await saga.rows("payment", "SELECT * FROM exchange_source")),
     )
     lines = [f"order {order_id}: {line}" for order_id in found.orders for line in found.of(order_id)]
     lines += [line async for line in _stock(saga, found)]
     lines += _labels(saga, found)
     lines += _psp(saga, found)
+    lines += [line async for line in _exchanges(saga, found)]
     async with saga.databases["payment"].reading() as session:
         lines += [f"payment's audit: {one}" for one in (await audit(session)).violations]
     return lines
@@ -58,6 +61,8 @@ class Books:
         self.returns = tables["returns"]
         self.reservations = tables["reservations"]
         self.payments = tables["payments"]
+        self.own = tables["own"]
+        self.moved = tables["moved"]
 
     def of(self, order_id: UUID) -> Iterator[str]:
         """Find what does not agree about one order."""
@@ -217,6 +222,11 @@ def _psp(saga: Saga, found: Books) -> Iterator[str]:
     theirs: dict[UUID, Counter[str]] = defaultdict(Counter)
     for book in saga.psp.books.values():
         theirs[book.order_id].update(open=book.open, captured=book.captured, refunded=book.refunded)
+    for order_id in found.orders:  # what came back pays as if it were a card, and is kept by the PSP as long as it does
+        for one in found.own[order_id]:
+            still_open = one["amount"] - one["captured"] - one["released"]
+            theirs[order_id].update(open=still_open, captured=one["captured"], refunded=one["refunded"])
+        theirs[order_id].update(refunded=sum(one["amount"] - one["paid"] for one in found.moved[order_id]))
     for order_id, payments in found.payments.items():
         ours: Counter[str] = Counter()
         for one in payments:
@@ -233,6 +243,42 @@ def _psp(saga: Saga, found: Books) -> Iterator[str]:
         held = sum(one["authorized_amount"] - one["captured_amount"] - one["released_amount"] for one in payments)
         if theirs[order_id]["open"] < held or (held == 0 and theirs[order_id]["open"] != 0):
             yield f"order {order_id}: the PSP holds {theirs[order_id]['open']}, we count on {held}"
+
+
+async def _exchanges(saga: Saga, found: Books) -> AsyncIterator[str]:
+    """Find orders of an exchange that do not know of each other, or money that is with neither of them, nor the customer."""
+    families: dict[UUID, set[UUID]] = {}
+    for order_id, order in found.orders.items():
+        source = (order["exchange"] or {}).get("for")
+        if source is None:
+            continue
+        old = UUID(source["order_id"])
+        family = families.setdefault(old, {old}) | families.get(order_id, {order_id})
+        families.update(dict.fromkeys(family, family))
+        back = next(one for one in found.returns[old] if str(one["return_id"]) == source["return_id"])
+        if back["exchange"]["order_id"] != str(order_id) or back["exchange"]["credit"] != source["credit"]:
+            yield f"order {order_id} is exchanged for {source}, and its return says {back['exchange']}"
+        moved = sum(one["refunded_amount"] for one in found.refunds[old] if one["exchange_order_id"] == order_id)
+        stage, ended = back["exchange"]["stage"], order["order_state"] == "cancelled"
+        if (stage == "settled") != (moved == source["credit"]) or (stage == "ended" and not ended):
+            yield f"order {order_id} ({order['order_state']}): {moved} of {source} was moved, and its exchange is {stage}"
+        if order["shipped_units"] and (stage != "settled" or source["waits"]):
+            yield f"order {order_id} has left, and its exchange is {stage}"
+        if stage == "placed" and back["state"] not in {"approved", "partially_received"}:
+            yield f"return {back['return_id']} is {back['state']}, and its exchange is not decided"
+    credits_ = {row["order_id"]: row for row in await saga.rows("payment", "SELECT * FROM exchange_credit")}
+    for together in {frozenset(one) for one in families.values()}:
+        books = [one for one in saga.psp.books.values() if one.order_id in together]
+        at_psp = sum(one.captured - one.refunded for one in books)
+        orders = [found.orders[one] for one in together]
+        kept = sum(one["captured_amount"] - one["refunded_amount"] for one in orders)
+        held = sum(
+            own["amount"] - own["captured"] - own["released"] for one in together & credits_.keys() for own in found.own[one]
+        )
+        if at_psp != kept + held:
+            yield f"orders {sorted(map(str, together))}: the PSP has kept {at_psp}, they have {kept}, and {held} is to be used"
+    if await saga.rows("order", "SELECT * FROM exchange_step"):
+        yield "steps of exchanges are not taken"
 
 
 def _by_order(rows: list[Any]) -> Mapping[UUID, list[Any]]:

@@ -38,7 +38,7 @@ from order.api.admin import SetStatus, set_status
 from order.api.orders import CancelOrder, OrderBody, PlaceOrder, cancel_order, place_order
 from order.gateway import CarrierGateway, StubCarriers
 from order.model import Status
-from payment.gateway import PspGateway, StubPsp
+from payment.gateway import MeansOfPayment, PspGateway, StubPsp
 
 PACKAGES: Final[dict[str, ModuleType]] = {
     "order": order,
@@ -102,7 +102,7 @@ class Saga:
             auth_jwks_url="https://issuer.test/jwks",
         )
         self._gateways: dict[type, Any] = {
-            PspGateway: self.psp,
+            PspGateway: MeansOfPayment(self.psp, lambda: self.databases["payment"]),
             CarrierGateway: self.carriers,
             Mailer: stub,
             Texter: stub,

@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 from chassis.batch import Answer
 from chassis.domain import Refusal
 from chassis.testing import perform
-from contracts.order import Disposition, RefundRequested, ReturnReason, ReturnRefusal, TrackingStatus
+from contracts.order import Disposition, OrderPlaced, RefundRequested, ReturnReason, ReturnRefusal, TrackingStatus
 from contracts.types import Line, Money
 from inventory.handlers import adjust_stock, offer_product, open_warehouse, take_stock, transfer_stock
 from inventory.model import AdjustStock, CountedRow, MovementKind, OfferProduct, OpenWarehouse, TakeStock, TransferStock
@@ -325,9 +325,35 @@ class Trade:
         await self._order(request_return, RequestReturn(order.order_id, "ada", body, self._policy(), {}))
         return True
 
+    async def exchange(self) -> bool:
+        """Ask to return units in exchange for others, which cost less or more."""
+        found = await self._parcel(ShipmentState.DELIVERED)
+        if found is None:
+            return False
+        order, parcel = found
+        line = self.chance.choice(parcel.lines)
+        reason = self.chance.choice(list(ReturnReason))
+        wish = {
+            "lines": [{"item_id": line["item_id"], "quantity": self.chance.randint(1, line["quantity"]), "reason": reason}],
+            "exchange": {
+                "items": [{"product_id": self.chance.choice(sorted(PRODUCTS)), "quantity": self.chance.randint(1, 2)}],
+                "payment": {"method": "card", "token": self.chance.choice(TOKENS)},
+            },
+        }
+        command = RequestReturn(order.order_id, "ada", ReturnBody.model_validate(wish), self._policy(), {})
+        (answer,) = await self._order(request_return, command)
+        self._note_placed(answer)
+        return True
+
+    def _note_placed(self, answer: Answer[Any]) -> None:
+        self.orders += [fact.order_id for fact in answer.events if isinstance(fact, OrderPlaced)]
+
     async def allow(self) -> bool:
-        """Agree to a return."""
-        return await self._return(approve_return, lambda order_id, key: ApproveReturn(order_id, key, self._policy(), ""))
+        """Agree to a return, and mostly to the exchange that is wanted with it."""
+        wanted = tuple(sorted(PRODUCTS)) if self.chance.random() < 0.8 else ()
+        return await self._return(
+            approve_return, lambda order_id, key: ApproveReturn(order_id, key, self._policy(), "", skus=wanted)
+        )
 
     async def forbid(self) -> bool:
         """Decline a return, or have the customer withdraw it."""
@@ -413,7 +439,8 @@ class Trade:
             return False
         lately = sorted(rows, key=lambda one: str(one["return_id"]))[-8:]
         row = self.chance.choice(lately)
-        await self._order(function, command(row["order_id"], row["return_id"]), actor="support:sue")
+        (answer,) = await self._order(function, command(row["order_id"], row["return_id"]), actor="support:sue")
+        self._note_placed(answer)
         return True
 
     async def _read(self, order_id: UUID) -> Order:
@@ -470,6 +497,7 @@ COMMANDS: Final[dict[str, tuple[Callable[[Trade], Awaitable[bool]], int]]] = {
     "approve": (Trade.approve, 9),
     "disapprove": (Trade.disapprove, 5),
     "send_back": (Trade.send_back, 9),
+    "exchange": (Trade.exchange, 9),
     "allow": (Trade.allow, 5),
     "forbid": (Trade.forbid, 2),
     "take_back": (Trade.take_back, 8),

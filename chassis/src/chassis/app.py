@@ -20,7 +20,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic_core import to_json
 
-from chassis import commands, dead_letter_api, facts_api, migrations, problems, tasks
+from chassis import commands, dead_letter_api, facts_api, health_api, migrations, problems, tasks
 from chassis.auth import Verifier
 from chassis.batch import Batcher
 from chassis.broker import Broker, Tail
@@ -281,6 +281,7 @@ def create_app(parts: Parts, settings: ServiceSettings, *, clock: Clock = utc_no
             _health,
             dead_letter_api.router(parts.name, parts.reactions),
             facts_api.router(parts.name, parts.work),
+            health_api.router(parts.name),
         ]
     for router in routers:
         app.router.routes.extend(router.routes)

@@ -6,6 +6,7 @@ since its records are personal data.
 """
 
 import asyncio
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,9 @@ from chassis.domain import NotFoundError, Refusal, new_id
 from contracts import TOPICS
 
 LARGEST_VALUE: Final = 256 * 1024
+_LISTED: Final = (
+    "id, topic, kafka_partition, kafka_offset, key, type, reason, error, status, created_at, resolved_at, resolved_by, note"
+)
 log = structlog.get_logger()
 
 
@@ -131,16 +135,30 @@ class DeadLetters:
             )
         log.error("dead_letter", topic=record.topic, offset=record.offset, reason=letter.reason, error=letter.error)
 
-    async def list(self, status: str | None, limit: int) -> list[Mapping[str, Any]]:
-        """List dead letters, newest first."""
+    async def list(self, status: str | None, limit: int, before: UUID | None = None) -> list[Mapping[str, Any]]:
+        """List dead letters without their content, newest first."""
         async with self._database.transaction() as transaction:
             rows = await transaction.fetch(
-                """SELECT id, topic, kafka_partition, kafka_offset, key, type, reason, error, status, created_at, resolved_at,
-                resolved_by, note FROM dead_letter WHERE $1::text IS NULL OR status = $1 ORDER BY id DESC LIMIT $2""",
+                f"""SELECT {_LISTED} FROM dead_letter
+                WHERE ($1::text IS NULL OR status = $1) AND ($3::uuid IS NULL OR id < $3) ORDER BY id DESC LIMIT $2""",
                 status,
                 limit,
+                before,
             )
         return [dict(row) for row in rows]
+
+    async def whole(self, letter_id: UUID) -> Mapping[str, Any]:
+        """Answer a dead letter with its headers and content; raises NotFoundError.
+
+        `value` is the record's text, or with `value_encoding` base64 what is none; null where nothing was kept: it was empty,
+        too large, or confidential.
+        """
+        async with self._database.transaction() as transaction:
+            rows = await transaction.fetch(f"SELECT {_LISTED}, headers, value FROM dead_letter WHERE id = $1", letter_id)
+        if not rows:
+            raise NotFoundError(f"There is no dead letter {letter_id}.")
+        value, encoding = _readable(rows[0]["value"])
+        return {**dict(rows[0]), "value": value, "value_encoding": encoding}
 
     async def record(self, letter_id: UUID) -> StoredRecord:
         """Give back the record of an open dead letter; raises NotFoundError, AlreadyResolvedError."""
@@ -175,3 +193,12 @@ class DeadLetters:
         if not rows:
             raise AlreadyResolvedError("Somebody else resolved it meanwhile.")
         log.info("dead_letter_resolved", id=str(letter_id), status=status, by=who)
+
+
+def _readable(value: bytes | None) -> tuple[str | None, str | None]:
+    if value is None:
+        return None, None
+    try:
+        return value.decode(), "text"
+    except UnicodeDecodeError:
+        return base64.b64encode(value).decode(), "base64"

@@ -43,6 +43,7 @@ class Product:
     sku: str
     name: str
     description: str
+    category: str
     cents: int
     weight_grams: int
     tax_class: str
@@ -67,6 +68,7 @@ def products(file: Path = FILE) -> list[Product]:
                 sku=row["sku"],
                 name=row["name"],
                 description=row["description"],
+                category=row["category"],
                 cents=int(row["cents"]),
                 weight_grams=int(row["weight_grams"]),
                 tax_class=row["tax_class"],
@@ -113,6 +115,7 @@ def _offer(product: Product) -> Call:
         "product_id": product.sku,
         "name": product.name,
         "description": product.description,
+        "category": product.category,
         "price": {"amount": product.cents, "currency": CURRENCY},
         "weight_grams": product.weight_grams,
         "tax_class": product.tax_class,

@@ -46,7 +46,7 @@ class OrderPlaced(Event, type="order.placed.v1", topic=ORDER_EVENTS):
     exchange_for: UUID | None = None
     """The order of which goods come back in exchange for these."""
     credit: Money | None = None
-    """What the goods that come back are worth: so much of the total is not charged."""
+    """What the goods that come back pay of the total: so much of it is not charged."""
 
 
 class OrderContacts(Event, type="order.contacts.v1", topic=ORDER_CONTACTS):
@@ -359,7 +359,10 @@ class RefundReason(StrEnum):
 
 
 class RefundRequested(Event, type="order.refund_requested.v1", topic=ORDER_EVENTS):
-    """Money is to be given back: approved where that was needed, and no more than was taken and not given back."""
+    """Money is to be given back: approved where that was needed, and no more than was taken and not given back.
+
+    With `exchange_order_id` it does not go to the customer: it pays that order.
+    """
 
     order_id: UUID
     user_id: str
@@ -367,10 +370,14 @@ class RefundRequested(Event, type="order.refund_requested.v1", topic=ORDER_EVENT
     amount: Money
     reason: RefundReason
     return_id: UUID | None = None
+    exchange_order_id: UUID | None = None
 
 
 class OrderRefunded(Event, type="order.refunded.v1", topic=ORDER_EVENTS):
-    """A refund reached the customer; `refunded` is the order's total so far, `complete`: all that was taken."""
+    """A refund reached the customer; `refunded` is the order's total so far, `complete`: all that was taken.
+
+    `exchange_order_id` names the order that it pays, where goods came back in exchange for it.
+    """
 
     order_id: UUID
     user_id: str
@@ -378,6 +385,7 @@ class OrderRefunded(Event, type="order.refunded.v1", topic=ORDER_EVENTS):
     amount: Money
     refunded: Money
     complete: bool
+    exchange_order_id: UUID | None = None
 
 
 class InvoiceIssued(Event, type="order.invoice_issued.v1", topic=ORDER_EVENTS):

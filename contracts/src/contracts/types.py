@@ -64,12 +64,14 @@ class Contact(Fact):
 class PaymentInstrument(Fact):
     """How the customer pays: the method and the PSP's token for it. Confidential: travels only on `order.contacts`.
 
-    `gift_card` is the code of a card that pays first, as far as its balance goes; `method` pays the rest.
+    `gift_card` is the code of a card that pays first, as far as its balance goes; `method` pays the rest. So does it beside
+    `credit`: what goods pay that come back in exchange for the order, once they are here.
     """
 
     method: str
     token: str
     gift_card: str | None = None
+    credit: Money | None = None
 
 
 class Client(Fact):

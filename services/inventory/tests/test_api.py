@@ -114,8 +114,11 @@ class TestShopWindow:
             "description": "",
             "price": {"amount": 1999, "currency": "EUR"},
             "available": True,
+            "availability": "in_stock",
             "backorder": False,
             "weight_grams": 0,
+            "category": "",
+            "image_url": None,
         }
         await hold(service, "WIN-1", 1)
         assert (await service.client.get("/api/products/WIN-1")).json()["available"] is False
@@ -689,6 +692,13 @@ WRITES = [
 
 
 class TestRoles:
+    async def test_what_runs_out_is_for_staff(self, service: Service) -> None:
+        for role, code in (("customer", 403), ("fraud_reviewer", 403), ("support", 200), ("finance", 200), ("auditor", 200)):
+            path = "/api/admin/reports/inventory/stock?below=5"
+            assert (await service.client.get(path, headers=ISSUER.headers("x", role))).status_code == code, role
+        refused = await service.client.get("/api/admin/reports/inventory/stock?below=-1", headers=ISSUER.headers("x", "admin"))
+        assert (refused.status_code, fields(refused)) == (422, ["below"])
+
     @pytest.mark.parametrize("path", READS)
     async def test_who_may_read(self, service: Service, path: str) -> None:
         assert (await service.client.get(path)).status_code == 401

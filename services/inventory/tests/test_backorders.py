@@ -37,7 +37,7 @@ from inventory.model import (
     TakeStock,
     TransferStock,
 )
-from inventory.store import Queries, RestockDue
+from inventory.store import RestockDue, Wanted, Window
 from inventory.store.room import PAGE
 
 from .books import allocate, assert_books_agree, counters, hear, offered, opened, received, reservation, waiting
@@ -314,11 +314,12 @@ async def test_shoppers_see_what_is_left_beyond_what_others_wait_for(database: D
     await offered(database, "set", ("tea", 1))
     await perform(database, reserve_stock, order(3))
     await perform(database, change_product, ChangeProduct("tea", backorder=False))
-    for lying, seen in ((3, False), (4, True)):
+    for lying, seen in ((3, "out"), (4, "in_stock")):
         await received(database, "tea", berlin=lying - (await counters(database)).get("berlin", (0, 0))[0])
-        shown = [await Queries(database).offer(sku) for sku in ("tea", "set")]
+        shown = [await Window(database).offer(sku) for sku in ("tea", "set")]
         assert [offer[1] for offer in shown if offer is not None] == [seen, seen]
-        assert [there for _, there in await Queries(database).offers("", None, 10)] == [False, seen, seen]  # cup, set, tea
+        listed, _ = await Window(database).offers(Wanted(), 10, None)
+        assert [there for _, there in listed] == ["out", seen, seen]  # cup, set, tea
 
 
 async def test_what_someone_waits_for_cannot_become_a_bundle(database: Database) -> None:

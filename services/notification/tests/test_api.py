@@ -123,6 +123,49 @@ async def test_a_failed_message_is_tried_again_on_the_record(served: Any, story:
     assert (item["status"], item["attempts"], item["last_error"]) == ("sent", 2, None)
 
 
+async def test_a_sent_message_is_shown_whole_and_sent_again_on_the_record(served: Any, story: Any, stub: Any) -> None:
+    client, desk = served
+    await desk.know(story)
+    await perform(desk.database, notify_received, story.placed)
+    again = {"reason": "the customer deleted it"}
+    [item] = (await client.get(LIST, headers=SUPPORT)).json()["items"]
+    where = f"{LIST}/{item['delivery_id']}"
+    early = await client.post(f"{where}/resend", json=again, headers=SUPPORT)
+    assert (early.status_code, early.json()["type"]) == (409, "urn:waybill:problem:delivery-not-sent")
+    await desk.round(stub, stub)
+    resent = await client.post(f"{where}/resend", json=again, headers=SUPPORT)
+    assert (resent.status_code, resent.json()["resend_of"]) == (201, item["delivery_id"])
+    assert await desk.round(stub, stub) == 1, "it goes out as a message of its own"
+    whole = (await client.get(where, headers=SUPPORT)).json()
+    assert whole["content"]["recipient"] == story.email
+    assert whole["content"]["subject"]
+    assert whole["requests"] == [
+        {
+            "kind": "resend",
+            "actor": "support:sue",
+            "at": whole["requests"][0]["at"],
+            "reason": "the customer deleted it",
+            "error": None,
+            "delivery_id": resent.json()["delivery_id"],
+        }
+    ]
+    copy = (await client.get(f"{LIST}/{resent.json()['delivery_id']}", headers=SUPPORT)).json()
+    assert (copy["status"], copy["about"], copy["resend_of"]) == ("sent", item["about"], item["delivery_id"])
+    assert copy["content"] == whole["content"]
+    assert copy["provider_message_id"] != whole["provider_message_id"]
+    for reason in ("", "4111 1111 1111 1111"):
+        refused = await client.post(f"{where}/resend", json={"reason": reason}, headers=SUPPORT)
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "reason")
+
+
+async def test_what_nobody_can_be_told_yet_is_shown_without_words(served: Any, story: Any) -> None:
+    client, desk = served
+    await perform(desk.database, notify_received, story.placed)
+    [item] = (await client.get(LIST, headers=SUPPORT)).json()["items"]
+    whole = (await client.get(f"{LIST}/{item['delivery_id']}", headers=SUPPORT)).json()
+    assert (whole["content"], whole["recipient"], whole["requests"]) == (None, None, [])
+
+
 async def test_templates_are_listed_and_previewed(client: httpx2.AsyncClient) -> None:
     templates = (await client.get(f"{LIST}/templates", headers=SUPPORT)).json()["items"]
     assert {"name": "received", "channels": ["email"], "locales": ["de", "en"]} in templates
@@ -156,6 +199,10 @@ async def test_templates_are_listed_and_previewed(client: httpx2.AsyncClient) ->
         ("POST", "/01929a3b-7c4d-7e5f-8a6b-9c0d1e2f3a4b/retry", ("customer",), 403),
         ("POST", "/01929a3b-7c4d-7e5f-8a6b-9c0d1e2f3a4b/retry", ("support",), 404),
         ("POST", "/nonsense/retry", ("support",), 422),
+        ("GET", "/01929a3b-7c4d-7e5f-8a6b-9c0d1e2f3a4b", ("auditor",), 403),
+        ("GET", "/01929a3b-7c4d-7e5f-8a6b-9c0d1e2f3a4b", ("support",), 404),
+        ("GET", "/01929a3b-7c4d-7e5f-8a6b-9c0d1e2f3a4b", ("admin",), 404),
+        ("POST", "/01929a3b-7c4d-7e5f-8a6b-9c0d1e2f3a4b/resend", ("auditor",), 403),
         ("GET", "?order_id=nonsense", ("support",), 422),
         ("GET", "?status=lost", ("support",), 422),
         ("GET", "?cursor=nonsense", ("support",), 422),

@@ -168,6 +168,22 @@ def test_an_exchange_or_a_refund_is_told_as_far_as_there_is_one(language: str) -
 
 
 @pytest.mark.parametrize("language", LETTERS.languages)
+def test_what_pays_another_order_is_not_said_to_be_paid_back(language: str) -> None:
+    paid_back = {"en": "paid back", "de": "erstattet"}[language]
+    for channel in (Channel.EMAIL, Channel.SMS):
+        moved, refunded = (
+            write(Template.REFUNDED, channel, language, pays_order_id=exchange, complete=False)
+            for exchange in (SAMPLE_FACTS["exchange_order_id"], None)
+        )
+        assert ("9E8F7A6B" in moved.text, "9E8F7A6B" in refunded.text) == (True, False)
+        assert (paid_back in moved.text.partition(":")[0], paid_back in refunded.text) == (False, True)
+    credited = write(Template.RECEIVED, Channel.EMAIL, language)
+    plain = write(Template.RECEIVED, Channel.EMAIL, language, credit=None)
+    for one, other in ((credited.text, plain.text), (credited.html, plain.html)):
+        assert len(other) < len(one)
+
+
+@pytest.mark.parametrize("language", LETTERS.languages)
 def test_a_refund_of_all_says_so(language: str) -> None:
     all_of_it, part = (write(Template.REFUNDED, Channel.EMAIL, language, complete=complete) for complete in (True, False))
     assert {"en": "all you paid", "de": "alles erstattet"}[language] in all_of_it.text

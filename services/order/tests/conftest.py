@@ -22,6 +22,7 @@ from order.gateway import CarrierGateway, StubCarriers
 from order.handlers import confirm_order, learn_product, learn_warehouse, note_allocation
 from order.main import create
 from order.settings import Settings
+from services.order.tests.many import MANY, NOW, live_long
 
 LINK_SECRET = "link_of_the_test_0123456789"
 CARRIER_SECRET = "whsec_of_the_test"
@@ -142,6 +143,14 @@ async def opened(database: Database, clock: SettableClock) -> AsyncIterator[Shop
     app = create(settings, clock=clock)
     async with serving(app, issuer) as http:
         yield Shop(app, http, issuer, database, clock)
+
+
+@pytest.fixture(scope="session")
+async def past(postgres: PostgresServer) -> AsyncIterator[Database]:
+    """Give a shop with a long past; it is only looked at."""
+    async with service_database(postgres, order, SettableClock(NOW)) as database:
+        await live_long(database, MANY)
+        yield database
 
 
 @pytest.fixture

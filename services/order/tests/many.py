@@ -1,9 +1,12 @@
 """A shop with a long past: orders of the last year, written by the set; nearly all of them are at rest."""
 
+from datetime import UTC, datetime
 from typing import Final
 
 from chassis.database import Database
 
+MANY: Final = 100_000
+NOW: Final = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 AT_ONCE: Final = 200_000
 
 _ORDERS: Final = """

@@ -209,6 +209,7 @@ ADMIN_ROUTES = {
     ("get", "/api/admin/orders/counts"): READERS,
     ("get", "/api/admin/orders/export"): READERS,
     ("get", "/api/admin/search"): READERS,
+    ("get", "/api/admin/reports/order/orders"): {"support", "finance", "auditor", "admin"},
     ("get", "/api/admin/orders/stuck"): READERS,
     ("post", "/api/admin/orders/{order_id}/saga/retry"): {"support", "admin"},
     ("post", "/api/admin/orders/{order_id}/saga/force-cancel"): {"support", "admin"},
@@ -254,7 +255,7 @@ ADMIN_ROUTES = {
     ("get", "/api/admin/documents"): {"support", "finance", "auditor", "admin"},
     ("get", "/api/admin/documents/audit"): {"finance", "auditor", "admin"},
 }
-OF_EVERY_SERVICE = ("/api/admin/dead-letters/", "/api/admin/facts/")
+OF_EVERY_SERVICE = ("/api/admin/dead-letters/", "/api/admin/facts/", "/api/admin/reports/order/health")
 """The chassis serves and tests them."""
 ROLES = ("customer", "support", "warehouse", "finance", "fraud_reviewer", "auditor", "admin")
 

@@ -2,7 +2,6 @@
 
 import csv
 import io
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -10,10 +9,9 @@ import pytest
 from pydantic_core import from_json
 from sqlalchemy.dialects import postgresql
 
-import order
 from chassis.database import Database
 from chassis.domain import new_id
-from chassis.testing import PostgresServer, SettableClock, perform, service_database
+from chassis.testing import perform
 from contracts.payment import PaymentCaptured, PaymentReviewRequired
 from contracts.types import Money
 from order.api.desk import _cell
@@ -22,13 +20,11 @@ from order.model import FulfilmentState, Order, OrderState, PaymentState, Return
 from order.store import DeskFilter, OrderLists, Sort
 from order.store.order_lists import counting, listing
 from services.order.tests.conftest import Shop
-from services.order.tests.many import live_long
+from services.order.tests.many import MANY, NOW
 
 pytestmark = pytest.mark.database
 
-MANY: Final = 100_000
 PAGE: Final = 50
-NOW: Final = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 STAFF: Final = ("sue", "support")
 
 FILTERS: Final[dict[str, DeskFilter]] = {
@@ -52,13 +48,6 @@ FILTERS: Final[dict[str, DeskFilter]] = {
     "too expensive": DeskFilter(currency="EUR", amount_from=10**9),
     "stuck": DeskFilter(stuck_since=NOW - timedelta(hours=1), now=NOW),
 }
-
-
-@pytest.fixture(scope="module")
-async def past(postgres: PostgresServer) -> AsyncIterator[Database]:
-    async with service_database(postgres, order, SettableClock(NOW)) as database:
-        await live_long(database, MANY)
-        yield database
 
 
 async def rows_read(database: Database, query: Any) -> tuple[int, str]:

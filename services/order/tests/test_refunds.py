@@ -329,7 +329,7 @@ def _step(order: Order, step: str, which: int, quantity: int) -> Sequence[object
 
 def _with_return(order: Order, back: OrderReturn, step: str, quantity: int) -> Sequence[object]:
     if step == "close":
-        return [order.close_return(back.return_id, cause())]
+        return order.close_return(back.return_id, cause())
     receipt = Receipt(new_id(), "berlin", [Inspected(UUID(back.lines[0]["item_id"]), quantity, Disposition.RESTOCK)])
     facts = order.receive_return(back.return_id, receipt, cause())
     assert order.receive_return(back.return_id, receipt, cause()) == [], "the same receipt is taken in once"

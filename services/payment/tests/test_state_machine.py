@@ -492,6 +492,7 @@ class OrderMoney(RuleBasedStateMachine):
             "captures": self.captures,
             "refunds": self.refunds,
             "reviews": Reviews(),
+            "exchanges": None,  # nothing is exchanged here
         }
         function = handlers.jobs.outcomes[type(outcome)].call
         wanted = {name: stores[name] for name in function.__annotations__ if name in stores}

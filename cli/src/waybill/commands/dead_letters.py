@@ -48,7 +48,7 @@ def dead_letters(
     everything: Annotated[  # noqa: FBT002 - an option
         bool, typer.Option("--all", help="With list: whatever became of them; else: the open ones, 200 at a time.")
     ] = False,
-    reason: Annotated[str | None, typer.Option(help="With discard: why.")] = None,
+    reason: Annotated[str | None, typer.Option(help="With discard: why; with retry, if you like.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,  # noqa: FBT002
     data_dir: DataDir = None,
     gateway: Gateway = None,
@@ -91,18 +91,26 @@ async def _read(api: Api, services: Sequence[str], status: LetterStatus | None) 
 
 
 async def _find(place: Deployment, services: Sequence[str], wanted: Sequence[UUID]) -> list[Letter]:
-    found = {letter["id"]: letter for letter in await _list(place, services, None)}
-    for letter_id in map(str, wanted):
-        if letter_id not in found:
-            raise WaybillError(f"there is no dead letter {letter_id}: `./waybill dead-letters list --all` shows them")
-    return [found[str(letter_id)] for letter_id in wanted]
+    """Read whole dead letters, each from the service that keeps it."""
+    async with signed_in(place, "operator", "support") as api:
+        return [await _whole(api, services, str(letter_id)) for letter_id in wanted]
+
+
+async def _whole(api: Api, services: Sequence[str], letter_id: str) -> Letter:
+    for service in services:
+        try:
+            return {"service": service, **await api.get(f"/api/admin/dead-letters/{service}/{letter_id}")}
+        except ApiError as error:
+            if error.status != NOT_FOUND:
+                raise
+    raise WaybillError(f"there is no dead letter {letter_id}: `./waybill dead-letters list --all` shows them")
 
 
 async def _resolve(
     place: Deployment, services: Sequence[str], wanted: Sequence[UUID] | None, reason: str | None, action: Action
 ) -> list[Letter]:
     """Send back or give up the named dead letters, or all open ones; each with what became of it."""
-    body = {"reason": reason} if action is Action.DISCARD else None
+    body = {"reason": reason} if reason else None
     async with signed_in(place, "operator", "support") as api:
 
         async def decide(service: str, letter_id: str) -> Letter:
@@ -158,7 +166,10 @@ def _show_whole(letters: list[Letter], *, as_json: bool) -> int:
         return 0
     for letter in letters:
         for name, value in letter.items():
-            if value is not None:
+            if isinstance(value, dict):
+                for part, text in value.items():
+                    typer.echo(f"{name:16} {part}: {text}")
+            elif value is not None:
                 typer.echo(f"{name:16} {value}")
         typer.echo()
     return 0

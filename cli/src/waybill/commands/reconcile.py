@@ -13,6 +13,7 @@ from waybill.errors import WaybillError
 from waybill.options import DataDir
 from waybill.progress import console
 from waybill.reconciliation.books import check_messages, own_books, psp_intents
+from waybill.reconciliation.exchanges import check_exchanges
 from waybill.reconciliation.findings import SENTENCES, Finding, Findings, Invariant
 from waybill.reconciliation.labels import compare_with_carriers, labels_sold
 from waybill.reconciliation.orders import check_orders
@@ -63,13 +64,15 @@ async def look(sources: Sources, grace: timedelta, *, topics: bool) -> Findings:
     """Look at everything once."""
     findings = Findings()
     async with snapshot(sources, grace) as taken:
-        intents = None
+        intents = at_psp = None
         if sources.psp_ledger is None:
             findings.left_out(
                 "no PSP ledger was named", Invariant.PSP_LEDGER, Invariant.OPEN_AUTHORISATION, Invariant.CAPTURE_ONCE
             )
         else:
-            intents = await own_books(taken, await psp_intents(sources.psp_ledger, findings))
+            at_psp = await psp_intents(sources.psp_ledger, findings)
+            intents = await own_books(taken, at_psp)
+        await check_exchanges(taken, at_psp, findings)
         await check_orders(taken, intents, findings)
         await _check_labels(sources.carrier_ledger, taken, findings)
         for service in taken.databases:

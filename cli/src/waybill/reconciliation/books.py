@@ -3,6 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
 
@@ -10,7 +11,7 @@ import httpx2
 
 from waybill.errors import WaybillError
 from waybill.reconciliation.findings import Findings, Invariant
-from waybill.reconciliation.pictures import Capture, Intent
+from waybill.reconciliation.pictures import Capture, Intent, Row
 from waybill.reconciliation.sources import Snapshot
 
 ON_REQUEST: Final = "refund-"
@@ -23,6 +24,11 @@ FROM own_hold h LEFT JOIN (
         FILTER (WHERE kind IN ('capture', 'refund') AND amount > 0) AS moved
     FROM own_movement WHERE reference IS NOT NULL GROUP BY reference
 ) m USING (reference) WHERE h.code IS NULL AND h.paid
+"""
+# What pays another order was given back, as far as its own order goes; the PSP keeps it until the other order does not need it.
+_MOVED: Final = """
+SELECT s.order_id, p.psp_reference, s.refund_id, s.payment_id, s.amount - s.paid AS amount
+FROM exchange_source s JOIN payment p ON p.order_id = s.order_id AND p.payment_id = s.payment_id WHERE s.amount > s.paid
 """
 MOST_SHOWN: Final = 1000
 """A mailbox shows so many messages at once, the latest."""
@@ -81,7 +87,17 @@ async def own_books(snapshot: Snapshot, intents: Mapping[UUID, Sequence[Intent]]
                 refunds=_merged(asked_for, card.refunds if card is not None else ()),
             )
         )
+    for row in await snapshot.databases["payment"].fetch(_MOVED):
+        found[row["order_id"]] = [_moved(one, row) for one in found.get(row["order_id"], ())]
     return found
+
+
+def _moved(intent: Intent, moved: Row) -> Intent:
+    if intent.reference != moved["psp_reference"]:
+        return intent
+    key = f"{ON_REQUEST}{moved['refund_id']}-{moved['payment_id']}"
+    refunds = [*intent.refunds, Capture(moved["amount"], key)]
+    return replace(intent, refunded=intent.refunded + moved["amount"], refunds=refunds)
 
 
 def _merged(own: Sequence[Capture], theirs: Sequence[Capture]) -> list[Capture]:

@@ -35,6 +35,7 @@ class Invariant(StrEnum):
     PARCEL_STOCK = "parcel-stock"
     BACKORDERS = "backorders"
     RETURNED_STOCK = "returned-stock"
+    EXCHANGES = "exchanges"
     DOCUMENTS = "documents"
     CUSTOMER_TOLD = "customer-told"
     MESSAGE_ONCE = "message-once"
@@ -70,6 +71,7 @@ SENTENCES: Final[Mapping[Invariant, str]] = {
     Invariant.PARCEL_STOCK: "parcels are held, and taken off the books once, where they leave from",
     Invariant.BACKORDERS: "what orders wait for is agreed, and none of it lies free",
     Invariant.RETURNED_STOCK: "what came back is booked once, by its receipt, and is no more than was sent",
+    Invariant.EXCHANGES: "orders exchanged for one another are paid for once, over all of them together",
     Invariant.DOCUMENTS: "invoices and credit notes are numbered without gaps, chained, and come to the money",
     Invariant.CUSTOMER_TOLD: "customers are told of each fact once by each channel",
     Invariant.MESSAGE_ONCE: "each message at the providers is one delivery's, under one Message-ID",

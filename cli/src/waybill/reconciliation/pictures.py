@@ -138,8 +138,8 @@ ORDER BY order_id
 DELIVERIES: Final = """
 SELECT c.order_id, c.state, c.phone IS NOT NULL AS has_phone, d.templates, d.events, d.channels, d.states, d.times
 FROM contact c LEFT JOIN (
-    SELECT order_id, array_agg(template) AS templates, array_agg(event_id) AS events, array_agg(channel) AS channels,
-        array_agg(status) AS states, array_agg(created_at) AS times
+    SELECT order_id, array_agg(template) AS templates, array_agg(coalesce(resent_event, event_id)) AS events,
+        array_agg(channel) AS channels, array_agg(status) AS states, array_agg(created_at) AS times
     FROM delivery GROUP BY order_id
 ) d USING (order_id)
 ORDER BY c.order_id

@@ -1,21 +1,25 @@
-"""HTTP in: what staff may see of the messages to customers, and have tried again. Addresses are shown masked."""
+"""HTTP in: what staff may see of the messages to customers, and have tried or sent again.
+
+Lists show addresses masked; what a message says, and to whom, is for support alone.
+"""
 
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, StringConstraints
 
 from chassis.auth import Caller, staff
 from chassis.commands import Runs
 from chassis.domain import NotFoundError
 from chassis.pages import Cursor, Limit, page, read_cursor
+from chassis.requests import Clean, RequestModel, Text
 from contracts.notification import Channel
-from notification.handlers import retry_delivery
+from notification.handlers import resend_delivery, retry_delivery
 from notification.letters import Letters
-from notification.model import CHANNELS, Status, Template
-from notification.store import ListedDelivery, RetryDelivery, list_deliveries
+from notification.model import CHANNELS, Contact, ContactState, Delivery, Status, Template
+from notification.store import ListedDelivery, ResendDelivery, RetryDelivery, list_deliveries, read_delivery
 
 router = APIRouter(prefix="/api/admin/notifications", tags=["notifications"])
 
@@ -40,6 +44,7 @@ class Notification(BaseModel):
     sent_at: datetime | None
     provider_message_id: str | None
     last_error: str | None
+    resend_of: UUID | None
 
 
 class Notifications(BaseModel):
@@ -121,10 +126,94 @@ async def preview_template(
     )
 
 
+class Content(BaseModel):
+    """What a message says, and to whom: personal data."""
+
+    recipient: str
+    locale: str
+    subject: str | None
+    text: str
+    html: str | None
+
+
+class RequestView(BaseModel):
+    """What a member of staff asked for: a `retry` of what failed with `error`, or a `resend`, which is `delivery_id`."""
+
+    kind: str
+    actor: str
+    at: datetime
+    reason: str
+    error: str | None
+    delivery_id: UUID | None
+
+
+class WholeNotification(Notification):
+    """A message with what it says; `content` is null where the contact is not known yet, or erased."""
+
+    content: Content | None
+    requests: list[RequestView]
+
+
+class RetryBody(RequestModel):
+    """Why a message is tried again."""
+
+    reason: Annotated[str, StringConstraints(max_length=200), Clean] = ""
+
+
+class ResendBody(RequestModel):
+    """Why a message is sent again."""
+
+    reason: Text
+
+
+class Resent(BaseModel):
+    """The message that says once more what another said."""
+
+    delivery_id: UUID
+    resend_of: UUID
+    status: Status
+
+
+@router.get("/{delivery_id}")
+async def get_notification(request: Request, _: Operator, delivery_id: UUID) -> WholeNotification:
+    """Show a message with what it says, written anew from its facts, without the links that open a page for any holder."""
+    async with request.app.state.database.reading() as session:
+        delivery, contact, requests = await read_delivery(session, delivery_id)
+    known = contact if contact.state == ContactState.KNOWN else None
+    shown = {name: getattr(delivery, name) for name in ListedDelivery._fields[:-2]}
+    email, phone = (known.email, known.phone) if known is not None else (None, None)
+    return WholeNotification(
+        **_shown(ListedDelivery(**shown, email=email, phone=phone)).model_dump(),
+        content=None if known is None else _content(delivery, known, _letters(request)),
+        requests=[RequestView(**one._asdict()) for one in requests],
+    )
+
+
+def _content(delivery: Delivery, contact: Contact, letters: Letters) -> Content | None:
+    recipient = contact.phone if delivery.channel == Channel.SMS else contact.email
+    if recipient is None:
+        return None
+    template, channel, locale = Template(delivery.template), Channel(delivery.channel), contact.locale or "en"
+    words = letters.write(template, channel, locale, delivery.order_id, delivery.facts, contact.name or "")
+    return Content(
+        recipient=recipient,
+        locale=letters.language(locale).folder,
+        subject=words.subject or None,
+        text=words.text,
+        html=words.html or None,
+    )
+
+
 @router.post("/{delivery_id}/retry")
-async def retry_notification(run: Runs, _: Operator, delivery_id: UUID) -> Response:
+async def retry_notification(run: Runs, _: Operator, delivery_id: UUID, body: RetryBody | None = None) -> Response:
     """Try a message again that was given up; who asked is kept with it."""
-    return await run(retry_delivery, RetryDelivery(delivery_id))
+    return await run(retry_delivery, RetryDelivery(delivery_id, body.reason if body is not None else ""))
+
+
+@router.post("/{delivery_id}/resend", status_code=201, response_model=Resent)
+async def resend_notification(run: Runs, _: Operator, delivery_id: UUID, body: ResendBody) -> Response:
+    """Say once more what was sent, to the address that is known now; who asked, and why, is kept with it."""
+    return await run(resend_delivery, ResendDelivery(delivery_id, body.reason))
 
 
 class NoWordsError(NotFoundError):
@@ -144,7 +233,7 @@ def _shown(row: ListedDelivery) -> Notification:
         template=row.template,
         channel=row.channel,
         status=row.status,
-        about=row.event_id,
+        about=row.resent_event or row.event_id,
         recipient=masked(address) if address is not None else None,
         attempts=row.attempts,
         due_at=row.due_at,
@@ -152,6 +241,7 @@ def _shown(row: ListedDelivery) -> Notification:
         sent_at=row.sent_at,
         provider_message_id=row.provider_message_id,
         last_error=row.last_error,
+        resend_of=row.resend_of,
     )
 
 

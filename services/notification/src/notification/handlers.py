@@ -35,9 +35,9 @@ from contracts.order import (
 from contracts.payment import PaymentAction, PaymentActionRequired
 from notification.gateway import Mailer, PermanentError, TemporaryError, Texter
 from notification.letters import Letters, UnwritableError
-from notification.model import ERASED, WORTH_TELLING, DeliveryOutcome, Template, Verdict, queue_all, sorts
+from notification.model import ERASED, WORTH_TELLING, DeliveryOutcome, Status, Template, Verdict, queue_all, sorts
 from notification.settings import Settings
-from notification.store import ContactStore, DeliveryDue, DeliveryStore, RetryDelivery, order_of
+from notification.store import ContactStore, DeliveryDue, DeliveryStore, ResendDelivery, RetryDelivery, order_of
 
 react = Reactions("notification")
 jobs = Jobs("notification")
@@ -58,7 +58,7 @@ def forget_contact(erased: Erased, contacts: ContactStore, deliveries: DeliveryS
 @react.on(OrderPlaced)
 def notify_received(event: OrderPlaced, contacts: ContactStore, deliveries: DeliveryStore, cause: Cause) -> None:
     """Tell the customer that the order came in."""
-    told = {"order_date", "items", "shipping_amount", "tax_amount", "total_amount"}
+    told = {"order_date", "items", "shipping_amount", "tax_amount", "total_amount", "credit"}
     facts = event.model_dump(mode="json", include=told, exclude_none=True)
     deliveries.add(queue_all(contacts.get(event.order_id), Template.RECEIVED, facts, cause))
 
@@ -158,9 +158,11 @@ def notify_return_received(event: ReturnReceived, contacts: ContactStore, delive
 
 @react.on(OrderRefunded)
 def notify_refunded(event: OrderRefunded, contacts: ContactStore, deliveries: DeliveryStore, cause: Cause) -> None:
-    """Tell the customer that money went back; of a cancelled order's the message about its cancellation tells."""
+    """Tell the customer that money went back, or pays another order; that of a cancelled order its own message tells of."""
     if event.refund_id is not None:
         facts = event.model_dump(mode="json", include={"amount", "refunded", "complete"})
+        if event.exchange_order_id is not None:
+            facts["pays_order_id"] = str(event.exchange_order_id)
         deliveries.add(queue_all(contacts.get(event.order_id), Template.REFUNDED, facts, cause))
 
 
@@ -214,8 +216,16 @@ async def _send(due: DeliveryDue, mailer: Mailer, texter: Texter, letters: Lette
 def retry_delivery(command: RetryDelivery, deliveries: DeliveryStore, cause: Cause) -> Answer[Never]:
     """Try a delivery again that was given up, and keep who asked for it."""
     delivery = deliveries.get(command.delivery_id)
-    deliveries.record(delivery.retry(cause))
+    deliveries.record(delivery.retry(cause, command.reason))
     return Answer(to_json({"delivery_id": delivery.delivery_id, "status": delivery.status, "attempts": delivery.attempts}))
+
+
+def resend_delivery(command: ResendDelivery, deliveries: DeliveryStore, cause: Cause) -> Answer[Never]:
+    """Say a message once more that was sent, as a message of its own, and keep who asked for it and why."""
+    wish = deliveries.get(command.delivery_id).resend(command.reason, cause)
+    deliveries.resend(wish)
+    body = {"delivery_id": wish.delivery_id, "resend_of": wish.resend_of, "status": Status.QUEUED}
+    return Answer(to_json(body), status=201)
 
 
 @jobs.outcome

@@ -29,7 +29,7 @@ REFERENCE_LENGTH: Final = 8
 DAYS: Final = frozenset({"order_date", "expected_delivery", "issued_on", "deadline_at"})
 """The facts that are days, or moments whose day customers are shown."""
 UNTOLD: Final[Mapping[str, Any]] = dict.fromkeys(
-    ("shipping_amount", "tax_amount", "backordered", "expected_delivery", "tracking_link")
+    ("shipping_amount", "tax_amount", "credit", "backordered", "expected_delivery", "tracking_link")
 )
 """Facts that an event may not have told; a template asks whether they are there. Any other that is missing is a fault."""
 
@@ -66,6 +66,7 @@ SAMPLE_FACTS: Final[Mapping[str, Any]] = {
     "refund_amount": {"amount": 2598, "currency": "EUR"},
     "refunded": {"amount": 3588, "currency": "EUR"},
     "complete": True,
+    "credit": {"amount": 2598, "currency": "EUR"},
     "number": "INV-2026-000042",
     "shipment_id": "01929a3b-7c4d-7e5f-8a6b-9c0d3c2b1a09",
     "issued_on": "2026-03-04",
@@ -162,6 +163,7 @@ class Letters:
                 **_shown(dict(facts), language.locale),
                 "return_reference": _reference(facts.get("return_id")),
                 "exchange_reference": _reference(facts.get("exchange_order_id")),
+                "pays_reference": _reference(facts.get("pays_order_id")),
                 "payment_link": self._page(facts.get("payment_path")),
                 "bank_account": self._bank_account,
                 "shop": self._shop,

@@ -135,6 +135,13 @@ class NotFailedError(Refusal):
     title = "The delivery has not failed"
 
 
+class NotSentError(Refusal):
+    """Only a message that was sent can be sent again."""
+
+    slug = "delivery-not-sent"
+    title = "The message was not sent"
+
+
 class Contact(Table, table=True):
     """How to reach the customer of an order, and what they still wait for; there from the first message about the order."""
 
@@ -262,6 +269,18 @@ class Delivery(Table, table=True):
     provider_message_id: str | None = None
     last_error: str | None = None
     traceparent: str | None = None
+    resend_of: UUID | None = None
+    """The message that it says once more, as a member of staff asked for."""
+    resent_event: UUID | None = None
+    """The event that it tells of then; `event_id` is its own id, since each event is told of once."""
+    resent_at: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
+    resent_by: str | None = None
+    resend_reason: str | None = None
+
+    @property
+    def about(self) -> UUID:
+        """Name the event that it tells of."""
+        return self.resent_event or self.event_id
 
     @property
     def contact(self) -> Contact | None:
@@ -323,15 +342,21 @@ class Delivery(Table, table=True):
         self.status, self.due_at = Status.FAILED, None
         return NotificationFailed(**self._address(), reason=outcome.detail)
 
-    def retry(self, cause: Cause) -> "RetryRequested":
+    def retry(self, cause: Cause, reason: str = "") -> "RetryRequested":
         """Try a failed delivery again, with all attempts anew; raises NotFailedError. Answers the record of who asked."""
         if self.status != Status.FAILED:
             raise NotFailedError(
                 f"The delivery is {self.status}; only a failed one can be tried again.", status_now=self.status
             )
-        record = RetryRequested(self.delivery_id, cause.actor, cause.at, self.attempts, self.last_error or "")
+        record = RetryRequested(self.delivery_id, cause.actor, cause.at, self.attempts, self.last_error or "", reason)
         self.status, self.due_at, self.earlier_attempts = Status.QUEUED, cause.at, self.attempts
         return record
+
+    def resend(self, reason: str, cause: Cause) -> "ResendRequested":
+        """Have what was sent said once more, as a message of its own; raises NotSentError."""
+        if self.status != Status.SENT:
+            raise NotSentError(f"The message is {self.status}; only a sent one is sent again.", status_now=self.status)
+        return ResendRequested(new_id(), self.delivery_id, cause.actor, cause.at, reason)
 
     def _address(self) -> dict[str, Any]:
         return {
@@ -339,7 +364,7 @@ class Delivery(Table, table=True):
             "delivery_id": self.delivery_id,
             "template": self.template,
             "channel": self.channel,
-            "about": self.event_id,
+            "about": self.about,
         }
 
 
@@ -358,3 +383,15 @@ class RetryRequested:
     at: datetime
     attempts: int
     error: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ResendRequested:
+    """A member of staff had a sent message said once more, as a message of its own: who, when and why."""
+
+    delivery_id: UUID
+    resend_of: UUID
+    actor: str
+    at: datetime
+    reason: str

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from inventory.api import offers, products, routing, stock, stocktakes, warehouses
+from inventory.api import offers, products, reports, routing, stock, stocktakes, warehouses
 
 router = APIRouter()
 router.include_router(offers.router)
@@ -11,3 +11,4 @@ router.include_router(warehouses.router)
 router.include_router(stock.router)
 router.include_router(stocktakes.router)
 router.include_router(routing.router)
+router.include_router(reports.router)

@@ -11,7 +11,7 @@ from chassis.domain import NotFoundError
 from chassis.pages import Cursor, Limit, page, read_cursor
 from chassis.preconditions import etag
 from chassis.problems import invalid
-from chassis.requests import LongText, RequestModel, Text
+from chassis.requests import Clean, LongText, RequestModel, Text
 from contracts import Money
 from contracts.types import Currency, Line
 from inventory.api.forms import REFUSALS, IfMatch, Keeper, Reader, Reads, Search, Sku, SkuPath, versions
@@ -49,6 +49,8 @@ Flag = Annotated[bool, Field(strict=True)]
 Grams = Annotated[int, Field(strict=True, ge=0, le=HEAVIEST, description="What one unit weighs, packed.")]
 TaxClass = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 Threshold = Annotated[int, Field(strict=True, ge=0, le=MOST_UNITS)]
+Category = Annotated[str, StringConstraints(max_length=100), Clean]
+ImageUrl = Annotated[str, StringConstraints(max_length=500, pattern=r"^(https?://[^\s\"'<>]+|/[^\s\"'<>]*)?$"), Clean]
 Components = Annotated[tuple[Component, ...], Field(max_length=MOST_COMPONENTS, description="What a bundle is made of.")]
 
 
@@ -64,6 +66,8 @@ class WholeProduct(RequestModel):
     backorder: Flag = False
     low_stock_threshold: Threshold | None = None
     components: Components = ()
+    category: Category = ""
+    image_url: ImageUrl = ""
 
 
 class Identified(RequestModel):
@@ -88,8 +92,21 @@ class ProductPatch(RequestModel):
     backorder: Flag | None = None
     low_stock_threshold: Threshold | None = None
     components: Components | None = None
+    category: Category | None = None
+    image_url: ImageUrl | None = None
 
-    @field_validator("name", "description", "price", "active", "weight_grams", "tax_class", "backorder", "components")
+    @field_validator(
+        "name",
+        "description",
+        "price",
+        "active",
+        "weight_grams",
+        "tax_class",
+        "backorder",
+        "components",
+        "category",
+        "image_url",
+    )
     @classmethod
     def _say_something(cls, value: object) -> object:
         if value is None:
@@ -138,6 +155,8 @@ async def create_product(run: Runs, _: Keeper, request: Request, body: NewProduc
         backorder=body.backorder,
         low_stock_threshold=body.low_stock_threshold,
         components=_lines(body.components),
+        category=body.category,
+        image_url=body.image_url,
     )
     return await run(offer_product, wish)
 
@@ -159,6 +178,8 @@ async def replace_product(
         backorder=body.backorder,
         low_stock_threshold=body.low_stock_threshold,
         components=_lines(body.components),
+        category=body.category,
+        image_url=body.image_url,
     )
     return await run(change_product, wish)
 
@@ -181,6 +202,8 @@ async def change_some(
         backorder=body.backorder,
         low_stock_threshold=body.low_stock_threshold if says_threshold else Unsaid.UNSAID,
         components=None if body.components is None else _lines(body.components),
+        category=body.category,
+        image_url=body.image_url,
     )
     return await run(change_product, wish)
 

@@ -64,6 +64,8 @@ class OfferProduct:
     backorder: bool = False
     low_stock_threshold: int | None = None
     components: Sequence[Line] = ()
+    category: str = ""
+    image_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,8 @@ class ChangeProduct:
     backorder: bool | None = None
     low_stock_threshold: int | Literal[Unsaid.UNSAID] | None = Unsaid.UNSAID
     components: Sequence[Line] | None = None
+    category: str | None = None
+    image_url: str | None = None
 
 
 class Others(Protocol):
@@ -119,6 +123,9 @@ class Product(Table, table=True):
     """Stock is low when no more than so many units can still be ordered; None: never."""
     components: list[Line] = Field(sa_column=Column(JSONB, nullable=False))
     """What one unit of a bundle is made of; empty: it is no bundle."""
+    category: str = Field(default="", sa_type=Text)
+    image_url: str = Field(default="", sa_type=Text)
+    """Where its picture is; empty: it has none."""
     version: int
     created_at: datetime
     updated_at: datetime
@@ -139,6 +146,8 @@ class Product(Table, table=True):
             backorder=wish.backorder,
             low_stock_threshold=wish.low_stock_threshold,
             components=list(wish.components),
+            category=wish.category,
+            image_url=wish.image_url,
             version=1,
             created_at=cause.at,
             updated_at=cause.at,
@@ -187,6 +196,8 @@ def _wished(wish: ChangeProduct) -> Mapping[str, Any]:
     wished: dict[str, Any] = {
         "name": wish.name,
         "description": wish.description,
+        "category": wish.category,
+        "image_url": wish.image_url,
         "price_amount": wish.price and wish.price.amount,
         "currency": wish.price and wish.price.currency,
         "active": wish.active,

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Self
 from uuid import UUID
 
@@ -20,6 +21,16 @@ from inventory.model.stocktake import Outcome, RowReport
 from inventory.model.warehouse import Warehouse
 
 
+class Availability(StrEnum):
+    """What a shopper is told of the stock, which is all they are."""
+
+    IN_STOCK = "in_stock"
+    LOW = "low"
+    OUT = "out"
+    BACKORDER = "backorder"
+    """None is there, and it can be ordered all the same."""
+
+
 class OfferView(BaseModel):
     """A product as a shopper sees it.
 
@@ -31,20 +42,26 @@ class OfferView(BaseModel):
     description: str
     price: Money
     available: bool
+    availability: Availability
     backorder: bool
     weight_grams: int
+    category: str
+    image_url: str | None
 
     @classmethod
-    def of(cls, product: Product, *, available: bool) -> Self:
+    def of(cls, product: Product, availability: str) -> Self:
         """Show a product."""
         return cls(
             product_id=product.sku,
             name=product.name,
             description=product.description,
             price=product.price,
-            available=available,
+            available=availability != Availability.OUT,
+            availability=Availability(availability),
             backorder=product.backorder,
             weight_grams=product.weight_grams,
+            category=product.category,
+            image_url=product.image_url or None,
         )
 
 
@@ -61,6 +78,8 @@ class ProductView(BaseModel):
     backorder: bool
     low_stock_threshold: int | None
     components: list[Line]
+    category: str
+    image_url: str | None
     version: int
     created_at: datetime
     updated_at: datetime
@@ -79,6 +98,8 @@ class ProductView(BaseModel):
             backorder=product.backorder,
             low_stock_threshold=product.low_stock_threshold,
             components=product.components,
+            category=product.category,
+            image_url=product.image_url or None,
             version=product.version,
             created_at=product.created_at,
             updated_at=product.updated_at,

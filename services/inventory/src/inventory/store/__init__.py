@@ -6,5 +6,20 @@ from inventory.store.due import RestockDue, WarehouseDue
 from inventory.store.queries import Queries, measure
 from inventory.store.room import StockRoom
 from inventory.store.rules import RoutingRules
+from inventory.store.running_out import running_out
+from inventory.store.window import Wanted, Window, WindowSort
 
-__all__ = ["Amendments", "Catalogue", "Queries", "RestockDue", "RoutingRules", "StockRoom", "WarehouseDue", "measure"]
+__all__ = [
+    "Amendments",
+    "Catalogue",
+    "Queries",
+    "RestockDue",
+    "RoutingRules",
+    "StockRoom",
+    "Wanted",
+    "WarehouseDue",
+    "Window",
+    "WindowSort",
+    "measure",
+    "running_out",
+]

@@ -22,7 +22,7 @@ from inventory.store.due import WarehouseDue
 
 _PRODUCT_COLUMNS: Final = (
     "sku, name, description, price_amount, currency, active, weight_grams, tax_class, backorder, low_stock_threshold,"
-    " components, version, created_at, updated_at"
+    " components, category, image_url, version, created_at, updated_at"
 )
 
 _LOCK_PRODUCTS: Final = f"SELECT {_PRODUCT_COLUMNS} FROM product WHERE sku = ANY($1::text[]) ORDER BY sku FOR NO KEY UPDATE"
@@ -30,13 +30,15 @@ _LOCK_PRODUCTS: Final = f"SELECT {_PRODUCT_COLUMNS} FROM product WHERE sku = ANY
 _WRITE_PRODUCTS: Final = f"""
 INSERT INTO product ({_PRODUCT_COLUMNS})
 SELECT sku, name, description, price_amount, currency, active, weight_grams, tax_class, backorder, low_stock_threshold,
-    components::jsonb, version, created_at, updated_at
+    components::jsonb, category, image_url, version, created_at, updated_at
 FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::boolean[], $7::int[], $8::text[], $9::boolean[],
-            $10::bigint[], $11::text[], $12::int[], $13::timestamptz[], $14::timestamptz[]) AS c({_PRODUCT_COLUMNS})
+            $10::bigint[], $11::text[], $12::text[], $13::text[], $14::int[], $15::timestamptz[],
+            $16::timestamptz[]) AS c({_PRODUCT_COLUMNS})
 ON CONFLICT (sku) DO UPDATE SET name = excluded.name, description = excluded.description, price_amount = excluded.price_amount,
     currency = excluded.currency, active = excluded.active, weight_grams = excluded.weight_grams,
     tax_class = excluded.tax_class, backorder = excluded.backorder, low_stock_threshold = excluded.low_stock_threshold,
-    components = excluded.components, version = excluded.version, updated_at = excluded.updated_at
+    components = excluded.components, category = excluded.category, image_url = excluded.image_url,
+    version = excluded.version, updated_at = excluded.updated_at
 """
 
 # Of products that are to be bundles: which are components of another, and which lie in a warehouse or are waited for.

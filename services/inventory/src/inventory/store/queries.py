@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Boolean, ColumnElement, literal_column, or_, text, tuple_
+from sqlalchemy import text, tuple_
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import col, select
 
@@ -24,6 +24,7 @@ from inventory.model import (
     Warehouse,
 )
 from inventory.store.stocked import STOCK_OF, read_shelves
+from inventory.store.window import matching
 
 _AUDIT: Final = """
 WITH ledger AS (
@@ -72,24 +73,6 @@ SELECT status, count(*) AS n FROM reservation WHERE status IN ('held', 'partly_s
 UNION ALL SELECT 'awaited', count(DISTINCT order_id) FROM backorder
 """
 
-# What can be ordered now: beyond the stock, or a unit that no one waits for; of a bundle, one that one warehouse can make.
-_CAN_BE_ORDERED: Final = """
-product.backorder OR CASE WHEN product.components = '[]' THEN
-    (SELECT coalesce(sum(s.on_hand - s.reserved), 0) FROM stock s WHERE s.sku = product.sku)
-        > (SELECT coalesce(sum(b.units), 0) FROM backorder b WHERE b.part = product.sku)
-ELSE
-    EXISTS (SELECT FROM warehouse w WHERE NOT EXISTS (
-        SELECT FROM jsonb_to_recordset(product.components) AS c(product_id text, quantity bigint)
-        LEFT JOIN stock s ON s.sku = c.product_id AND s.warehouse_id = w.warehouse_id
-        WHERE coalesce(s.on_hand - s.reserved, 0) < c.quantity
-    )) AND NOT EXISTS (
-        SELECT FROM jsonb_to_recordset(product.components) AS c(product_id text, quantity bigint)
-        WHERE c.quantity > (SELECT coalesce(sum(s.on_hand - s.reserved), 0) FROM stock s WHERE s.sku = c.product_id)
-            - (SELECT coalesce(sum(b.units), 0) FROM backorder b WHERE b.part = c.product_id)
-    )
-END
-"""
-
 _SHELVES: Final = text(STOCK_OF.format(lock="").replace("$1::text[]", "CAST(:skus AS text[])")).columns(
     components=JSONB, rules=JSONB, places=JSONB
 )
@@ -101,21 +84,6 @@ class Queries:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def offers(self, search: str | None, after: str | None, limit: int) -> Sequence[tuple[Product, bool]]:
-        """List products on sale whose SKU, name or description holds `search`, and whether any can be ordered now."""
-        statement = select(Product, _can_be_ordered()).where(col(Product.active), *_matching(search))
-        if after is not None:
-            statement = statement.where(col(Product.sku) > after)
-        async with self._database.reading() as session:
-            return [(product, there) for product, there in await session.exec(statement.order_by(Product.sku).limit(limit))]
-
-    async def offer(self, sku: str) -> tuple[Product, bool] | None:
-        """Answer a product on sale, and whether any can be ordered now."""
-        statement = select(Product, _can_be_ordered()).where(col(Product.active), Product.sku == sku)
-        async with self._database.reading() as session:
-            found = (await session.exec(statement)).first()
-        return None if found is None else (found[0], found[1])
-
     async def products(
         self,
         search: str | None,
@@ -124,7 +92,7 @@ class Queries:
         limit: int,
     ) -> Sequence[Product]:
         """List products, on sale or not."""
-        statement = select(Product).where(*_matching(search))
+        statement = select(Product).where(*matching(search))
         if active is not None:
             statement = statement.where(col(Product.active).is_(active))
         if after is not None:
@@ -206,15 +174,3 @@ async def measure(database: Database, metrics: Metrics) -> None:
         counted = {row["status"]: row["n"] for row in await transaction.fetch(_OPEN)}
     for status in ("held", "partly_shipped", "awaited"):
         metrics.saga_open.labels(f"stock_{status}").set(counted.get(status, 0))
-
-
-def _can_be_ordered() -> Any:
-    return literal_column(f"({_CAN_BE_ORDERED})", Boolean)
-
-
-def _matching(search: str | None) -> list[ColumnElement[bool]]:
-    if not search:
-        return []
-    words = search.split()[:8]
-    places = (Product.sku, Product.name, Product.description)
-    return [or_(*(col(place).icontains(word, autoescape=True) for place in places)) for word in words]

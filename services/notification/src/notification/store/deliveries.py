@@ -10,14 +10,23 @@ from chassis.reactions import Erased
 from contracts.notification import Channel
 from contracts.order import OrderContacts
 from contracts.payment import PaymentActionRequired
-from notification.model import Contact, Delivery, DeliveryOutcome, DeliveryUnknownError, RetryRequested, Status, Template
+from notification.model import (
+    Contact,
+    Delivery,
+    DeliveryOutcome,
+    DeliveryUnknownError,
+    ResendRequested,
+    RetryRequested,
+    Status,
+    Template,
+)
 from notification.settings import Settings
 from notification.store.contacts import order_of
 from notification.store.due import DELIVER, LEASE, DeliveryDue
 
 _DELIVERIES: Final = """
 SELECT delivery_id, order_id, template, event_id, channel, status, facts, created_at, due_at, attempts, earlier_attempts,
-    sent_at, provider_message_id, last_error, traceparent
+    sent_at, provider_message_id, last_error, traceparent, resent_event
 FROM delivery
 WHERE delivery_id = ANY($1) OR (order_id = ANY($2) AND status = 'waiting_for_contact')
 ORDER BY delivery_id FOR UPDATE
@@ -43,8 +52,17 @@ WHERE d.delivery_id = n.delivery_id
 """
 
 _RECORD_RETRIES: Final = """
-INSERT INTO delivery_retry (delivery_id, actor, at, attempts, error)
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::int[], $5::text[])
+INSERT INTO delivery_retry (delivery_id, actor, at, attempts, error, reason)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::int[], $5::text[], $6::text[])
+"""
+
+_RESEND: Final = """
+INSERT INTO delivery (delivery_id, order_id, template, event_id, channel, status, facts, created_at, due_at, resend_of,
+    resent_event, resent_by, resent_at, resend_reason)
+SELECT n.delivery_id, d.order_id, d.template, n.delivery_id, d.channel, 'queued', d.facts, n.at, n.at, n.resend_of,
+    coalesce(d.resent_event, d.event_id), n.actor, n.at, n.reason
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::text[]) AS n(delivery_id, resend_of, actor, at, reason)
+JOIN delivery d ON d.delivery_id = n.resend_of
 """
 
 
@@ -53,6 +71,15 @@ class RetryDelivery:
     """The wish of a member of staff that a failed delivery be tried again."""
 
     delivery_id: UUID
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ResendDelivery:
+    """The wish of a member of staff that a sent message be said once more."""
+
+    delivery_id: UUID
+    reason: str
 
 
 class DeliveryStore:
@@ -67,13 +94,14 @@ class DeliveryStore:
         self._waiting: dict[UUID, list[Delivery]] = {}
         self._changed: dict[UUID, Delivery] = {}
         self._retries: list[RetryRequested] = []
+        self._resends: list[ResendRequested] = []
         self._cancelled: set[UUID] = set()
         settings = transaction.remembered.get(Settings)
         self.mail_invoices: bool = settings is None or settings.mail_invoices
 
     async def fetch(self, messages: Sequence[Any]) -> None:
         """Lock the deliveries that outcomes and wishes name, and those that wait for a contact which is settled now."""
-        ids = sorted({one.delivery_id for one in messages if isinstance(one, DeliveryOutcome | RetryDelivery)})
+        ids = sorted({one.delivery_id for one in messages if isinstance(one, DeliveryOutcome | RetryDelivery | ResendDelivery)})
         orders = sorted({order_of(one) for one in messages if isinstance(one, OrderContacts | Erased)})
         asked_to_pay = sorted({one.order_id for one in messages if isinstance(one, PaymentActionRequired)})
         if asked_to_pay:
@@ -119,6 +147,10 @@ class DeliveryStore:
         """Keep who had a delivery tried again."""
         self._retries.append(retry)
 
+    def resend(self, wish: ResendRequested) -> None:
+        """Have a message said once more."""
+        self._resends.append(wish)
+
     async def flush(self) -> None:
         """Write what is new and what changed; what is due goes to the workers here, as far as they have room."""
         changed = list(self._changed.values())
@@ -132,6 +164,9 @@ class DeliveryStore:
             await self._transaction.fetch(_WRITE_DELIVERIES, *_columns(changed, _CHANGING_COLUMNS))
         if self._retries:
             await self._transaction.fetch(_RECORD_RETRIES, *_columns(self._retries, _RETRY_COLUMNS))
+        if self._resends:
+            await self._transaction.fetch(_RESEND, *_columns(self._resends, _RESEND_COLUMNS))
+            self._transaction.wake(DELIVER)
         if begun:
             self._transaction.begin(DELIVER, begun)
         if any(delivery.status is Status.QUEUED for delivery in (*self._new, *changed)):
@@ -169,7 +204,8 @@ _CHANGING_COLUMNS: Final = (
     "provider_message_id",
     "last_error",
 )
-_RETRY_COLUMNS: Final = ("delivery_id", "actor", "at", "attempts", "error")
+_RETRY_COLUMNS: Final = ("delivery_id", "actor", "at", "attempts", "error", "reason")
+_RESEND_COLUMNS: Final = ("delivery_id", "resend_of", "actor", "at", "reason")
 
 
 def _columns(rows: Sequence[Any], names: Sequence[str]) -> list[list[Any]]:

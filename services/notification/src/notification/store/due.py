@@ -23,8 +23,8 @@ WITH due AS (
 ), claimed AS (
     UPDATE delivery d SET status = 'sending', attempts = d.attempts + 1, due_at = $3 FROM due
     WHERE d.delivery_id = due.delivery_id
-    RETURNING d.delivery_id, d.order_id, d.template, d.event_id, d.channel, d.facts, d.created_at, d.attempts,
-        d.earlier_attempts, d.traceparent
+    RETURNING d.delivery_id, d.order_id, d.template, coalesce(d.resent_event, d.event_id) AS event_id, d.channel, d.facts,
+        d.created_at, d.attempts, d.earlier_attempts, d.traceparent
 )
 SELECT claimed.*, c.state, c.email, c.phone, c.locale, c.name FROM claimed JOIN contact c USING (order_id)
 """

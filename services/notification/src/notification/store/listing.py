@@ -1,4 +1,4 @@
-"""Deliveries as staff read them, a page at a time."""
+"""Deliveries as staff read them: a page at a time, or one with all that was done about it."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,11 +6,11 @@ from typing import NamedTuple
 from uuid import UUID
 
 import sqlalchemy
-from sqlmodel import col
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from contracts.notification import Channel
-from notification.model import Contact, Delivery, Status, Template
+from notification.model import Contact, Delivery, DeliveryUnknownError, Status, Template
 
 
 class ListedDelivery(NamedTuple):
@@ -28,6 +28,8 @@ class ListedDelivery(NamedTuple):
     sent_at: datetime | None
     provider_message_id: str | None
     last_error: str | None
+    resend_of: UUID | None
+    resent_event: UUID | None
     email: str | None
     phone: str | None
 
@@ -52,3 +54,41 @@ async def list_deliveries(
     connection = await session.connection()
     rows = await connection.execute(query.order_by(col(Delivery.delivery_id).desc()).limit(limit))
     return [ListedDelivery._make(row) for row in rows]
+
+
+class Request(NamedTuple):
+    """What a member of staff asked for about a delivery: `retry`, with the error it had, or `resend`, as which delivery."""
+
+    kind: str
+    actor: str
+    at: datetime
+    reason: str
+    error: str | None
+    delivery_id: UUID | None
+
+
+class WholeDelivery(NamedTuple):
+    """A delivery with its contact and all that staff asked for about it."""
+
+    delivery: Delivery
+    contact: Contact
+    requests: Sequence[Request]
+
+
+_REQUESTS = """
+SELECT 'retry' AS kind, actor, at, reason, error, NULL::uuid AS delivery_id FROM delivery_retry WHERE delivery_id = :id
+UNION ALL
+SELECT 'resend', resent_by, resent_at, resend_reason, NULL, delivery_id FROM delivery WHERE resend_of = :id
+ORDER BY at
+"""
+
+
+async def read_delivery(session: AsyncSession, delivery_id: UUID) -> WholeDelivery:
+    """Read a delivery; raises DeliveryUnknownError."""
+    query = select(Delivery, Contact).join(Contact, col(Contact.order_id) == col(Delivery.order_id))
+    found = (await session.exec(query.where(Delivery.delivery_id == delivery_id))).first()
+    if found is None:
+        raise DeliveryUnknownError("There is no such delivery.")
+    connection = await session.connection()
+    requests = await connection.execute(sqlalchemy.text(_REQUESTS), {"id": delivery_id})
+    return WholeDelivery(found[0], found[1], [Request._make(row) for row in requests])

@@ -18,14 +18,32 @@ from chassis.pages import Cursor, Limit, Page
 from chassis.preconditions import etag
 from chassis.problems import invalid
 from chassis.requests import LongText, RequestModel
-from contracts.order import Disposition, ReturnApproved, ReturnDeclined, ReturnReason, ReturnRefusal
+from contracts.order import (
+    Disposition,
+    OrderContacts,
+    OrderPlaced,
+    ReturnApproved,
+    ReturnDeclined,
+    ReturnReason,
+    ReturnRefusal,
+)
 from contracts.types import Money
+from order.api.exchanges import (
+    SELLING,
+    ExchangeBody,
+    ExchangeView,
+    Selling,
+    asked_for,
+    exchange_view,
+    place_exchange,
+    wanted_now,
+)
 from order.api.forms import Notes
 from order.api.fulfilment import WarehouseId
 from order.model import Inspected, Order, OrderReturn, Receipt, ReturnLabel, ReturnPolicy, ReturnStage, ReturnWish
 from order.model.cart import MOST_OF_ONE
 from order.model.returns import Asked, Ended, Received
-from order.store import OrderQueries, OrderStore, ReturnQueries
+from order.store import OrderQueries, OrderStore, ProductStore, ReturnQueries
 
 router = APIRouter(prefix="/api/orders", tags=["returns"])
 desk = APIRouter(prefix="/api/admin/orders", tags=["returns"])
@@ -92,6 +110,7 @@ class ReturnView(BaseModel):
     warehouse_id: str
     receipts: list[ReceiptView]
     label: ReturnLabelView | None
+    exchange: ExchangeView | None
     reason: str | None
     decision_notes: str
     deadline_at: datetime | None
@@ -124,6 +143,7 @@ def return_view(back: OrderReturn, label: ReturnLabel | None, currency: str) -> 
         **{name: getattr(back, name) for name in (*shown, "deadline_at", "created_at", "updated_at")},
         "refund_amount": {"amount": back.refund_amount, "currency": currency},
         "fee_amount": {"amount": back.fee_amount, "currency": currency},
+        "exchange": exchange_view(back, currency),
         "label": {name: getattr(label, name) for name in ReturnLabelView.model_fields} if label is not None else None,
     }
 
@@ -147,10 +167,11 @@ class ReturnLineBody(RequestModel):
 
 
 class ReturnBody(RequestModel):
-    """What a customer wants to send back; `note` is for support."""
+    """What a customer wants to send back, for its money or in exchange for something else; `note` is for support."""
 
     lines: Annotated[list[ReturnLineBody], Field(min_length=1, max_length=MOST_LINES)]
     note: LongText = ""
+    exchange: ExchangeBody | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,14 +183,25 @@ class RequestReturn:
     body: ReturnBody
     policy: ReturnPolicy
     tax_classes: dict[str, str]
+    selling: Selling = SELLING
+    cart_of: None = None
+
+    @property
+    def skus(self) -> tuple[str, ...]:
+        """The products that are wanted instead."""
+        return tuple(item.product_id for item in self.body.exchange.items) if self.body.exchange is not None else ()
 
 
-def request_return(command: RequestReturn, orders: OrderStore, cause: Cause) -> Answer[Asked]:
-    """Have the policy agree, refuse, or leave it to support."""
+def request_return(
+    command: RequestReturn, orders: OrderStore, products: ProductStore, cause: Cause
+) -> Answer[Asked | OrderPlaced | OrderContacts]:
+    """Have the policy agree, refuse, or leave it to support; what is wanted in exchange is placed with its agreement."""
     order, body = orders.owned(command.order_id, command.user_id), command.body
     wishes = [ReturnWish(line.item_id, line.quantity, line.reason) for line in body.lines]
-    back, facts = order.request_return(wishes, body.note, command.policy, command.tax_classes, cause)
-    return _answer(order, back, facts, 201, Location=f"/api/orders/{order.order_id}/returns/{back.return_id}")
+    wish, wanted = asked_for(order, body.exchange, products, command.selling)
+    back, facts = order.request_return(wishes, body.note, command.policy, command.tax_classes, cause, wish)
+    told = [*facts, *place_exchange(order, back, wanted, command.selling, orders, cause)]
+    return _answer(order, back, told, 201, Location=f"/api/orders/{order.order_id}/returns/{back.return_id}")
 
 
 @router.post("/{order_id}/returns", status_code=201, response_model=ReturnView)
@@ -181,7 +213,8 @@ async def post_return(request: Request, run: Runs, who: Customer, order_id: UUID
         products = await queries.products([item.product_id for item in order.items])
         policy = await ReturnQueries(session).policy()
     tax_classes = {sku: product.tax_class for sku, product in products.items()}
-    return await run(request_return, RequestReturn(order_id, who.user_id, body, policy, tax_classes))
+    selling = Selling.by(request.app.state.settings)
+    return await run(request_return, RequestReturn(order_id, who.user_id, body, policy, tax_classes, selling))
 
 
 @router.get("/{order_id}/returns")
@@ -275,6 +308,12 @@ class DecisionBody(RequestModel):
     notes: Notes = ""
 
 
+class ApprovalBody(DecisionBody):
+    """How support agrees; `exchange` false: money is given back, whatever is wanted instead."""
+
+    exchange: StrictBool = True
+
+
 @dataclass(frozen=True, slots=True)
 class ApproveReturn:
     """Agree that units come back; the policy says how long they are waited for, and whether with a label of ours."""
@@ -283,6 +322,10 @@ class ApproveReturn:
     return_id: UUID
     policy: ReturnPolicy
     notes: str
+    selling: Selling = SELLING
+    skus: tuple[str, ...] = ()
+    """The products that are wanted instead; none: there is no exchange."""
+    cart_of: None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,18 +345,24 @@ class ReceiveReturn:
     receipt: Receipt
 
 
-def approve_return(command: ApproveReturn, orders: OrderStore, cause: Cause) -> Answer[ReturnApproved]:
-    """Agree to a return, whatever the policy says."""
+def approve_return(
+    command: ApproveReturn, orders: OrderStore, products: ProductStore, cause: Cause
+) -> Answer[ReturnApproved | OrderPlaced | OrderContacts]:
+    """Agree to a return, whatever the policy says; what is wanted in exchange is placed at the prices of now."""
     order = orders.get(command.order_id)
-    fact = order.approve_return(command.return_id, command.policy, cause, command.notes)
-    return _answer(order, order.return_of(command.return_id), [fact])
+    back = order.return_of(command.return_id)
+    wanted = wanted_now(order, back, products, command.selling) if command.skus else None
+    total = wanted.quoted.total if wanted is not None else None
+    fact = order.approve_return(command.return_id, command.policy, cause, command.notes, total)
+    placed = place_exchange(order, back, wanted, command.selling, orders, cause)
+    return _answer(order, back, [fact, *placed])
 
 
 def close_return(command: CloseReturn, orders: OrderStore, cause: Cause) -> Answer[Ended]:
     """End a return of which nothing more comes."""
     order = orders.get(command.order_id)
-    fact = order.close_return(command.return_id, cause)
-    return _answer(order, order.return_of(command.return_id), [fact])
+    facts = order.close_return(command.return_id, cause)
+    return _answer(order, order.return_of(command.return_id), facts)
 
 
 def receive_return(command: ReceiveReturn, orders: OrderStore, cause: Cause) -> Answer[Received]:
@@ -325,12 +374,16 @@ def receive_return(command: ReceiveReturn, orders: OrderStore, cause: Cause) -> 
 
 @desk.post("/{order_id}/returns/{return_id}/approve", response_model=ReturnView)
 async def post_approve_return(
-    request: Request, run: Runs, _: Support, order_id: UUID, return_id: UUID, body: DecisionBody | None = None
+    request: Request, run: Runs, _: Support, order_id: UUID, return_id: UUID, body: ApprovalBody | None = None
 ) -> Response:
-    """Agree to a return; one that was declined may be taken after all."""
+    """Agree to a return; one that was declined may be taken after all. What is wanted in exchange is ordered with it."""
+    how = body or ApprovalBody()
     async with request.app.state.database.reading() as session:
-        policy = await ReturnQueries(session).policy()
-    return await run(approve_return, ApproveReturn(order_id, return_id, policy, body.notes if body is not None else ""))
+        queries = ReturnQueries(session)
+        policy = await queries.policy()
+        skus = await queries.wanted(order_id, return_id) if how.exchange else ()
+    selling = Selling.by(request.app.state.settings)
+    return await run(approve_return, ApproveReturn(order_id, return_id, policy, how.notes, selling, skus))
 
 
 class DeclineBody(DecisionBody):

@@ -95,6 +95,29 @@ class PaymentActionView(BaseModel):
     deadline_at: datetime
 
 
+class ExchangedForView(BaseModel):
+    """What an order is exchanged for: a return of another order, what that pays of it, and whether it still `waits` for it."""
+
+    order_id: UUID
+    return_id: UUID
+    credit: Money
+    waits: bool
+
+
+class ExchangedByView(BaseModel):
+    """An order that was placed in exchange for a return of this one."""
+
+    order_id: UUID
+    return_id: UUID
+
+
+class OrderExchangeView(BaseModel):
+    """With which orders an order is exchanged."""
+
+    exchange_for: ExchangedForView | None
+    exchanged_by: list[ExchangedByView]
+
+
 class OrderView(BaseModel):
     """An order with its parts; `allowed_actions` is what may be done to it now."""
 
@@ -124,6 +147,7 @@ class OrderView(BaseModel):
     contact: dict[str, Any]
     payment_method: str
     payment_action: PaymentActionView | None
+    exchange: OrderExchangeView | None
     items: list[ItemView]
     backordered: list[WaitingView]
     shipments: list[ShipmentView]
@@ -274,6 +298,7 @@ def order_view(order: Order) -> dict[str, Any]:
     view["subtotal_amount"] = money(sum([item.subtotal for item in order.items]))
     view["tax_lines"] = _tax_lines(order)
     view["shipping"] = _shipping(order)
+    view["exchange"] = _exchange(order) if order.exchange is not None else None
     view["items"] = [
         {
             "item_id": item.item_id,
@@ -293,6 +318,13 @@ def order_view(order: Order) -> dict[str, Any]:
     view["shipments"] = [_shipment(one, currency) for one in order.shipments]
     view["allowed_actions"] = order.actions
     return view
+
+
+def _exchange(order: Order) -> dict[str, Any]:
+    source = order.exchange_for
+    if source is not None:
+        source = {**source, "credit": {"amount": source["credit"], "currency": order.currency}}
+    return {"exchange_for": source, "exchanged_by": (order.exchange or {}).get("by", [])}
 
 
 def _shipping(order: Order) -> dict[str, Any] | None:

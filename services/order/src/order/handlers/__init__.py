@@ -46,6 +46,7 @@ from order.handlers.deciding import (
     note_voided,
 )
 from order.handlers.disputing import note_dispute, note_dispute_closed, note_incident
+from order.handlers.exchanging import follow_exchange
 from order.handlers.registry import jobs, react
 from order.handlers.returning import (
     buy_return_label,
@@ -72,6 +73,7 @@ __all__ = [
     "cancel_out_of_stock",
     "confirm_order",
     "end_return",
+    "follow_exchange",
     "jobs",
     "learn_product",
     "learn_warehouse",

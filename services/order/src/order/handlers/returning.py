@@ -3,12 +3,13 @@
 A return's label is bought and given back like a parcel's: under one key, until its outcome is known.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from chassis import failpoints
 from chassis.domain import Cause
-from contracts.order import ReturnClosed, ReturnDeclined
+from contracts.order import RefundRequested, ReturnClosed, ReturnDeclined
 from contracts.payment import RefundFailed
 from order.gateway import (
     Absent,
@@ -46,8 +47,10 @@ def note_refund_failed(event: RefundFailed, orders: OrderStore, cause: Cause) ->
 
 
 @jobs.on(ExpiredReturn)
-def end_return(due: ExpiredReturn, orders: OrderStore, cause: Cause) -> ReturnDeclined | ReturnClosed | None:
-    """Wait no longer for units that were to come back."""
+def end_return(
+    due: ExpiredReturn, orders: OrderStore, cause: Cause
+) -> Sequence[ReturnDeclined | ReturnClosed | RefundRequested]:
+    """Wait no longer for units that were to come back; an exchange is decided by what came."""
     return orders.get(due.order_id).expire_return(due.return_id, cause)
 
 

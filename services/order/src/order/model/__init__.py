@@ -9,6 +9,16 @@ from order.model.change import (
     ChangeState,
 )
 from order.model.changes import shipping_with
+from order.model.exchange import (
+    ExchangeFor,
+    ExchangePaymentError,
+    ExchangeStage,
+    ExchangeStep,
+    ExchangeWish,
+    ExchangeWorthlessError,
+    Step,
+)
+from order.model.exchanges import ExchangePriceError
 from order.model.fulfilment import Sighting
 from order.model.lines import HistoryEntry, OrderItem
 from order.model.order import Order, PriceChangedError, TooManyDeclinesError
@@ -81,6 +91,13 @@ __all__ = [
     "ChangeState",
     "Charge",
     "EmptyCartError",
+    "ExchangeFor",
+    "ExchangePaymentError",
+    "ExchangePriceError",
+    "ExchangeStage",
+    "ExchangeStep",
+    "ExchangeWish",
+    "ExchangeWorthlessError",
     "FulfilmentState",
     "HistoryEntry",
     "Inspected",
@@ -124,6 +141,7 @@ __all__ = [
     "ShippingRate",
     "Sighting",
     "Status",
+    "Step",
     "Table",
     "TaxRate",
     "Terms",

@@ -13,6 +13,7 @@ from chassis.domain import Cause, Refusal, new_id
 from contracts.order import CancelReason, OrderCancelled, OrderConfirmed, OrderPlaced
 from contracts.payment import ReviewDecision
 from contracts.types import Allocation, Destination, Line, Money
+from order.model.exchange import ExchangeFor
 from order.model.lines import HistoryEntry, OrderItem
 from order.model.pricing import Quote
 from order.model.returns import Returns
@@ -61,6 +62,7 @@ class Order(Returns, table=True):
         expected_total: Money | None,
         deadline: timedelta,
         cause: Cause,
+        exchange: ExchangeFor | None = None,
     ) -> tuple[Self, OrderPlaced]:
         """Place an order at the shop's prices; raises PriceChangedError where the customer saw another total."""
         total = Money(amount=quote.total, currency=quote.currency)
@@ -70,7 +72,7 @@ class Order(Returns, table=True):
                 expected_total=expected_total.model_dump(),
                 total_amount=total.model_dump(),
             )
-        order_id = new_id()
+        order_id = exchange.exchange_order_id if exchange is not None else new_id()
         shipping = quote.shipping
         order = cls(
             order_id=order_id,
@@ -88,6 +90,7 @@ class Order(Returns, table=True):
             billing_address=billing_address,
             contact=contact,
             payment_method=payment_method,
+            exchange={"for": exchange.document()} if exchange is not None else None,
             shipping_method=shipping.method_id if shipping is not None else None,
             shipping_name=shipping.name if shipping is not None else None,
             shipping_amount=quote.shipping_amount,
@@ -122,7 +125,7 @@ class Order(Returns, table=True):
             return_labels={},
             new_history=[],
         )
-        order._record(cause, "Order placed")
+        order._record(cause, "Order placed" if exchange is None else f"Order placed in exchange for {exchange.order_id}")
         return order, OrderPlaced(
             order_id=order_id,
             user_id=user_id,
@@ -132,6 +135,8 @@ class Order(Returns, table=True):
             destination=Destination(country=shipping_address["country"], region=shipping_address.get("region")),
             shipping_amount=order.money(quote.shipping_amount) if shipping is not None else None,
             tax_amount=order.money(quote.tax) if quote.tax else None,
+            exchange_for=exchange.order_id if exchange is not None else None,
+            credit=order.money(exchange.credit) if exchange is not None else None,
         )
 
     # --- facts heard on the way to confirmation -------------------------------------------------------------------------
@@ -248,12 +253,17 @@ class Order(Returns, table=True):
                 shipment.become(ShipmentState.CANCELLED)
                 shipment.moving_to = shipment.move_id = shipment.move_deadline_at = None
         self._forget_requested(cause)
+        self._leave_exchange(cause)
         self._record(cause, notes or f"Cancelled: {reason.replace('_', ' ')}")
         return OrderCancelled(order_id=self.order_id, user_id=self.user_id, reason=reason, total_amount=self.total)
 
     def cancel_if_open(self, reason: CancelReason, cause: Cause, notes: str = "") -> OrderCancelled | None:
         """Cancel an order that is still waiting; one that was decided meanwhile stays as it is."""
         return self.cancel(reason, cause, notes) if self.order_state == OrderState.PENDING else None
+
+    def cancel_exchange(self, reason: CancelReason, cause: Cause, notes: str) -> OrderCancelled | None:
+        """Cancel an order that waits for what it is exchanged for; one that ended meanwhile stays as it is."""
+        return self.cancel(reason, cause, notes) if self.awaits_return else None
 
     def note_released(self, cause: Cause) -> None:
         """Note that no stock is held any more."""

@@ -13,6 +13,7 @@ from sqlmodel import Field
 
 from chassis.domain import Cause, NotFoundError, Refusal, new_id
 from contracts.order import Disposition, InspectedUnits, ReturnLine, ReturnReason
+from order.model.exchange import ExchangeStage
 from order.model.shipment import LabelRecord, LabelState
 from order.model.table import Table
 
@@ -133,6 +134,8 @@ class OrderReturn(Table, table=True):
     decision_notes: str = Field(default="", sa_type=Text)
     deadline_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     """Until when it is waited for."""
+    exchange: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB, nullable=True))
+    """What the customer gets instead: `stage`, `items`, `difference` that was agreed to, `order_id` and its `credit`."""
     created_at: datetime = Field(sa_type=DateTime(timezone=True))
     updated_at: datetime = Field(sa_type=DateTime(timezone=True))
 
@@ -150,6 +153,24 @@ class OrderReturn(Table, table=True):
     def is_open(self) -> bool:
         """Whether something may still come of it."""
         return self.state in AWAITED or self.state == ReturnStage.REQUESTED
+
+    @property
+    def exchange_stage(self) -> ExchangeStage | None:
+        """How far its exchange is; None: money is given back for it."""
+        return ExchangeStage(self.exchange["stage"]) if self.exchange is not None else None
+
+    def exchange_becomes(self, stage: ExchangeStage, **more: Any) -> None:
+        """Take its exchange further; how a difference is paid is kept no longer than until that is decided."""
+        self.exchange = {**(self.exchange or {}), "stage": stage, "payment": None, **more}
+
+    @property
+    def accepted(self) -> dict[UUID, int]:
+        """Tell how many units of each line came for which the customer has their money back."""
+        found: dict[UUID, int] = {}
+        for line in (line for receipt in self.receipts for line in receipt["lines"] if line["refund"]):
+            item_id = UUID(line["item_id"])
+            found[item_id] = found.get(item_id, 0) + line["quantity"]
+        return found
 
     def awaited(self, item_id: UUID) -> int:
         """Count the units of a line that may still come back with it."""

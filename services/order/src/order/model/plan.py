@@ -42,6 +42,8 @@ class Plan(OrderRecord):
         shipment = self._open(shipment_id)
         if shipment.state != ShipmentState.HELD:
             raise ShipmentStateError(f"The shipment is {shipment.state}, not kept back.", state=shipment.state)
+        if self.awaits_return:
+            raise ShipmentStateError("It leaves when what it is exchanged for has come back.", state=shipment.state)
         shipment.become(ShipmentState.PLANNED)
         shipment.hold_reason = None
         self._record(cause, "Shipment released")

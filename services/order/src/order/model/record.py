@@ -15,6 +15,7 @@ from sqlmodel import Field
 
 from chassis.domain import Cause, Refusal, new_id
 from contracts.types import Line, Money, OrderLine
+from order.model.exchange import AWAITS_RETURN
 from order.model.lines import HistoryEntry, OrderItem
 from order.model.pricing import ROUNDING
 from order.model.shipment import Label, Shipment, ShipmentNotFoundError, ShipmentState
@@ -23,6 +24,7 @@ from order.model.table import Table
 
 if TYPE_CHECKING:
     from order.model.change import Change
+    from order.model.exchange import ExchangeStep
     from order.model.order_return import OrderReturn, ReturnLabel
     from order.model.refund import Refund
 
@@ -77,6 +79,8 @@ class OrderRecord(Table):
     allocation: list[dict[str, Any]] | None = Field(default=None, sa_column=Column(JSONB, nullable=True))
     backordered: list[dict[str, Any]] | None = Field(default=None, sa_column=Column(JSONB, nullable=True))
     """What waits for stock: lines with `item_id`, `product_id`, `quantity`; None where nothing ever did."""
+    exchange: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB, nullable=True))
+    """Exchanges: `for` is what the order is exchanged for, `by` the orders that are placed in exchange for what it brought."""
     changes_count: int = 0
     refunds_count: int = 0
     returns_count: int = 0
@@ -141,6 +145,23 @@ class OrderRecord(Table):
         """Refuse where the caller has seen another version; raises VersionMismatchError."""
         if expected is not None and expected != self.version:
             raise VersionMismatchError("Look at the order again and repeat.", current_version=self.version)
+
+    @property
+    def exchange_for(self) -> dict[str, Any] | None:
+        """Tell what the order is exchanged for: `order_id`, `return_id`, `credit`, and whether it still `waits` for that."""
+        return self.exchange.get("for") if self.exchange is not None else None
+
+    @property
+    def awaits_return(self) -> bool:
+        """Whether its parcels wait until what comes back pays them."""
+        source = self.exchange_for
+        return source is not None and bool(source["waits"])
+
+    @property
+    def steps(self) -> "list[ExchangeStep]":
+        """What another order is to be told of since this one was loaded; the store writes it with it."""
+        steps: list[ExchangeStep] = self.__dict__.setdefault("_steps", [])
+        return steps
 
     # --- its parts ------------------------------------------------------------------------------------------------------
 
@@ -214,14 +235,16 @@ class OrderRecord(Table):
         return lines
 
     def _plan(self, warehouse_id: str, lines: list[dict[str, Any]]) -> Shipment:
-        """Plan a parcel."""
+        """Plan a parcel; where it is to be exchanged for something, it is kept back until that pays it."""
+        waits = self.awaits_return
         shipment = Shipment(
             shipment_id=new_id(),
             order_id=self.order_id,
             warehouse_id=warehouse_id,
-            state=ShipmentState.PLANNED,
+            state=ShipmentState.HELD if waits else ShipmentState.PLANNED,
             lines=lines,
             amount=0,
+            hold_reason=AWAITS_RETURN if waits else None,
         )
         self.shipments.append(shipment)
         return shipment

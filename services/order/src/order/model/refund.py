@@ -13,6 +13,7 @@ from sqlmodel import Field
 
 from chassis.domain import Cause, NotFoundError, Refusal, new_id
 from contracts.order import RefundReason
+from order.model.pricing import share, spread
 from order.model.table import Table
 
 
@@ -110,6 +111,8 @@ class Refund(Table, table=True):
     reason: str = Field(sa_type=Text)
     notes: str = Field(default="", sa_type=Text)
     return_id: UUID | None = None
+    exchange_order_id: UUID | None = None
+    """The order that it pays, instead of going to the customer."""
     requested_by: str = Field(sa_type=Text)
     decided_by: str | None = Field(default=None, sa_type=Text)
     error: str | None = Field(default=None, sa_type=Text)
@@ -132,9 +135,40 @@ class Refund(Table, table=True):
             reason=failed.reason,
             notes=failed.notes,
             return_id=failed.return_id,
+            exchange_order_id=failed.exchange_order_id,
             requested_by=cause.actor,
             decided_by=failed.decided_by,
             created_at=cause.at,
+        )
+
+    def move(self, credit: int, exchange_order_id: UUID) -> "Refund | None":
+        """Have `credit` of it pay another order; answers a refund of what is left of it, for the same units, if anything is.
+
+        What the customer bears is borne here, and the units are counted here: the rest is for none more of them.
+        """
+        left = self.amount - credit
+        self.reason, self.exchange_order_id = RefundReason.EXCHANGE, exchange_order_id
+        if not left:
+            return None
+        rest = [
+            {**line, "quantity": 0, "amount": part, "tax_amount": share(line["tax_amount"], part, line["amount"])}
+            for line, part in zip(self.lines, spread(left, [line["amount"] for line in self.lines]), strict=True)
+        ]
+        self.lines = [
+            {**line, "amount": line["amount"] - part["amount"], "tax_amount": line["tax_amount"] - part["tax_amount"]}
+            for line, part in zip(self.lines, rest, strict=True)
+        ]
+        self.amount = credit
+        return Refund(
+            refund_id=new_id(),
+            order_id=self.order_id,
+            state=self.state,
+            amount=left,
+            lines=rest,
+            reason=RefundReason.RETURN,
+            return_id=self.return_id,
+            requested_by=self.requested_by,
+            created_at=self.created_at,
         )
 
     @property

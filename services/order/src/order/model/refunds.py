@@ -10,9 +10,10 @@ from typing import Any, Final
 from uuid import UUID
 
 from chassis.domain import Cause, new_id
-from contracts.order import OrderRefunded, RefundReason, RefundRequested
+from contracts.order import CancelReason, OrderRefunded, RefundReason, RefundRequested
 from contracts.types import Money
 from order.model.changes import Changes
+from order.model.exchange import ExchangeStep, Step
 from order.model.lines import OrderItem
 from order.model.refund import (
     Refund,
@@ -153,6 +154,7 @@ class Refunds(Changes):
             amount=self.money(refund.amount),
             reason=RefundReason(refund.reason),
             return_id=refund.return_id,
+            exchange_order_id=refund.exchange_order_id,
         )
 
     @staticmethod
@@ -190,6 +192,7 @@ class Refunds(Changes):
         refund.become(RefundState.DECLINED)
         refund.decided_by, refund.settled_at = cause.actor, cause.at
         self._forget_failure()
+        self._tell_exchange(refund, Step.CANCEL, cause, CancelReason.STAFF)
         self._record(cause, f"Refund of {refund.amount} {self.currency} declined")
 
     def retry_refund(self, refund_id: UUID, cause: Cause) -> tuple[Refund, RefundRequested]:
@@ -213,6 +216,8 @@ class Refunds(Changes):
                 return None
             refund.note_refunded(amount.amount, cause)
             self._forget_failure()
+            if refund.state == RefundState.REFUNDED:
+                self._tell_exchange(refund, Step.RELEASE, cause)
         elif refunded.amount <= self.refunded_amount:
             return None
         if self.order_state == OrderState.CANCELLED:
@@ -222,7 +227,9 @@ class Refunds(Changes):
         self.refunded_amount = min(max(self.refunded_amount, refunded.amount), self.captured_amount)
         complete = self.refunded_amount == self.captured_amount
         self.payment_state = PaymentState.REFUNDED if complete else PaymentState.PARTIALLY_REFUNDED
-        self._record(cause, f"Refunded: {self.refunded_amount} {refunded.currency} so far")
+        moved = refund is not None and refund.exchange_order_id is not None
+        said = "Pays the order placed in exchange, refunded" if moved else "Refunded"
+        self._record(cause, f"{said}: {self.refunded_amount} {refunded.currency} so far")
         return OrderRefunded(
             order_id=self.order_id,
             user_id=self.user_id,
@@ -230,7 +237,13 @@ class Refunds(Changes):
             amount=amount,
             refunded=self.money(self.refunded_amount),
             complete=complete,
+            exchange_order_id=refund.exchange_order_id if refund is not None else None,
         )
+
+    def _tell_exchange(self, refund: Refund, step: Step, cause: Cause, reason: CancelReason | None = None) -> None:
+        """Tell the order that a refund is to pay what became of that."""
+        if refund.exchange_order_id is not None and refund.return_id is not None:
+            self.steps.append(ExchangeStep.tell(refund.exchange_order_id, refund.return_id, step, cause, reason))
 
     def note_refund_failed(self, refund_id: UUID, code: str, cause: Cause) -> None:
         """Put a refund before a person that the PSP will not do."""

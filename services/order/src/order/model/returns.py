@@ -12,7 +12,6 @@ from uuid import UUID
 
 from chassis.domain import Cause, new_id
 from contracts.order import (
-    RefundReason,
     RefundRequested,
     ReturnApproved,
     ReturnClosed,
@@ -21,6 +20,8 @@ from contracts.order import (
     ReturnRefusal,
     ReturnRequested,
 )
+from order.model.exchange import ExchangeWish
+from order.model.exchanges import Exchanges, reason_of
 from order.model.lines import OrderItem
 from order.model.order_return import (
     AWAITED,
@@ -28,19 +29,17 @@ from order.model.order_return import (
     Receipt,
     ReturnLabel,
     ReturnLinesError,
-    ReturnNotFoundError,
     ReturnRefusedError,
     ReturnStage,
     ReturnStateError,
     ReturnWish,
 )
-from order.model.refunds import SHORT, Refunds
 from order.model.return_policy import ReturnPolicy, TaxClasses
 from order.model.shipment import LabelState, LabelTerms, Shipment, ShipmentState
-from order.model.status import OrderState, PaymentState, ReturnState
+from order.model.status import OrderState, ReturnState
 
 Asked = ReturnRequested | ReturnApproved
-Ended = ReturnDeclined | ReturnClosed
+Ended = ReturnDeclined | ReturnClosed | RefundRequested
 Received = ReturnReceived | RefundRequested | ReturnClosed
 
 AXIS: Final = (
@@ -53,7 +52,7 @@ AXIS: Final = (
 """Of several returns, the one counts that somebody must do something about first; a declined one does not count."""
 
 
-class Returns(Refunds):
+class Returns(Exchanges):
     """An order as those see it to whom goods come back."""
 
     # --- asked for ------------------------------------------------------------------------------------------------------
@@ -73,9 +72,18 @@ class Returns(Refunds):
         return [one for one in self.shipments if one.state == ShipmentState.DELIVERED]
 
     def request_return(
-        self, wishes: Sequence[ReturnWish], note: str, policy: ReturnPolicy, tax_classes: TaxClasses, cause: Cause
+        self,
+        wishes: Sequence[ReturnWish],
+        note: str,
+        policy: ReturnPolicy,
+        tax_classes: TaxClasses,
+        cause: Cause,
+        exchange: ExchangeWish | None = None,
     ) -> tuple[OrderReturn, list[Asked]]:
-        """Ask that units may come back; raises ReturnLinesError, and ReturnRefusedError where the policy is against it."""
+        """Ask that units may come back, for their money or in exchange for something else.
+
+        Raises ReturnLinesError, ReturnRefusedError where the policy is against it, ExchangePaymentError.
+        """
         self._must_be_returnable(_wanted(wishes))
         self._must_be_allowed(_wanted(wishes), policy, tax_classes, cause)
         products = {item.item_id: item.product_id for item in self.items}
@@ -103,7 +111,9 @@ class Returns(Refunds):
             created_at=cause.at,
             updated_at=cause.at,
         )
-        self._value_return(back)
+        back.refund_amount = self._value_of(back)
+        if exchange is not None:
+            self._want_exchange(back, exchange)
         self.returns.append(back)
         self.returns_count += 1
         self._move_return(back, cause, f"Return of {back.units} units asked for")
@@ -111,7 +121,7 @@ class Returns(Refunds):
             ReturnRequested(order_id=self.order_id, user_id=self.user_id, return_id=back.return_id, lines=back.told_lines)
         ]
         if policy.auto_approve:
-            facts.append(self._approve(back, policy, cause))
+            facts.append(self._approve(back, policy, cause, exchange.total if exchange is not None else None))
         return back, facts
 
     def _must_be_returnable(self, wanted: Mapping[UUID, int]) -> None:
@@ -143,35 +153,34 @@ class Returns(Refunds):
         sent = [one for one in self._delivered if any(line["item_id"] == str(item_id) for line in one.lines)]
         return sent[0].warehouse_id
 
-    def _value_return(self, back: OrderReturn) -> None:
-        worth = sum([line["amount"] for line in self._worth(back.quantities)])
-        back.refund_amount = max(0, worth - back.fee_amount)
+    def _value_of(self, back: OrderReturn) -> int:
+        worth: int = sum([line["amount"] for line in self._worth(back.quantities)])
+        return max(0, worth - back.fee_amount)
 
     # --- decided --------------------------------------------------------------------------------------------------------
 
-    def return_of(self, return_id: UUID) -> OrderReturn:
-        """Answer one of the order's returns; raises ReturnNotFoundError."""
-        found = next((one for one in self.returns if one.return_id == return_id), None)
-        if found is None:
-            raise ReturnNotFoundError(f"The order has no return {return_id}.")
-        return found
+    def approve_return(
+        self, return_id: UUID, policy: ReturnPolicy, cause: Cause, notes: str = "", exchange_total: int | None = None
+    ) -> ReturnApproved:
+        """Agree that units come back, whatever the policy says; raises ReturnStateError, ReturnLinesError, ExchangePriceError.
 
-    def approve_return(self, return_id: UUID, policy: ReturnPolicy, cause: Cause, notes: str = "") -> ReturnApproved:
-        """Agree that units come back, whatever the policy says; raises ReturnStateError, ReturnLinesError.
-
-        One that was declined may be taken after all, unless the customer keeps the units.
+        One that was declined may be taken after all, unless the customer keeps the units. `exchange_total` is what the things
+        cost now that the customer wants instead; None: there is no exchange.
         """
         back = self.return_of(return_id)
         if back.state == ReturnStage.DECLINED:
             if back.reason == ReturnRefusal.CUSTOMER:
                 raise ReturnStateError("The customer has withdrawn the return.", state=back.state)
             self._must_be_returnable(back.quantities)
+        if exchange_total is not None:
+            self._must_cost_as_agreed(back, self._value_of(back), exchange_total)
         back.decision_notes = notes if back.state in {ReturnStage.REQUESTED, ReturnStage.DECLINED} else back.decision_notes
-        return self._approve(back, policy, cause)
+        return self._approve(back, policy, cause, exchange_total)
 
-    def _approve(self, back: OrderReturn, policy: ReturnPolicy, cause: Cause) -> ReturnApproved:
+    def _approve(self, back: OrderReturn, policy: ReturnPolicy, cause: Cause, exchange_total: int | None) -> ReturnApproved:
         back.become(ReturnStage.APPROVED)
-        self._value_return(back)
+        back.refund_amount = self._value_of(back)
+        exchange_order_id = self._place_exchange(back, exchange_total, new_id(), cause)
         back.reason, back.decided_by = None, cause.actor
         back.deadline_at = cause.at + policy.patience
         if policy.label:
@@ -184,6 +193,7 @@ class Returns(Refunds):
             return_id=back.return_id,
             lines=back.told_lines,
             refund_amount=self.money(back.refund_amount),
+            exchange_order_id=exchange_order_id,
         )
 
     def decline_return(self, return_id: UUID, reason: ReturnRefusal, cause: Cause, notes: str = "") -> ReturnDeclined:
@@ -192,28 +202,30 @@ class Returns(Refunds):
         back.become(ReturnStage.DECLINED)
         back.reason, back.decided_by, back.decision_notes = reason, cause.actor, notes
         back.deadline_at = None
+        self._end_exchange(back, cause, reason_of(reason))
         for label in self.return_labels.values():
             if label.return_id == return_id:
                 label.give_back(cause)
         self._move_return(back, cause, f"Return declined: {reason.replace('_', ' ')}")
         return ReturnDeclined(order_id=self.order_id, user_id=self.user_id, return_id=return_id, reason=reason)
 
-    def close_return(self, return_id: UUID, cause: Cause) -> Ended:
+    def close_return(self, return_id: UUID, cause: Cause) -> list[Ended]:
         """Wait no longer for what has not come; raises ReturnStateError where nothing is waited for."""
         back = self.return_of(return_id)
         if back.state not in AWAITED:
             raise ReturnStateError(f"The return is {back.state}: nothing is waited for.", state=back.state)
         if back.state == ReturnStage.APPROVED:
-            return self.decline_return(return_id, ReturnRefusal.NOT_RECEIVED, cause)
+            return [self.decline_return(return_id, ReturnRefusal.NOT_RECEIVED, cause)]
         back.become(ReturnStage.CLOSED)
         back.deadline_at = None
         missing = back.units - back.units_received
         self._move_return(back, cause, f"Return closed: {missing} units did not come")
-        return ReturnClosed(order_id=self.order_id, user_id=self.user_id, return_id=return_id)
+        closed = ReturnClosed(order_id=self.order_id, user_id=self.user_id, return_id=return_id)
+        return [closed, *self._give_for(back, {}, cause)]
 
-    def expire_return(self, return_id: UUID, cause: Cause) -> Ended | None:
+    def expire_return(self, return_id: UUID, cause: Cause) -> list[Ended]:
         """Wait no longer for a return, if it is still waited for."""
-        return self.close_return(return_id, cause) if self.return_of(return_id).state in AWAITED else None
+        return self.close_return(return_id, cause) if self.return_of(return_id).state in AWAITED else []
 
     # --- received -------------------------------------------------------------------------------------------------------
 
@@ -243,34 +255,9 @@ class Returns(Refunds):
                 lines=inspected,
             )
         ]
-        refund = self._refund_return(back, receipt, cause)
-        facts += [refund] if refund is not None else []
+        facts += self._give_for(back, _accepted(receipt), cause)
         facts += [ReturnClosed(order_id=self.order_id, user_id=self.user_id, return_id=return_id)] if complete else []
         return facts
-
-    def _refund_return(self, back: OrderReturn, receipt: Receipt, cause: Cause) -> RefundRequested | None:
-        """Give back what units are worth that came, less what the customer bears of their way, and no more than is left."""
-        units: dict[UUID, int] = {}
-        for one in receipt.lines:
-            if one.refund:
-                units[one.item_id] = units.get(one.item_id, 0) + one.quantity
-        refund = self._keep_refund(RefundReason.RETURN, self._worth(units), 0, cause)
-        worth = refund.amount
-        fee = min(back.fee_amount - back.fee_taken, worth)
-        back.fee_taken += fee
-        # What is due for parcels that left is as good as taken: payment gives nothing back before it is.
-        due = sum([one.amount for one in self.shipments if one.dispatched_at is not None])
-        coming = max(0, due - self.captured_amount)
-        failed = self.payment_state == PaymentState.CAPTURE_FAILED
-        refund.amount = min(worth - fee, self.refundable_amount + (0 if failed else coming))
-        if refund.amount < worth - fee and failed:
-            self.hold_reason = SHORT
-        if refund.amount <= 0:
-            return None
-        refund.kept_amount = worth - refund.amount
-        refund.return_id = back.return_id
-        self._add_refund(refund)
-        return self._request(refund, cause)
 
     # --- labels ---------------------------------------------------------------------------------------------------------
 
@@ -317,6 +304,14 @@ def _wanted(wishes: Sequence[ReturnWish]) -> dict[UUID, int]:
     for one in wishes:
         wanted[one.item_id] = wanted.get(one.item_id, 0) + one.quantity
     return wanted
+
+
+def _accepted(receipt: Receipt) -> dict[UUID, int]:
+    accepted: dict[UUID, int] = {}
+    for one in receipt.lines:
+        if one.refund:
+            accepted[one.item_id] = accepted.get(one.item_id, 0) + one.quantity
+    return accepted
 
 
 def _units(shipment: Shipment, item: OrderItem) -> int:

@@ -4,11 +4,13 @@ from order.store.carrying import LabelUnwanted, LabelWanted, LateMove, ParcelUnh
 from order.store.carts import CartStore, ProductStore, TermsStore, WarehouseStore
 from order.store.deadlines import ExpiredChange, ExpiredOrder
 from order.store.documents import DocumentFilter, DocumentQueries, DocumentStore, SeriesAudit
+from order.store.exchanges import StepDue
 from order.store.open_work import count_open
 from order.store.order_lists import AXES, MOST_COUNTED, DeskFilter, OrderLists, Sort
 from order.store.orders import OrderStore
 from order.store.owed import WORK
 from order.store.queries import OrderFilter, OrderQueries
+from order.store.reports import Figures, order_days, seconds_at
 from order.store.returns import ExpiredReturn, ReturnLabelUnwanted, ReturnLabelWanted, ReturnPolicyStore, ReturnQueries
 from order.store.search import Found, Search
 from order.store.throttle import DeclineStore, Throttle
@@ -26,6 +28,7 @@ __all__ = [
     "ExpiredChange",
     "ExpiredOrder",
     "ExpiredReturn",
+    "Figures",
     "Found",
     "LabelUnwanted",
     "LabelWanted",
@@ -43,9 +46,12 @@ __all__ = [
     "Search",
     "SeriesAudit",
     "Sort",
+    "StepDue",
     "TermsStore",
     "Throttle",
     "WarehouseStore",
     "count_open",
+    "order_days",
     "origin_of",
+    "seconds_at",
 ]

@@ -125,8 +125,8 @@ class DeskFilter:
     def within(self, key: Any) -> list[ColumnElement[bool]]:
         """Say of an order's id when it was placed."""
         wanted: list[ColumnElement[bool]] = []
-        wanted += [key >= _first_id(self.placed_from - CLOCKS_APART)] if self.placed_from is not None else []
-        wanted += [key < _first_id(self.placed_before + CLOCKS_APART)] if self.placed_before is not None else []
+        wanted += [key >= first_id(self.placed_from - CLOCKS_APART)] if self.placed_from is not None else []
+        wanted += [key < first_id(self.placed_before + CLOCKS_APART)] if self.placed_before is not None else []
         return wanted
 
     @property
@@ -136,7 +136,7 @@ class DeskFilter:
         return found if self.stuck_since is None else [*found, _stuck(self.stuck_since, self.now or self.stuck_since)]
 
 
-def _first_id(moment: datetime) -> UUID:
+def first_id(moment: datetime) -> UUID:
     """Give the smallest id of a moment: 48 bits of milliseconds, all else zero."""
     return UUID(int=max(0, int(moment.timestamp() * 1000)) << 80)
 

@@ -22,6 +22,7 @@ from order.model import (
     Shipment,
     TrackingEvent,
 )
+from order.store.exchanges import StepDue, write_steps
 from order.store.returns import REFUND, RETURN, RETURN_LABEL
 
 R = TypeVar("R")
@@ -65,6 +66,7 @@ _CONTENT: Final = {
     "backordered": "jsonb",
     "payment_action": "jsonb",
     "risk_score": "smallint",
+    "exchange": "jsonb",
     "changes_count": "int",
     "refunds_count": "int",
     "returns_count": "int",
@@ -250,6 +252,7 @@ class OrderStore:
         self._orders: dict[UUID, Order] = {}
         self._placed: list[Order] = []
         self._sightings: list[TrackingEvent] = []
+        self._taken: list[UUID] = []
         # What rows were like when they were loaded, where that tells whether they must be written.
         self._content: dict[UUID, tuple[Any, ...]] = {}
         self._sizes: dict[tuple[UUID, int], tuple[Any, ...]] = {}
@@ -333,6 +336,11 @@ class OrderStore:
         """Keep what a carrier said of a parcel; what is known already is not kept twice."""
         self._sightings.extend(sightings)
 
+    def take(self, due: StepDue) -> Order:
+        """Answer the order that a step of an exchange is for; the step is done with this transaction."""
+        self._taken.append(due.step_id)
+        return self.get(due.order_id)
+
     async def flush(self) -> None:
         """Write what changed: one statement per table, however many orders."""
         changed = [order for order in self._orders.values() if order.new_history]
@@ -346,6 +354,7 @@ class OrderStore:
         history: list[HistoryEntry] = [entry for order in (*self._placed, *changed) for entry in order.new_history]
         if history:
             await self._transaction.fetch(_INSERT_HISTORY, _json(history, _HISTORY))
+        await write_steps(self._transaction, [step for order in changed for step in order.steps], self._taken)
         if self._sightings:
             await self._transaction.fetch(_KEEP_SIGHTINGS, _json(self._sightings, _SIGHTING))
 

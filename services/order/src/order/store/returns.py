@@ -31,6 +31,7 @@ REFUND: Final = {
     "reason": "text",
     "notes": "text",
     "return_id": "uuid",
+    "exchange_order_id": "uuid",
     "requested_by": "text",
     "decided_by": "text",
     "error": "text",
@@ -54,6 +55,7 @@ RETURN: Final = {
     "decided_by": "text",
     "decision_notes": "text",
     "deadline_at": "timestamptz",
+    "exchange": "jsonb",
     "created_at": "timestamptz",
     "updated_at": "timestamptz",
 }
@@ -238,6 +240,12 @@ class ReturnQueries:
         if found is None:
             raise NotFoundError(f"The order has no return {return_id}.")
         return found, labels.get(return_id)
+
+    async def wanted(self, order_id: UUID, return_id: UUID) -> tuple[str, ...]:
+        """Answer the products that a return is to be exchanged for."""
+        query = select(OrderReturn.exchange).where(OrderReturn.order_id == order_id, OrderReturn.return_id == return_id)
+        exchange = (await self._session.exec(query)).first()
+        return tuple(item["product_id"] for item in exchange["items"]) if exchange is not None else ()
 
     async def label_pdf(self, order_id: UUID, return_id: UUID) -> bytes:
         """Answer the label of a return that holds; raises NotFoundError where there is none."""

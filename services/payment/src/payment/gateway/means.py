@@ -1,6 +1,7 @@
 """Means of payment of our own, behind the same port as the PSP: gift cards, transfers, cash on delivery.
 
-A gift card pays first, and the PSP the rest. A transfer is waited for, and then the money is there. Cash is as good as held.
+A gift card pays first, and the PSP the rest; so does what came back in exchange. A transfer is waited for, and then the money
+is there. Cash is as good as held.
 
 What is asked of the PSP alone goes straight to it. The books of our own means are two tables in our database, kept in
 transactions of their own, apart from those that decide about an order: whoever asks cannot tell them from a PSP's. A question
@@ -38,7 +39,8 @@ from payment.gateway.port import (
     idempotency_key,
 )
 from payment.model import Entry, PaymentKey
-from payment.model.gift_card import BESIDE, GIFT_CARD, new_code
+from payment.model.exchange import EXCHANGE
+from payment.model.gift_card import GIFT_CARD, new_code
 
 BANK_TRANSFER: Final = "bank_transfer"
 CASH_ON_DELIVERY: Final = "cash_on_delivery"
@@ -46,10 +48,12 @@ UNKNOWN_CARD: Final = "gift_card_unknown"
 INSUFFICIENT: Final = "gift_card_insufficient"
 UNPROVED: Final = "authentication_required"
 TOO_LARGE: Final = "amount_too_large"
+NOT_GRANTED: Final = "exchange_not_granted"
 METHODS: Final[Mapping[str, tuple[str, Entry, Entry]]] = {
     GIFT_CARD: ("gift_", Entry.GIFT_CARD, Entry.GIFT_CARD_BACK),
     BANK_TRANSFER: ("WB-", Entry.TRANSFER, Entry.TRANSFER_BACK),
     CASH_ON_DELIVERY: ("cash_", Entry.CASH, Entry.CASH_BACK),
+    EXCHANGE: ("exch_", Entry.EXCHANGE, Entry.EXCHANGE_BACK),
 }
 """How references begin, and how is booked what is taken and what is given back."""
 NOT_RECEIVED: Final = "transfer_not_received"
@@ -74,6 +78,8 @@ ON CONFLICT (key) DO NOTHING RETURNING key
 """
 _MOVED: Final = "SELECT kind, amount, rest FROM own_movement WHERE key = $1"
 _CHANGE_BALANCE: Final = "UPDATE gift_card SET balance = balance + $2 WHERE gift_card_id = $1"
+_GRANTED: Final = "SELECT granted FROM exchange_credit WHERE order_id = $1"
+_PAY_OUT: Final = "UPDATE exchange_credit SET due_at = $2, attempts = 0 WHERE order_id = $1"
 _CHANGE: Final = """
 UPDATE own_hold SET captured = captured + $2, released = released + $3, refunded = refunded + $4,
     rest_captured = rest_captured + $5, rest_refunded = rest_refunded + $6, code = coalesce($7, code),
@@ -93,10 +99,13 @@ class MeansOfPayment:
         """Hold `amount`: of a gift card as far as its balance goes, the rest on the card beside it."""
         if method in {BANK_TRANSFER, CASH_ON_DELIVERY}:
             return _standing(await self._promise(payment, amount, method)) if amount.amount > 0 else Refused("amount_too_small")
-        if not method.startswith(GIFT_CARD):
+        if not method.startswith((GIFT_CARD, EXCHANGE)):
             return await self.psp.authorize(payment, amount, method, token)
         mark, _, card = token.partition(".")
-        hold = await self._hold(payment, amount, mark, alone=method == GIFT_CARD)
+        if method.startswith(EXCHANGE):
+            hold = await self._hold_credit(payment, amount, int(mark), alone=method == EXCHANGE)
+        else:
+            hold = await self._hold(payment, amount, mark, alone=method == GIFT_CARD)
         if isinstance(hold, Declined):
             return hold
         if hold["code"] is not None:
@@ -105,7 +114,7 @@ class MeansOfPayment:
             return Authorized(OURS + hold["reference"])
         rest = Money(amount=hold["rest"], currency=amount.currency)
         answer: AuthorizationAnswer = await self._beside(
-            payment, await self.psp.authorize(payment, rest, method.removeprefix(BESIDE), card)
+            payment, await self.psp.authorize(payment, rest, method.partition("+")[2], card)
         )
         return answer
 
@@ -125,6 +134,8 @@ class MeansOfPayment:
         rest = amount.amount - share
         if rest > hold["rest"] - hold["rest_captured"]:
             return Refused(TOO_LARGE)
+        if hold["method"] == EXCHANGE and not await self._is_granted(hold, share):
+            return Unknown(NOT_GRANTED)
         answer: VoidAnswer = Done()
         if rest:
             money = Money(amount=rest, currency=amount.currency)
@@ -189,6 +200,8 @@ class MeansOfPayment:
             if await _move(transaction, hold, name, "refund", share, rest):
                 await _change(transaction, hold, refunded=share * undone, rest_refunded=rest * undone)
                 await transaction.fetch(_CHANGE_BALANCE, hold["gift_card_id"], share)
+                if hold["method"] == EXCHANGE:
+                    await _pay_out_soon(transaction, payment.order_id)
         return Done(own=share, entry=METHODS[hold["method"]][2])
 
     async def inquire(
@@ -218,6 +231,26 @@ class MeansOfPayment:
             if made:
                 await _move(transaction, made[0], f"hold:{reference}", "hold", amount.amount)
             return made[0] if made else await _find(transaction, payment)
+
+    async def _hold_credit(self, payment: PaymentKey, amount: Money, credit: int, *, alone: bool) -> Any:
+        """Hold, once, what goods that are to come back will pay of an amount."""
+        share = min(credit, amount.amount)
+        rest = amount.amount - share
+        if not share or (alone and rest):
+            return Declined(INSUFFICIENT)
+        reference = METHODS[EXCHANGE][0] + new_id().hex
+        async with self._database().transaction() as transaction:
+            values = (reference, payment.order_id, payment.change_id, EXCHANGE, None, amount.currency, share, rest)
+            made = await transaction.fetch(_HOLD, *values, transaction.now)
+            if made:
+                await _move(transaction, made[0], f"hold:{reference}", "hold", share, rest)
+            return made[0] if made else await _find(transaction, payment)
+
+    async def _is_granted(self, hold: Any, share: int) -> bool:
+        """Tell whether the goods are in that are to pay so much more of an order."""
+        async with self._database().transaction() as transaction:
+            found = await transaction.fetch(_GRANTED, hold["order_id"])
+        return not share or bool(found and found[0]["granted"] >= hold["captured"] + share)
 
     async def _hold(self, payment: PaymentKey, amount: Money, mark: str, *, alone: bool) -> Any:
         """Hold what a gift card has of an amount, once; under the card's lock, so that it never pays more than it has."""
@@ -322,7 +355,15 @@ async def _change(transaction: Transaction, hold: Any, **changes: Any) -> None:
     await transaction.fetch(_CHANGE, hold["reference"], *numbers, changes.get("code"), changes.get("psp_reference"))
 
 
+async def _pay_out_soon(transaction: Transaction, exchange_order_id: UUID) -> None:
+    """Have looked at what of a credit the order does not need any more."""
+    await transaction.fetch(_PAY_OUT, exchange_order_id, transaction.now)
+    transaction.wake("pay_out")
+
+
 async def _release(transaction: Transaction, hold: Any, amount: int) -> None:
     if amount > 0 and await _move(transaction, hold, f"release:{hold['reference']}", "release", amount):
         await _change(transaction, hold, released=amount)
         await transaction.fetch(_CHANGE_BALANCE, hold["gift_card_id"], amount)
+        if hold["method"] == EXCHANGE:
+            await _pay_out_soon(transaction, hold["order_id"])

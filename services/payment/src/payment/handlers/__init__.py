@@ -21,6 +21,7 @@ from payment.handlers.authorizing import (
 from payment.handlers.capturing import CaptureOutcome, capture, capture_payment, collect_cash, draw, note_capture
 from payment.handlers.changing import reduce_payment, void_addition
 from payment.handlers.disputing import DisputeNotice, hear_dispute
+from payment.handlers.exchanging import PayOutOutcome, note_paid_out, pay_out
 from payment.handlers.gift_cards import issue_gift_card
 from payment.handlers.giving_back import RefundOutcome, VoidOutcome, note_refund, note_void, refund, void, void_or_refund
 from payment.handlers.refunding import RefundPartOutcome, allot, give_back, note_given_back, request_refund
@@ -34,6 +35,7 @@ __all__ = [
     "CaptureOutcome",
     "DisputeNotice",
     "InquiryOutcome",
+    "PayOutOutcome",
     "RefundOutcome",
     "RefundPartOutcome",
     "VoidOutcome",
@@ -60,8 +62,10 @@ __all__ = [
     "note_given_back",
     "note_inquiry",
     "note_instrument",
+    "note_paid_out",
     "note_refund",
     "note_void",
+    "pay_out",
     "react",
     "receive_transfer",
     "reduce_payment",

@@ -13,8 +13,8 @@ from contracts.payment import PaymentRefunded, RefundFailed
 from payment.gateway import ChangeAnswer, Done, PspGateway, Refused, Unknown, refund_key
 from payment.handlers.outcomes import answered, attempt, known_reference
 from payment.handlers.registry import jobs, react
-from payment.model import OrderFunds, Refund
-from payment.store import AllotmentDue, CaptureStore, DisputeStore, PaymentStore, RefundPartDue, RefundStore
+from payment.model import Entry, OrderFunds, Refund
+from payment.store import AllotmentDue, CaptureStore, DisputeStore, ExchangeStore, PaymentStore, RefundPartDue, RefundStore
 
 
 @react.on(RefundRequested)
@@ -59,17 +59,20 @@ class RefundPartOutcome:
 
 @jobs.on(RefundPartDue)
 async def give_back(due: RefundPartDue, psp: PspGateway) -> RefundPartOutcome:
-    """Have the PSP give back what a refund draws of a payment."""
+    """Have the PSP give back what a refund draws of a payment; what pays another order stays with the PSP."""
     key = refund_key(due.refund_id, due.payment_id, due.refusals)
+    if due.exchange_order_id is not None:
+        moved = Done(own=due.amount.amount, entry=Entry.EXCHANGE_MOVED)
+        return RefundPartOutcome(due.key.order_id, due.payment_id, due.refund_id, key, moved)
     answer = await answered(psp.refund(due.key, known_reference(due.reference), due.amount, key))
     return RefundPartOutcome(due.key.order_id, due.payment_id, due.refund_id, key, answer)
 
 
 @jobs.outcome
 def note_given_back(
-    outcome: RefundPartOutcome, payments: PaymentStore, refunds: RefundStore, cause: Cause
+    outcome: RefundPartOutcome, payments: PaymentStore, refunds: RefundStore, exchanges: ExchangeStore, cause: Cause
 ) -> list[PaymentRefunded | RefundFailed]:
-    """Note whether the customer has the money; told when it is all of it, or when the rest will not be given back."""
+    """Note whether the customer has the money, or another order; told when it is all of it, or the rest will not be given."""
     payment = payments.known(outcome.order_id, outcome.payment_id)
     refund = refunds.known(outcome.order_id, outcome.refund_id)
     payments.log(attempt("give_back", payment, outcome.answer, cause, key=outcome.key))
@@ -80,6 +83,8 @@ def note_given_back(
             told = funds.give_back(refund, outcome.payment_id, cause)
             if entry is not None and len(payment.postings) > booked:
                 payment.move(entry, outcome.refund_id, own, cause)
+            if refund.exchange_order_id is not None and len(payment.postings) > booked:
+                exchanges.grant(refund.exchange_order_id, refund.refund_id, payment, own)
             return [] if told is None else [told]
         case Refused(code):
             return funds.keep(refund, outcome.payment_id, code, cause)

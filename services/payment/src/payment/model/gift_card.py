@@ -12,6 +12,7 @@ from sqlalchemy import BigInteger
 from sqlmodel import Field
 
 from contracts.types import Money, PaymentInstrument
+from payment.model.exchange import EXCHANGE
 from payment.model.table import Table
 
 ALPHABET: Final = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
@@ -34,7 +35,12 @@ def mark_of(code: str, secret: str) -> str:
 
 
 def sealed(instrument: PaymentInstrument, secret: str) -> PaymentInstrument:
-    """Write how is paid as it is kept: a gift card by its mark, before what pays the rest."""
+    """Write how is paid as it is kept: a gift card by its mark, or the credit of an exchange, before what pays the rest."""
+    if instrument.credit is not None:
+        credit = str(instrument.credit.amount)
+        if instrument.method == EXCHANGE:
+            return PaymentInstrument(method=EXCHANGE, token=credit)
+        return PaymentInstrument(method=f"{EXCHANGE}+{instrument.method}", token=f"{credit}.{instrument.token}")
     if instrument.gift_card is None:
         return instrument
     mark = mark_of(instrument.gift_card, secret)

@@ -30,6 +30,8 @@ class Account(StrEnum):
     """What customers' banks took back."""
     GIFT_CARDS = "gift_cards"
     """What gift cards paid: so much less is owed to those who hold them."""
+    EXCHANGE_CREDITS = "exchange_credits"
+    """What goods that came back are still to pay of other orders, or is to go to the customer: owed until it does."""
     BANK = "bank"
     """What customers sent to our bank account for their orders."""
     CASH_RECEIVABLE = "cash_receivable"
@@ -56,6 +58,10 @@ class Entry(StrEnum):
     DISPUTE_WON = "dispute_won"
     GIFT_CARD = "gift_card"
     GIFT_CARD_BACK = "gift_card_back"
+    EXCHANGE_MOVED = "exchange_moved"
+    EXCHANGE = "exchange"
+    EXCHANGE_BACK = "exchange_back"
+    EXCHANGE_PAID = "exchange_paid"
     TRANSFER = "transfer"
     TRANSFER_BACK = "transfer_back"
     CASH = "cash"
@@ -77,6 +83,10 @@ SIDES: Final[Mapping[Entry, tuple[Account, Account]]] = MappingProxyType(
         Entry.DISPUTE_WON: (Account.PSP_RECEIVABLE, Account.DISPUTES),
         Entry.GIFT_CARD: (Account.GIFT_CARDS, Account.PSP_RECEIVABLE),
         Entry.GIFT_CARD_BACK: (Account.PSP_RECEIVABLE, Account.GIFT_CARDS),
+        Entry.EXCHANGE_MOVED: (Account.PSP_RECEIVABLE, Account.EXCHANGE_CREDITS),
+        Entry.EXCHANGE: (Account.EXCHANGE_CREDITS, Account.PSP_RECEIVABLE),
+        Entry.EXCHANGE_BACK: (Account.PSP_RECEIVABLE, Account.EXCHANGE_CREDITS),
+        Entry.EXCHANGE_PAID: (Account.EXCHANGE_CREDITS, Account.PSP_RECEIVABLE),
         Entry.TRANSFER: (Account.BANK, Account.PSP_RECEIVABLE),
         Entry.TRANSFER_BACK: (Account.PSP_RECEIVABLE, Account.BANK),
         Entry.CASH: (Account.CASH_RECEIVABLE, Account.PSP_RECEIVABLE),

@@ -69,6 +69,8 @@ class Refund(Table, table=True):
     amount: int = Field(sa_type=BigInteger)
     currency: str
     reason: str
+    exchange_order_id: UUID | None = Field(default=None)
+    """The order that it pays, instead of going to the customer."""
     status: RefundStatus = Field(default=RefundStatus.DUE, sa_type=Text)
     code: str | None = Field(default=None)
     due_at: datetime | None = Field(default=None)
@@ -88,6 +90,7 @@ class Refund(Table, table=True):
             amount=event.amount.amount,
             currency=event.amount.currency,
             reason=event.reason,
+            exchange_order_id=event.exchange_order_id,
             due_at=cause.at,
             actor=cause.actor,
             causation_id=cause.event_id,

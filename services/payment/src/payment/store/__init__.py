@@ -6,6 +6,7 @@ from payment.store.capturing import CaptureDue, DrawDue
 from payment.store.cash import CashStore
 from payment.store.disputes import DisputeStore, find_payment
 from payment.store.due import AuthorizationDue, ExpiryDue, InquiryDue, RefundDue, VoidDue
+from payment.store.exchanges import ExchangeStore, PayOutDue
 from payment.store.finding import called
 from payment.store.gift_cards import GiftCardStore, find_gift_card, gift_card_movements, gift_card_secret
 from payment.store.instruments import InstrumentStore
@@ -31,10 +32,12 @@ __all__ = [
     "DecideReview",
     "DisputeStore",
     "DrawDue",
+    "ExchangeStore",
     "ExpiryDue",
     "GiftCardStore",
     "InquiryDue",
     "InstrumentStore",
+    "PayOutDue",
     "PaymentStore",
     "ReductionStore",
     "RefundDue",

@@ -165,15 +165,53 @@ SELECT coalesce(m.order_id, e.order_id) AS order_id FROM (
         coalesce(sum(m.amount) FILTER (WHERE m.kind = 'refund'), 0) AS given
     FROM own_hold h JOIN own_movement m USING (reference) GROUP BY h.order_id
 ) m FULL JOIN (
-    SELECT order_id, coalesce(sum(amount) FILTER (WHERE entry IN ('gift_card', 'transfer', 'cash')), 0) AS taken,
-        coalesce(sum(amount) FILTER (WHERE entry IN ('gift_card_back', 'transfer_back', 'cash_back')), 0) AS given
+    SELECT order_id, coalesce(sum(amount) FILTER (WHERE entry IN ('gift_card', 'transfer', 'cash', 'exchange')), 0) AS taken,
+        coalesce(sum(amount) FILTER (
+            WHERE entry IN ('gift_card_back', 'transfer_back', 'cash_back', 'exchange_back')), 0) AS given
     FROM {_ENTRIES} e
-    WHERE entry IN ('gift_card', 'gift_card_back', 'transfer', 'transfer_back', 'cash', 'cash_back') GROUP BY order_id
+    WHERE entry IN ('gift_card', 'gift_card_back', 'transfer', 'transfer_back', 'cash', 'cash_back', 'exchange',
+        'exchange_back')
+    GROUP BY order_id
 ) e ON e.order_id = m.order_id
 WHERE (coalesce(m.taken, 0), coalesce(m.given, 0)) IS DISTINCT FROM (coalesce(e.taken, 0), coalesce(e.given, 0))
 AND NOT EXISTS (SELECT 1 FROM payment p WHERE p.order_id = m.order_id AND p.due_at IS NOT NULL)
 AND NOT EXISTS (SELECT 1 FROM capture c WHERE c.order_id = m.order_id AND c.due_at IS NOT NULL)
 AND NOT EXISTS (SELECT 1 FROM refund r WHERE r.order_id = m.order_id AND r.due_at IS NOT NULL)
+AND NOT EXISTS (SELECT 1 FROM exchange_source s WHERE s.order_id = m.order_id AND s.asked > 0)
+"""
+# Moved out of a payment by a refund, and paid out of it again under a name of its own.
+_EXCHANGE_SOURCES = f"""
+SELECT coalesce(s.order_id, e.order_id) AS order_id FROM exchange_source s FULL JOIN (
+    SELECT * FROM {_ENTRIES} e WHERE entry = 'exchange_moved'
+) e ON (e.order_id, e.payment_id, e.reference) = (s.order_id, s.payment_id, s.refund_id)
+WHERE s.amount IS DISTINCT FROM e.amount
+UNION ALL
+SELECT coalesce(s.order_id, e.order_id) FROM (
+    SELECT order_id, payment_id, sum(paid) AS paid FROM exchange_source GROUP BY order_id, payment_id HAVING sum(paid) > 0
+) s FULL JOIN (
+    SELECT order_id, payment_id, sum(amount) AS paid FROM {_ENTRIES} e WHERE entry = 'exchange_paid'
+    GROUP BY order_id, payment_id
+) e ON (e.order_id, e.payment_id) = (s.order_id, s.payment_id)
+WHERE s.paid IS DISTINCT FROM e.paid
+UNION ALL
+SELECT r.order_id FROM refund r JOIN refund_part p ON p.order_id = r.order_id AND p.refund_id = r.refund_id
+LEFT JOIN exchange_source s ON s.refund_id = p.refund_id AND s.payment_id = p.payment_id
+WHERE (r.exchange_order_id IS NOT NULL AND p.status = 'refunded') IS DISTINCT FROM (s.amount IS NOT NULL)
+OR s.amount <> p.amount OR s.exchange_order_id <> r.exchange_order_id
+"""
+# Of what was granted, so much is the other order's, held for it, or the customer's; and no more was ever taken than granted.
+_EXCHANGE_CREDITS = """
+SELECT c.order_id FROM exchange_credit c
+LEFT JOIN (SELECT exchange_order_id, sum(amount) AS granted, sum(paid) AS paid FROM exchange_source GROUP BY 1) s
+ON s.exchange_order_id = c.order_id
+LEFT JOIN own_hold h ON h.order_id = c.order_id AND h.change_id IS NULL AND h.method = 'exchange'
+LEFT JOIN LATERAL (SELECT sum(amount) AS back FROM own_movement WHERE reference = h.reference AND kind = 'refund') m ON true
+WHERE (c.granted, c.paid) IS DISTINCT FROM (coalesce(s.granted, 0), coalesce(s.paid, 0))
+OR coalesce(h.captured, 0) > c.granted
+OR (c.due_at IS NULL AND c.granted - c.paid <> coalesce(h.amount - h.released - coalesce(m.back, 0), 0))
+UNION ALL
+SELECT h.order_id FROM own_hold h LEFT JOIN exchange_credit c ON c.order_id = h.order_id
+WHERE h.method = 'exchange' AND h.captured > coalesce(c.granted, 0)
 """
 RULES: Final = {
     "counters-equal-ledger": _BOOKED,
@@ -195,6 +233,8 @@ RULES: Final = {
     "gift-cards-equal-movements": _GIFT_CARDS,
     "received-equals-transfers": _TRANSFERS,
     "own-movements-equal-ledger": _OWN_BOOKED,
+    "exchange-credits-equal-ledger": _EXCHANGE_SOURCES,
+    "exchange-credits-are-kept-or-paid": _EXCHANGE_CREDITS,
 }
 _UNSETTLED = "SELECT count(*) AS n FROM payment WHERE due_at IS NOT NULL"
 

@@ -7,9 +7,10 @@ _COUNT = """
 SELECT action AS state, count(*) AS n FROM payment WHERE due_at IS NOT NULL GROUP BY action
 UNION ALL SELECT 'capture', count(*) FROM capture WHERE due_at IS NOT NULL
 UNION ALL SELECT 'give_back', count(*) FROM refund WHERE due_at IS NOT NULL
+UNION ALL SELECT 'pay_out', count(*) FROM exchange_credit WHERE due_at <= now()
 UNION ALL SELECT 'review', count(*) FROM review WHERE state = 'pending'
 """
-STATES = ("authorize", "void", "refund", "inquire", "capture", "give_back", "review")
+STATES = ("authorize", "void", "refund", "inquire", "capture", "give_back", "pay_out", "review")
 
 
 async def measure(database: Database, metrics: Metrics) -> None:

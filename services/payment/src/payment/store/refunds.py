@@ -58,7 +58,7 @@ WITH found AS (
 )
 UPDATE refund r SET due_at = $2, attempts = r.attempts + 1
 FROM asked a WHERE r.order_id = a.order_id AND r.refund_id = a.refund_id
-RETURNING a.*, r.currency, r.actor, r.causation_id, r.traceparent
+RETURNING a.*, r.exchange_order_id, r.currency, r.actor, r.causation_id, r.traceparent
 """
 _NEXT: Final = f"SELECT min(r.due_at) AS due_at FROM refund r WHERE r.due_at IS NOT NULL AND {_HAS_PARTS}"
 
@@ -88,7 +88,10 @@ class AllotmentDue:
 
 @dataclass(frozen=True, slots=True)
 class RefundPartDue:
-    """A part of a refund to be given back; `refusals` is how often the PSP would not, for now."""
+    """A part of a refund to be given back; `refusals` is how often the PSP would not, for now.
+
+    With `exchange_order_id` it pays that order.
+    """
 
     key: PaymentKey
     payment_id: UUID
@@ -97,6 +100,7 @@ class RefundPartDue:
     amount: Money
     refusals: int
     cause: Cause
+    exchange_order_id: UUID | None = None
 
     @classmethod
     async def claim(cls, transaction: Transaction, limit: int) -> Sequence[Self]:
@@ -111,6 +115,7 @@ class RefundPartDue:
                 amount=Money(amount=row["amount"], currency=row["currency"]),
                 refusals=row["refusals"],
                 cause=cause_of(row, now),
+                exchange_order_id=row["exchange_order_id"],
             )
             for row in await transaction.fetch(_CLAIM, now, now + LEASE, limit)
         ]

@@ -107,6 +107,7 @@ REFUNDS: Final = Columns(
         "amount": "bigint",
         "currency": "text",
         "reason": "text",
+        "exchange_order_id": "uuid",
         "status": "text",
         "code": "text",
         "due_at": "timestamptz",

@@ -7,8 +7,8 @@ from alembic import op
 
 from chassis.schema import statements
 
-revision = "0009"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
@@ -28,10 +28,16 @@ CREATE INDEX orders_by_reference ON orders (right(order_id::text, 8));
 CREATE INDEX document_by_number ON document (number text_pattern_ops);
 CREATE INDEX shipments_by_id ON shipments (shipment_id);
 CREATE INDEX shipments_by_tracking_prefix ON shipments (tracking_number text_pattern_ops) WHERE tracking_number IS NOT NULL;
-CREATE INDEX product_by_sku ON product (sku text_pattern_ops)
+CREATE INDEX product_by_sku ON product (sku text_pattern_ops);
+CREATE TABLE order_day (
+    day date PRIMARY KEY,
+    figures jsonb NOT NULL,
+    computed_at timestamptz NOT NULL
+)
 """
 
 DROP = """
+DROP TABLE order_day;
 DROP INDEX product_by_sku;
 DROP INDEX shipments_by_tracking_prefix;
 DROP INDEX shipments_by_id;
