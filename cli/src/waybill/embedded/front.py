@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Final
 
 from waybill.embedded.places import cache_dir, project_root
-from waybill.embedded.server import turn_over
 from waybill.errors import WaybillError
 
 CERTIFICATES: Final = "/etc/ssl/certs/ca-certificates.crt"
@@ -101,7 +100,6 @@ async def check(root: Path, log: Path) -> None:
 async def _build(web: Path, target: Path, log: Path) -> None:
     part = target.with_suffix(".part")
     shutil.rmtree(part, ignore_errors=True)
-    turn_over(log)
     await _install(web, log)
     await npm(web, log, "run", "build", WAYBILL_WEB_OUT=str(part))
     part.replace(target)
@@ -118,7 +116,7 @@ async def _install(web: Path, log: Path) -> None:
 async def npm(web: Path, log: Path, *arguments: str, **env: str) -> None:
     """Run npm to its end with its output in the log; raises FrontError with the log's place when it fails."""
     program, script = node()
-    with log.open("ab") as output:
+    with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             program,
             script,
