@@ -1,4 +1,4 @@
-"""What staff do in the admin panel, and how a page is looked at for everybody: by keyboard, by screen reader, in both themes."""
+"""What staff do in the admin panel, and how its pages are looked at: for what axe finds, and for what does not fit."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,6 +1,6 @@
 import Box from '@mui/material/Box';
 import Link from '@mui/material/Link';
-import { AppBar, LoadingIndicator } from 'react-admin';
+import { AppBar, RefreshIconButton } from 'react-admin';
 import { Link as RouterLink } from 'react-router-dom';
 import { useWords } from '../../words/words';
 import { PersonMenu } from './PersonMenu';
@@ -10,7 +10,7 @@ import { SearchField } from './SearchField';
 export function Bar() {
   const { t } = useWords();
   return (
-    <AppBar color="secondary" toolbar={<LoadingIndicator />} userMenu={<PersonMenu />}>
+    <AppBar color="secondary" toolbar={<RefreshIconButton />} userMenu={<PersonMenu />}>
       <Link
         component={RouterLink}
         to="/"

@@ -89,10 +89,11 @@ export function SearchField() {
       inputValue={typed}
       onInputChange={(_, text, why) => why !== 'reset' && setTyped(text)}
       onChange={(_, found) => {
-        if (found === null || typeof found === 'string') return;
+        const chosen = typeof found === 'string' ? search.data?.items[0] : found;
+        if (!chosen) return;
         setTyped('');
         input.current?.blur();
-        navigate(addressOf(found));
+        navigate(addressOf(chosen));
       }}
       renderOption={({ key, ...props }, found) => (
         <Box component="li" key={key} {...props} sx={{ display: 'block !important' }}>

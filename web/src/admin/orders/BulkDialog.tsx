@@ -73,7 +73,7 @@ export function BulkDialog({ action, orders, onClose }: { action: BulkAction; or
             required={needsReason}
             error={isMissing && !reason.trim()}
             helperText={isMissing && !reason.trim() ? t('action.required') : t(`bulk.${action}.help`)}
-            disabled={hasBegun}
+            slotProps={{ htmlInput: { readOnly: hasBegun } }}
             fullWidth
             autoFocus
             margin="dense"

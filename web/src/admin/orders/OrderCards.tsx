@@ -3,33 +3,35 @@ import Checkbox from '@mui/material/Checkbox';
 import Paper from '@mui/material/Paper';
 import Stack from '@mui/material/Stack';
 import Typography from '@mui/material/Typography';
-import { BulkActionsToolbar, RecordContextProvider, useListContext } from 'react-admin';
+import { RecordContextProvider, useListContext } from 'react-admin';
 import { momentText, moneyText } from '../../look/money';
 import { useWords } from '../../words/words';
 import { StateChip } from '../parts/StateChip';
-import { BulkButtons } from './BulkButtons';
+import { useMay } from '../roles';
+import { BulkBar } from './BulkBar';
 import { Attention, OrderLink } from './OrderTable';
 import { type OrderRow, reference } from './source';
 
 /** The list as cards, for narrow screens. */
 export function OrderCards() {
   const { t, language } = useWords();
+  const mayAct = useMay('support', 'warehouse');
   const { data = [], selectedIds, onToggleItem } = useListContext<OrderRow & { id: string }>();
   return (
     <>
-      <BulkActionsToolbar>
-        <BulkButtons />
-      </BulkActionsToolbar>
+      <BulkBar />
       <Stack component="ul" spacing={1} sx={{ listStyle: 'none', p: 0, m: 0 }}>
         {data.map((order) => (
           <RecordContextProvider key={order.id} value={order}>
             <Paper component="li" variant="outlined" sx={{ p: 1.5, display: 'flex', gap: 1 }}>
-              <Checkbox
-                sx={{ alignSelf: 'flex-start', m: -0.5 }}
-                checked={selectedIds.includes(order.id)}
-                onChange={() => onToggleItem(order.id)}
-                slotProps={{ input: { 'aria-label': t('orders.select', { order: reference(order.id) }) } }}
-              />
+              {mayAct && (
+                <Checkbox
+                  sx={{ alignSelf: 'flex-start', m: -0.5 }}
+                  checked={selectedIds.includes(order.id)}
+                  onChange={() => onToggleItem(order.id)}
+                  slotProps={{ input: { 'aria-label': t('orders.select', { order: reference(order.id) }) } }}
+                />
+              )}
               <Box sx={{ flexGrow: 1, minWidth: 0 }}>
                 <Box sx={{ display: 'flex', justifyContent: 'space-between', gap: 1, fontVariantNumeric: 'tabular-nums' }}>
                   <OrderLink />

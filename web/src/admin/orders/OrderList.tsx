@@ -24,11 +24,11 @@ export default function OrderList() {
     <ListBase resource="orders" perPage={50} sort={NEWEST}>
       <FilterContext.Provider value={filters}>
         <PageHead title={t('orders.title')}>
-          <FilterButton />
+          <FilterButton disableSaveQuery />
           <ExportButton />
         </PageHead>
         <OrderViews />
-        <Box sx={{ '& .RaFilterForm-filterFormInput': { maxWidth: '100%' } }}>
+        <Box sx={{ '& .RaFilterForm-filterFormInput': { maxWidth: '100%' }, '& .MuiFormControl-root': { my: 0.5 } }}>
           <FilterForm />
         </Box>
         <Rows />

@@ -1,20 +1,25 @@
+import Box from '@mui/material/Box';
 import Link from '@mui/material/Link';
+import Typography from '@mui/material/Typography';
 import { DataTable, useRecordContext } from 'react-admin';
 import { Link as RouterLink } from 'react-router-dom';
 import { momentText, moneyText } from '../../look/money';
 import { useWords } from '../../words/words';
 import { StateChip } from '../parts/StateChip';
 import { useLabel } from '../parts/useLabel';
-import { BulkButtons } from './BulkButtons';
+import { useMay } from '../roles';
+import { BulkBar } from './BulkBar';
 import { type OrderRow, reference } from './source';
 
 /** The list as a table, for wide screens. */
 export function OrderTable() {
   const { language } = useWords();
+  const mayAct = useMay('support', 'warehouse');
   return (
     <DataTable<OrderRow & { id: string }>
       rowClick={false}
-      bulkActionButtons={<BulkButtons />}
+      bulkActionButtons={mayAct ? undefined : false}
+      bulkActionsToolbar={<BulkBar />}
       sx={{
         '& .RaDataTable-headerCell': { whiteSpace: 'nowrap' },
         '& .MuiTableCell-root': { py: 1, px: 1.25 },
@@ -37,10 +42,15 @@ export function OrderTable() {
         sx={{ maxWidth: '9em', overflow: 'hidden', textOverflow: 'ellipsis' }}
       />
       <DataTable.Col
-        label="orders.field.status"
-        disableSort
-        render={(order) => <StateChip area="status" state={order.status} />}
+        source="total_amount"
+        label="orders.field.total_amount"
+        align="right"
+        render={(order) => moneyText(order.total_amount, language)}
+        sx={{ fontVariantNumeric: 'tabular-nums', whiteSpace: 'nowrap' }}
       />
+      <DataTable.Col label="orders.field.status" disableSort>
+        <StatusAndWhy />
+      </DataTable.Col>
       <DataTable.Col
         label="orders.field.payment_state"
         disableSort
@@ -51,21 +61,11 @@ export function OrderTable() {
         disableSort
         render={(order) => <StateChip area="fulfilment_state" state={order.fulfilment_state} />}
       />
-      <DataTable.Col label="orders.field.attention" disableSort>
-        <Attention />
-      </DataTable.Col>
-      <DataTable.Col
-        source="total_amount"
-        label="orders.field.total_amount"
-        align="right"
-        render={(order) => moneyText(order.total_amount, language)}
-        sx={{ fontVariantNumeric: 'tabular-nums', whiteSpace: 'nowrap' }}
-      />
     </DataTable>
   );
 }
 
-/** The way to an order's page; of one that is stuck or held it leads to the cause. */
+/** The way to an order's page. */
 export function OrderLink() {
   const order = useRecordContext<OrderRow & { id: string }>();
   if (!order) return null;
@@ -80,12 +80,24 @@ export function OrderLink() {
   );
 }
 
+function StatusAndWhy() {
+  const order = useRecordContext<OrderRow & { id: string }>();
+  if (!order) return null;
+  return (
+    <Box sx={{ display: 'flex', flexWrap: 'wrap', gap: 0.5, alignItems: 'center' }}>
+      <StateChip area="status" state={order.status} />
+      <Attention />
+    </Box>
+  );
+}
+
+/** Why a person should look at the order, or why it is as it is. */
 export function Attention() {
   const order = useRecordContext<OrderRow & { id: string }>();
   const label = useLabel();
   if (!order) return null;
   if (order.hold_reason) return <StateChip area="hold" state={order.hold_reason} tone="error" />;
-  if (order.cancel_reason) return <span>{label('cancel_reason', order.cancel_reason)}</span>;
+  if (order.cancel_reason) return <Typography variant="body2">{label('cancel_reason', order.cancel_reason)}</Typography>;
   if (order.return_state !== 'none') return <StateChip area="return_state" state={order.return_state} />;
   return null;
 }

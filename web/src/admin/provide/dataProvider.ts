@@ -33,8 +33,11 @@ export function makeDataProvider(sources: Record<string, AnySource>): DataProvid
       const source = sourceOf(resource);
       const list = JSON.stringify([resource, params.filter, params.sort, params.pagination?.perPage]);
       const { items, more } = await readPage<RaRecord>(source, trails, list, params, params.signal);
-      const hasPreviousPage = (params.pagination?.page ?? 1) > 1;
-      return { data: items.map((row) => kept(source, row)), pageInfo: { hasNextPage: more, hasPreviousPage } };
+      const { page = 1, perPage = items.length } = params.pagination ?? {};
+      // How many there are is known on the last page alone.
+      const total = more ? undefined : (page - 1) * perPage + items.length;
+      const pageInfo = { hasNextPage: more, hasPreviousPage: page > 1 };
+      return { data: items.map((row) => kept(source, row)), total, pageInfo };
     },
     getOne: async (resource: string, { id, signal }: { id: string; signal?: AbortSignal }) => ({
       data: await one(resource, String(id), signal),

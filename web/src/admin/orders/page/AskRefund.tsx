@@ -27,13 +27,14 @@ function wish(order: Order, values: Values) {
 }
 
 /** Gives money back: an amount, or what units and shipping have cost. */
-export function AskRefund({ order, version }: { order: Order; version: string | null }) {
+export function AskRefund({ order }: { order: Order }) {
   const { t, language } = useWords();
   const label = useLabel();
   const reread = useReread(order.order_id);
   const most = { amount: order.captured_amount.amount - order.refunded_amount.amount, currency: order.currency };
   return (
     <ActionButton
+      available={most.amount > 0}
       label={t('refunds.ask')}
       size="small"
       title={t('refunds.ask')}
@@ -62,7 +63,7 @@ export function AskRefund({ order, version }: { order: Order; version: string | 
           api.POST('/api/admin/orders/{order_id}/refunds', {
             params: {
               path: { order_id: order.order_id },
-              header: { 'Idempotency-Key': intention, ...(version ? { 'If-Match': version } : {}) },
+              header: { 'Idempotency-Key': intention },
             },
             body: wish(order, values),
           }),

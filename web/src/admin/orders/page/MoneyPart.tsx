@@ -17,14 +17,13 @@ import { Refunds } from './Refunds';
 import type { Order } from './useOrder';
 
 /** What was to be paid, what was taken and given back, and by which payments. */
-export function MoneyPart({ order, version }: { order: Order; version: string | null }) {
+export function MoneyPart({ order }: { order: Order }) {
   const { t, language } = useWords();
   const label = useLabel();
   const mayAsk = useMay('support', 'finance');
   const seesMoney = useMay('support', 'finance', 'auditor');
-  const canRefund = mayAsk && order.captured_amount.amount > order.refunded_amount.amount;
   return (
-    <Card title={t('money.title')} id="money" actions={canRefund && <AskRefund order={order} version={version} />}>
+    <Card title={t('money.title')} id="money" actions={mayAsk && <AskRefund order={order} />}>
       <Facts
         facts={[
           [t('money.total'), moneyText(order.total_amount, language)],

@@ -17,9 +17,10 @@ export function OrderActions({ order, version }: { order: Order; version: string
   const reread = useReread(order.order_id);
   const mayShip = useMay('support', 'warehouse');
   if (!mayShip) return null;
-  return STEPS.filter(({ action }) => order.allowed_actions.includes(action)).map(({ action, status, color }) => (
+  return STEPS.map(({ action, status, color }) => (
     <ActionButton
       key={action}
+      available={order.allowed_actions.includes(action)}
       label={t(`order.${action}`)}
       color={color}
       variant={color === 'error' ? 'outlined' : 'contained'}

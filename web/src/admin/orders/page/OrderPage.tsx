@@ -1,9 +1,7 @@
 import Box from '@mui/material/Box';
 import CircularProgress from '@mui/material/CircularProgress';
-import Tab from '@mui/material/Tab';
-import Tabs from '@mui/material/Tabs';
 import { lazy, Suspense, useEffect } from 'react';
-import { Link as RouterLink, useLocation, useParams } from 'react-router-dom';
+import { useLocation, useParams } from 'react-router-dom';
 import { useProblemText } from '../../../words/useProblemText';
 import { useWords } from '../../../words/words';
 import { PageHead } from '../../frame/PageHead';
@@ -18,6 +16,7 @@ import { Notes } from './Notes';
 import { Notifications } from './Notifications';
 import { OrderActions } from './OrderActions';
 import { OrderStates } from './OrderStates';
+import { Parts } from './Parts';
 import { Returns } from './Returns';
 import { ReviewActions } from './ReviewActions';
 import { Shipments } from './Shipments';
@@ -67,31 +66,7 @@ export default function OrderPage() {
       {head}
       {order.error && <Failed text={say(order.error)} again={order.refetch} />}
       <OrderStates order={order.data.data} />
-      <Tabs
-        component="nav"
-        value={isSaga ? 'saga' : 'order'}
-        aria-label={t('order.parts')}
-        sx={{ mb: 2, borderBottom: 1, borderColor: 'divider' }}
-      >
-        <Tab
-          value="order"
-          label={t('order.part.order')}
-          component={RouterLink}
-          to={`/orders/${id}/show`}
-          role="link"
-          aria-current={isSaga ? undefined : 'page'}
-          aria-selected={undefined}
-        />
-        <Tab
-          value="saga"
-          label={t('order.part.saga')}
-          component={RouterLink}
-          to={`/orders/${id}/show/saga`}
-          role="link"
-          aria-current={isSaga ? 'page' : undefined}
-          aria-selected={undefined}
-        />
-      </Tabs>
+      <Parts id={id} isSaga={isSaga} />
       {isSaga ? (
         <Suspense fallback={<CircularProgress aria-label={t('ra.page.loading')} sx={{ m: 4 }} />}>
           <SagaPart order={order.data.data} />
@@ -125,7 +100,7 @@ function Overview({ data: order, version }: Found) {
         <Timeline orderId={order.order_id} />
       </Box>
       <Box>
-        <MoneyPart order={order} version={version} />
+        <MoneyPart order={order} />
         <Customer order={order} />
         <Notes orderId={order.order_id} />
         {seesDocuments && <Documents orderId={order.order_id} />}

@@ -28,9 +28,9 @@ export function ParcelActions({ order, parcel, number, version }: Props) {
   const reread = useReread(order.order_id);
   const [anchor, setAnchor] = useState<HTMLElement | null>(null);
   const [action, setAction] = useState<ParcelAction | null>(null);
-  const button = useRef<HTMLButtonElement>(null);
+  const more = useRef<HTMLButtonElement>(null);
+  const next = useRef<HTMLButtonElement>(null);
   const [first, ...others] = parcelActions(order, parcel);
-  if (!first) return null;
 
   const begin = (chosen: ParcelAction) => {
     setAnchor(null);
@@ -42,7 +42,7 @@ export function ParcelActions({ order, parcel, number, version }: Props) {
   };
   const end = () => {
     setAction(null);
-    button.current?.focus();
+    (more.current ?? next.current ?? document.querySelector('h1'))?.focus();
   };
   const fields = {
     dispatch: [
@@ -55,12 +55,14 @@ export function ParcelActions({ order, parcel, number, version }: Props) {
 
   return (
     <>
-      <Button size="small" variant="outlined" aria-haspopup="dialog" onClick={() => begin(first)}>
-        {t(`parcel.${first}`)}
-      </Button>
+      {first && (
+        <Button ref={next} size="small" variant="outlined" aria-haspopup="dialog" onClick={() => begin(first)}>
+          {t(`parcel.${first}`)}
+        </Button>
+      )}
       {others.length > 0 && (
         <Button
-          ref={button}
+          ref={more}
           size="small"
           endIcon={<ExpandMore />}
           aria-haspopup="menu"

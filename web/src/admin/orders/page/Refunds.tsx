@@ -70,24 +70,23 @@ function Decisions({ refund }: { refund: Refund }) {
     if (decision === 'retry') return told(api.POST('/api/admin/orders/{order_id}/refunds/{refund_id}/retry', { params }));
     return told(api.POST('/api/admin/orders/{order_id}/refunds/{refund_id}/decline', { params }));
   };
-  return (['approve', 'retry', 'decline'] as const)
-    .filter((decision) => can[decision])
-    .map((decision) => (
-      <ActionButton
-        key={decision}
-        size="small"
-        color={decision === 'decline' ? 'error' : 'primary'}
-        label={t(`refunds.${decision}`)}
-        title={t(`refunds.${decision}.title`, { amount: moneyText(refund.amount, language) })}
-        text={t(`refunds.${decision}.text`)}
-        confirm={t(`refunds.${decision}`)}
-        draft={`refund.${decision}.${refund.refund_id}`}
-        send={(_, intention) => send(decision, intention)}
-        done={() => {
-          reread();
-          return `refunds.${decision}.done`;
-        }}
-        refresh={reread}
-      />
-    ));
+  return (['approve', 'retry', 'decline'] as const).map((decision) => (
+    <ActionButton
+      key={decision}
+      available={can[decision]}
+      size="small"
+      color={decision === 'decline' ? 'error' : 'primary'}
+      label={t(`refunds.${decision}`)}
+      title={t(`refunds.${decision}.title`, { amount: moneyText(refund.amount, language) })}
+      text={t(`refunds.${decision}.text`)}
+      confirm={t(`refunds.${decision}`)}
+      draft={`refund.${decision}.${refund.refund_id}`}
+      send={(_, intention) => send(decision, intention)}
+      done={() => {
+        reread();
+        return `refunds.${decision}.done`;
+      }}
+      refresh={reread}
+    />
+  ));
 }

@@ -24,8 +24,9 @@ export function Returns({ order }: { order: Order }) {
     queryFn: () => told(api.GET('/api/admin/orders/{order_id}/returns', { params: { path: { order_id: order.order_id } } })),
   });
 
-  const decide = (returnId: string, decision: 'approve' | 'decline') => (
+  const decide = (returnId: string, decision: 'approve' | 'decline', available: boolean) => (
     <ActionButton
+      available={available}
       label={t(`returns.${decision}`)}
       size="small"
       color={decision === 'decline' ? 'error' : 'primary'}
@@ -41,7 +42,10 @@ export function Returns({ order }: { order: Order }) {
         const body = { notes: values.notes ?? '' };
         return told(
           decision === 'approve'
-            ? api.POST('/api/admin/orders/{order_id}/returns/{return_id}/approve', { params, body })
+            ? api.POST('/api/admin/orders/{order_id}/returns/{return_id}/approve', {
+                params,
+                body: { ...body, exchange: true },
+              })
             : api.POST('/api/admin/orders/{order_id}/returns/{return_id}/decline', {
                 params,
                 body: { ...body, reason: 'staff' },
@@ -72,10 +76,10 @@ export function Returns({ order }: { order: Order }) {
             </>
           ),
           about: `${t('returns.worth', { amount: moneyText(one.refund_amount, language) })}${one.note && ` · ${one.note}`}`,
-          actions: mayDecide && one.state === 'requested' && (
+          actions: mayDecide && (
             <>
-              {decide(one.return_id, 'approve')}
-              {decide(one.return_id, 'decline')}
+              {decide(one.return_id, 'approve', one.state === 'requested')}
+              {decide(one.return_id, 'decline', one.state === 'requested')}
             </>
           ),
         }))}

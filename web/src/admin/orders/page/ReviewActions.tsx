@@ -9,10 +9,11 @@ export function ReviewActions({ order }: { order: Order }) {
   const { t } = useWords();
   const reread = useReread(order.order_id);
   const mayReview = useMay('fraud_reviewer');
-  if (!mayReview || order.hold_reason !== 'in_review') return null;
+  if (!mayReview) return null;
   return (['approve', 'reject'] as const).map((decision) => (
     <ActionButton
       key={decision}
+      available={order.hold_reason === 'in_review'}
       label={t(`review.${decision}`)}
       color={decision === 'reject' ? 'error' : 'primary'}
       variant={decision === 'reject' ? 'outlined' : 'contained'}

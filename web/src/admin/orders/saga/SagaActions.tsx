@@ -37,30 +37,29 @@ export function SagaActions({ order }: { order: Order }) {
         }}
         refresh={reread}
       />
-      {canEnd && (
-        <ActionButton
-          label={t('saga.force')}
-          color="error"
-          title={t('saga.force.title', { order: reference(order.order_id) })}
-          text={t('saga.force.text')}
-          confirm={t('saga.force')}
-          draft={`saga.force.${order.order_id}`}
-          fields={[{ name: 'reason', label: t('order.reason'), kind: 'long', required: true, maxLength: 500 }]}
-          send={(values, intention) =>
-            told(
-              api.POST('/api/admin/orders/{order_id}/saga/force-cancel', {
-                params: { path, header: { 'Idempotency-Key': intention } },
-                body: { reason: values.reason ?? '' },
-              }),
-            )
-          }
-          done={() => {
-            reread();
-            return 'saga.force.done';
-          }}
-          refresh={reread}
-        />
-      )}
+      <ActionButton
+        available={canEnd}
+        label={t('saga.force')}
+        color="error"
+        title={t('saga.force.title', { order: reference(order.order_id) })}
+        text={t('saga.force.text')}
+        confirm={t('saga.force')}
+        draft={`saga.force.${order.order_id}`}
+        fields={[{ name: 'reason', label: t('order.reason'), kind: 'long', required: true, maxLength: 500 }]}
+        send={(values, intention) =>
+          told(
+            api.POST('/api/admin/orders/{order_id}/saga/force-cancel', {
+              params: { path, header: { 'Idempotency-Key': intention } },
+              body: { reason: values.reason ?? '' },
+            }),
+          )
+        }
+        done={() => {
+          reread();
+          return 'saga.force.done';
+        }}
+        refresh={reread}
+      />
     </>
   );
 }
