@@ -123,6 +123,16 @@ class Shop:
 
         await eventually(on_sale, f"the order service learns of {sku}")
 
+    async def sells_at(self, price: int) -> None:
+        """Wait until the order service knows the product's new price."""
+        looking = self.person("window-shopper")
+        await looking.do("PUT", "/api/cart", {"items": [{"product_id": self.sku, "quantity": 1}]})
+
+        async def known() -> bool:
+            return bool((await looking.get("/api/cart"))["total_amount"]["amount"] == price)
+
+        await eventually(known, f"{self.sku} is sold at {price}")
+
     async def place(self, quantity: int = 1, token: str = "tok_ok", **headers: str) -> dict[str, Any]:  # noqa: S107
         """Place an order that must be accepted."""
         body = order_body(self.sku, quantity, token)

@@ -222,7 +222,7 @@ async def test_a_tracking_link_is_passed_on_to_nobody(running: Running) -> None:
 async def test_assets_may_be_kept_and_settings_may_not(running: Running) -> None:
     assert "immutable" in (await running.client.get("/assets/a.js")).headers["cache-control"]
     reply = await running.client.get("/web-settings.json")
-    assert reply.json() == {"authority": ISSUER, "client_id": "waybill"}
+    assert reply.json() == {"authority": ISSUER, "client_id": "waybill", "surroundings": "embedded"}
     assert reply.headers["cache-control"] == "no-cache"
 
 
@@ -242,6 +242,7 @@ async def test_in_production_there_are_no_simulators(tmp_path: Path) -> None:
     try:
         async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{gateway.port}", timeout=20) as client:
             assert (await client.get("/sim/psp/ledger")).status_code == 404
+            assert (await client.get("/web-settings.json")).json()["surroundings"] == "none"
             away = await client.get("/api/orders")
     finally:
         await gateway.stop()

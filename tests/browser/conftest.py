@@ -3,7 +3,9 @@
 Every page of these tests fails its test when it writes an error to the console or breaks the content security policy.
 """
 
+import json
 import os
+import re
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -16,6 +18,7 @@ from tests.running import Waybill
 
 PROGRAMS: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 DEADLINE_MS: Final = 15_000
+SIGN_IN: Final = re.compile(r"^(Sign in|Anmelden)$")
 
 Visitor = Callable[..., Awaitable[Page]]
 """Opens a page for somebody: `visitor("alice", width=360)`; nobody is signed in without a name."""
@@ -107,11 +110,26 @@ async def visitor(browser: Browser, waybill: Waybill, complaints: Complaints) ->
     assert complaints.unexpected == []
 
 
-async def sign_in(page: Page, user: str) -> None:
-    """Sign in as one of the people of the development provider, by the page's own button."""
-    await page.get_by_role("button", name="Sign in").or_(page.get_by_role("link", name="Sign in")).first.click()
-    await page.get_by_role("button", name=user.capitalize()).click()
+PEOPLE: Final = frozenset({"alice", "bob", "ada", "sam", "wanda", "finn", "rita", "otto"})
+"""Whom the development provider has a button for."""
+
+
+async def sign_in(page: Page, user: str, roles: str = "customer") -> None:
+    """Sign in by the page's own button, as one of the people of the development provider or as anybody else."""
+    await page.get_by_role("button", name=SIGN_IN).or_(page.get_by_role("link", name=SIGN_IN)).first.click()
+    await be(page, user, roles)
     await page.wait_for_url(lambda url: "/signed-in" not in url and "/waybill/authorize" not in url)
+
+
+async def be(page: Page, user: str, roles: str = "customer") -> None:
+    """Answer the provider's question who somebody is."""
+    if user in PEOPLE:
+        await page.get_by_role("button", name=user.capitalize()).click()
+        return
+    await page.get_by_text("Somebody else").click()
+    await page.get_by_label("Name", exact=True).fill(user)
+    await page.get_by_label("Claims").fill(json.dumps({"roles": roles}))
+    await page.get_by_role("button", name="Sign in").click()
 
 
 @pytest.fixture

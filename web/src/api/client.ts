@@ -35,13 +35,22 @@ const signed: Middleware = {
   },
 };
 
+/** Wait, but no longer than until the connection is back. */
 function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, milliseconds);
-    signal.addEventListener('abort', () => {
+    const over = new AbortController();
+    const end = (finish: () => void) => () => {
       clearTimeout(timer);
-      reject(signal.reason);
-    });
+      over.abort();
+      finish();
+    };
+    const timer = setTimeout(end(resolve), milliseconds);
+    window.addEventListener('online', end(resolve), { signal: over.signal });
+    signal.addEventListener(
+      'abort',
+      end(() => reject(signal.reason)),
+      { signal: over.signal },
+    );
   });
 }
 

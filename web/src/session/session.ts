@@ -153,7 +153,7 @@ export const session = {
   async again(refused: string | null): Promise<boolean> {
     const current = await session.token();
     if (current && refused !== `Bearer ${current}`) return true;
-    if (!refused) return false; // nobody was signed in: the page decides
+    if (!refused && !person) return false; // nobody was signed in: the page decides
     asking ??= askAgain(async () => {
       note((await (await manager()).signinPopup()).access_token);
     }).finally(() => {

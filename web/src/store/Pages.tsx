@@ -1,54 +1,72 @@
-import { useQuery } from '@tanstack/react-query';
-import { useEffect } from 'react';
-import { Route, Switch, useLocation } from 'wouter';
-import { api, told } from '../api/client';
-import { moneyText } from '../look/money';
+import { lazy, Suspense, useEffect } from 'react';
+import { Link, Route, Switch, useLocation } from 'wouter';
 import { session } from '../session/session';
-import { usePerson } from '../session/usePerson';
 import { useWords } from '../words/words';
+import { CartKeeper } from './cart/CartKeeper';
+import { Catalogue } from './catalogue/Catalogue';
+import { Footer, Header } from './parts/Header';
+import { Page } from './parts/Page';
 
-function Catalogue() {
-  const { t, language } = useWords();
-  const person = usePerson();
-  const products = useQuery({ queryKey: ['products'], queryFn: () => told(api.GET('/api/products', { params: {} })) });
-  return (
-    <main>
-      <h1>{t('shop.title')}</h1>
-      {person ? (
-        <p>{person.name}</p>
-      ) : (
-        <button type="button" onClick={() => session.signIn('/')}>
-          {t('account.sign_in')}
-        </button>
-      )}
-      <ul>
-        {products.data?.items.map((product) => (
-          <li key={product.product_id}>
-            {product.name} {moneyText(product.price, language)}
-          </li>
-        ))}
-      </ul>
-    </main>
-  );
-}
+// What a first visit does not show is loaded when it is opened.
+const Product = lazy(() => import('./catalogue/Product'));
+const CartPage = lazy(() => import('./cart/CartPage'));
+const Checkout = lazy(() => import('./checkout/Checkout'));
+const Orders = lazy(() => import('./orders/Orders'));
+const OrderPage = lazy(() => import('./orders/OrderPage'));
+const Tracking = lazy(() => import('./tracking/Tracking'));
+const Account = lazy(() => import('./account/Account'));
+const Developers = lazy(() => import('./developers/Developers'));
 
 function SignedIn() {
   const [, navigate] = useLocation();
+  const { t } = useWords();
   useEffect(() => {
-    session.signedIn().then((path) => {
-      // The admin panel is a page of its own.
-      if (path?.startsWith('/admin')) location.replace(path);
-      else if (path) navigate(path, { replace: true });
-    });
+    session.signedIn().then(
+      (path) => {
+        // The admin panel is a page of its own.
+        if (path?.startsWith('/admin')) location.replace(path);
+        else if (path) navigate(path, { replace: true });
+      },
+      () => navigate('/', { replace: true }), // an old address, or the way back taken twice
+    );
   }, [navigate]);
-  return null;
+  return <p className="page soft">{t('account.signing_in')}</p>;
+}
+
+function Nothing() {
+  const { t } = useWords();
+  return (
+    <Page title={t('shop.no_page')} narrow>
+      <p>{t('shop.no_page_text')}</p>
+      <Link href="/" className="button">
+        {t('shop.all')}
+      </Link>
+    </Page>
+  );
 }
 
 export function Pages() {
+  const { t } = useWords();
   return (
-    <Switch>
-      <Route path="/" component={Catalogue} />
-      <Route path="/signed-in" component={SignedIn} />
-    </Switch>
+    <>
+      <Header />
+      <CartKeeper />
+      <Suspense fallback={<p className="page soft">{t('action.loading')}</p>}>
+        <Switch>
+          <Route path="/" component={Catalogue} />
+          <Route path="/products/:sku">{({ sku }) => <Product key={sku} sku={decodeURIComponent(sku)} />}</Route>
+          <Route path="/cart" component={CartPage} />
+          <Route path="/checkout" component={Checkout} />
+          <Route path="/orders" component={Orders} />
+          <Route path="/orders/:id">{({ id }) => <OrderPage key={id} id={id} />}</Route>
+          <Route path="/track/:token">{({ token }) => <Tracking key={token} token={token} />}</Route>
+          <Route path="/account" component={Account} />
+          <Route path="/developers" component={Developers} />
+          <Route path="/signed-in" component={SignedIn} />
+          <Route component={Nothing} />
+        </Switch>
+      </Suspense>
+      <Footer />
+    </>
   );
 }

@@ -11,6 +11,8 @@ type Options = Record<string, string | number>;
 
 interface Words {
   language: Language;
+  /** How amounts and days are written: the language in the way of the browser's region, where it has one. */
+  locale: string;
   setLanguage: (language: Language) => void;
   t: (key: string, options?: Options) => string;
   /** Answer whether there is a text: for keys that are made of values of the services. */
@@ -39,6 +41,7 @@ export function WordsProvider({
     document.documentElement.lang = language;
     return {
       language,
+      locale: navigator.languages.find((tag) => tag.startsWith(`${language}-`)) ?? language,
       setLanguage: (next) => {
         localStorage.setItem(PLACE, next);
         setLanguage(next);

@@ -1,0 +1,12 @@
+import { expect, it, vi } from 'vitest';
+
+vi.mock('../../api/client', () => ({ api: {}, told: () => undefined }));
+const { addressOf, wishOf } = await import('./products');
+
+it.each(['', 'q=tea', 'q=tea&category=Tea&in_stock=&sort=-price'])(
+  'what is wished for stands in the address: %s',
+  (address) => {
+    expect(addressOf(wishOf(address))).toBe(address ? `/?${address}` : '/');
+  },
+);
+it('a sort that does not exist is none', () => expect(wishOf('sort=luck').sort).toBe('sku'));

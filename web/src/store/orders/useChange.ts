@@ -1,0 +1,37 @@
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { Problem } from '../../api/problem';
+import { looksTheSame } from './facts';
+import { type Order, orderQuery } from './useOrder';
+
+const ATTEMPTS = 4;
+
+/**
+ * A change of an order: the answer takes the place of what is shown. It is made for the version that the customer sees. Where the
+ * order has moved on, it is made again if nothing they see is another now (a label was bought, stock has followed); else they are
+ * told, and the order is shown as it is.
+ */
+export function useChange(order: Order, change: (order: Order) => Promise<Order | undefined>, done: () => void) {
+  const queries = useQueryClient();
+  const now = () => queries.fetchQuery({ ...orderQuery(order.order_id), staleTime: 0 });
+  return useMutation({
+    mutationFn: async () => {
+      let known = order;
+      for (let attempt = 1; ; attempt += 1) {
+        try {
+          return await change(known);
+        } catch (error) {
+          if (!(error instanceof Problem) || ![409, 412].includes(error.status)) throw error;
+          const next = await now();
+          if (error.status === 409 || attempt === ATTEMPTS || !looksTheSame(order, next)) throw error;
+          known = next;
+        }
+      }
+    },
+    onSuccess: async (answer) => {
+      if (answer) queries.setQueryData(['order', order.order_id], answer);
+      else await queries.invalidateQueries({ queryKey: ['order', order.order_id] });
+      void queries.invalidateQueries({ queryKey: ['orders'] });
+      done();
+    },
+  });
+}
