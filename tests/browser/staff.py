@@ -1,37 +1,17 @@
-"""What staff do in the admin panel, and how its pages are looked at: for what axe finds, and for what does not fit."""
+"""What staff do in the admin panel."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import cache
-from pathlib import Path
-from typing import Any, Final
 
 from playwright.async_api import Locator, Page, expect
 
-AXE: Final = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
-RULES: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+from .looks import barriers, overflow
 
 
-@cache
-def axe() -> str:
-    return AXE.read_text()
-
-
-async def accessible(page: Page) -> None:
-    """Let axe look at a page as it is now; fails with what it found."""
-    await page.evaluate(axe())
-    found: list[dict[str, Any]] = await page.evaluate(
-        "async rules => (await axe.run({ runOnly: rules })).violations"
-        ".map(one => ({ rule: one.id, where: one.nodes.slice(0, 3).map(node => node.html.slice(0, 200)) }))",
-        RULES,
-    )
-    assert found == [], f"{page.url}: {found}"
-
-
-async def fits(page: Page) -> None:
-    """Check that a page needs no scrolling sideways."""
-    wide, room = await page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
-    assert wide <= room, f"{page.url} is {wide} px wide in a window of {room}"
+async def sound(page: Page) -> None:
+    """Check that a page, as it is now, keeps nobody out and needs no scrolling sideways."""
+    assert await barriers(page) == []
+    assert await overflow(page) == []
 
 
 def heading(page: Page, name: str) -> Locator:

@@ -13,7 +13,7 @@ from tests.shop import Shop, order_body
 from waybill.reconciliation.sources import Sources
 
 from .conftest import Complaints, Visitor
-from .staff import accessible, fits, heading, menu
+from .staff import heading, menu, sound
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 
@@ -94,8 +94,7 @@ async def test_every_desk_is_for_everybody(visitor: Visitor, shop: Shop, *, dark
     page = await visitor("ada", "/admin", dark=dark, width=360 if dark else 1280)
     for desk, title in DESKS.items():
         await looked_at(page, desk, title)
-        await accessible(page)
-        await fits(page)
+        await sound(page)
 
 
 @pytest.mark.parametrize("name", MENUS)
@@ -194,7 +193,7 @@ async def test_a_return_comes_back_with_one_unit_damaged(visitor: Visitor, shop:
     await page.reload()  # nothing that was typed is lost
     await expect(page.get_by_role("textbox", name="Damaged")).to_have_value("1")
     await page.get_by_role("textbox", name="Fit for sale").fill("1")
-    await accessible(page)
+    await sound(page)
     await page.get_by_role("button", name="Take in 2 units").click()
 
     await expect(page.get_by_role("listitem").filter(has_text=": Damaged")).to_contain_text(shop.sku)
@@ -220,7 +219,7 @@ async def test_a_risky_order_is_looked_at_and_rejected(visitor: Visitor, shop: S
     await row.get_by_role("button", name="Review").click()
     dialog = page.get_by_role("dialog")
     await expect(dialog).to_contain_text("mailinator.com")
-    await accessible(page)
+    await sound(page)
     await dialog.get_by_role("radio", name="Reject").check()
     await expect(dialog.get_by_role("button", name="Reject")).to_be_disabled()
     await dialog.get_by_role("textbox", name="Why").fill("Nobody answers there.")
@@ -306,7 +305,7 @@ async def test_a_dead_letter_is_read_sent_back_or_given_up(visitor: Visitor, way
     row = page.get_by_role("row").filter(has_text=unheard)
     await row.get_by_role("button", name="Look").click()
     await expect(page.get_by_role("dialog")).to_contain_text('"parcel": "lost"')
-    await accessible(page)
+    await sound(page)
     await page.get_by_role("dialog").get_by_role("button", name="Close").click()
     await row.get_by_role("button", name="Send back").click()
     await expect(page.get_by_text("Sent back and handled.")).to_be_visible()

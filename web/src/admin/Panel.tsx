@@ -16,7 +16,9 @@ const sources = Object.fromEntries(everyDesk.flatMap(({ name, source }) => (sour
 const dataProvider = makeDataProvider(sources);
 const store = preferences();
 // Calls repeat themselves where the way is closed (`api/client`); what they refuse stays refused.
-const queryClient = new QueryClient({ defaultOptions: { queries: { retry: false, staleTime: 2_000 } } });
+const queryClient = new QueryClient({
+  defaultOptions: { queries: { retry: false, staleTime: 2_000, networkMode: 'always' }, mutations: { networkMode: 'always' } },
+});
 
 /** The panel of somebody who is let in: react-admin over our desks, session, texts and services. */
 export function Panel() {

@@ -1,7 +1,6 @@
 import { createRoot } from 'react-dom/client';
 import { BrowserRouter } from 'react-router-dom';
 import '../look/look.css';
-import { SignInAgain } from '../session/SignInAgain';
 import { WordsProvider } from '../words/words';
 import { Gate } from './frame/Gate';
 import { Panel } from './Panel';
@@ -16,7 +15,6 @@ createRoot(document.getElementById('root') as HTMLElement).render(
           <Panel />
         </Gate>
       </BrowserRouter>
-      <SignInAgain />
     </WordsProvider>
   </Styled>,
 );

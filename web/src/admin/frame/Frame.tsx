@@ -2,6 +2,7 @@ import { useTheme } from '@mui/material/styles';
 import { type ReactNode, useEffect } from 'react';
 import { Layout } from 'react-admin';
 import { WeatherNotice } from '../../look/Weather';
+import { AskToSignIn } from './AskToSignIn';
 import { Bar } from './Bar';
 import { DeskMenu } from './DeskMenu';
 
@@ -24,6 +25,7 @@ export function Frame({ children }: { children: ReactNode }) {
     >
       <WeatherNotice />
       {children}
+      <AskToSignIn />
     </Layout>
   );
 }

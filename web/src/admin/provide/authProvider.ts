@@ -1,4 +1,4 @@
-/** react-admin's view of `src/session`. Nobody is ever thrown out of a page: a 401 is asked about where it happens (`SignInAgain`). */
+/** react-admin's view of `src/session`. Nobody is ever thrown out of a page: a 401 is asked about where it happens (`AskToSignIn`). */
 import type { AuthProvider } from 'react-admin';
 import { session } from '../../session/session';
 

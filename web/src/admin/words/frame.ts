@@ -28,7 +28,7 @@ export const en = {
   'search.running': 'Searching …',
   'action.back': 'Back',
   'action.required': 'Please fill this in.',
-  'action.refreshed': 'The page behind this now shows how it stands.',
+  'action.refreshed': 'The page behind this shows how it stands now.',
 } as const;
 
 export const de: Catalogue<keyof typeof en> = {
