@@ -8,39 +8,33 @@ all there or none of them, an inbox lets an event through once, a topic keeps th
 """
 
 import hashlib
-import json
 import random
-import sys
-from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import pairwise
 from typing import Any, Final, Literal, NamedTuple
 from uuid import UUID
 
 import uuid_utils.compat
 
 from chassis.batch import Function, Later
-from chassis.domain import Cause, NotFoundError, Refusal
+from chassis.domain import Cause, Refusal
 from chassis.testing import MORNING
 from contracts import Event
 from contracts.order import OrderContacts
-from inventory.model import Article, Place, Posting, Reservation, Shelves, Stock
 from inventory.store import StockRoom
 from order.api.admin import SetStatus, set_status
 from order.api.fulfilment import DeliverShipment, DispatchShipment, deliver_shipment, dispatch_shipment
 from order.api.orders import CancelOrder, OrderBody, PlaceOrder, cancel_order, place_order
 from order.handlers import cancel_expired
-from order.model import TRANSITIONS, Order, Product, ShipmentState, Status
-from order.model.document import Issuing
+from order.model import Order, Product, ShipmentState, Status
 from order.model.terms import ShippingMethod, Terms
 from order.store import DeclineStore, DocumentStore, ExpiredOrder, OrderStore, ProductStore
 from order.store.carts import CartStore
-from order.store.documents import issuing_of
 from payment.gateway import StubPsp
-from payment.model import Action, Capture, Payment, PaymentKey
+from payment.model import Action, Capture, Payment
 from payment.store import (
     AuthorizationDue,
     CaptureDue,
@@ -55,10 +49,8 @@ from payment.store import (
 )
 from payment.store.due import LEASE, RESEND
 from tests.saga.carrying import JOBS, REACTIONS
+from tests.saga.imagined_rows import PRODUCTS, Captures, Documents, Nothing, Orders, Payments, Room
 
-PRODUCTS: Final = {"TEA": 1250, "CUP": 799, "POT": 4990}
-PLACES: Final = {"berlin": Place("DE", None), "lyon": Place("FR", None)}
-STOCK: Final = 9
 TOKENS: Final = ("tok_ok",) * 7 + ("tok_declined", "tok_timeout_captured", "tok_timeout_lost", "tok_timeout_failed")
 FAULTS: Final[tuple[Literal["timeout_done", "timeout_lost", "error"], ...]] = ("timeout_done", "timeout_lost", "error")
 DEADLINE: Final = timedelta(minutes=30)
@@ -66,14 +58,11 @@ OPEN_AT_ONCE: Final = 20
 """Things are done to so many of the latest orders."""
 STEPS_FOR_EACH: Final = 22
 FORGOTTEN: Final = 0.1
-OFTEN: Final = 9
-"""That stock is back may be said again: it is the same answer."""
 FREEZES: Final = (60, 600, 2400)
 """For so many seconds a service may do nothing: the longest is beyond the deadline of an order."""
 SWEEP: Final = timedelta(seconds=5)
 """After so long others publish what a process left that died."""
 ADDRESS: Final = {"name": "Ada", "line1": "Weg 1", "city": "Berlin", "postal_code": "10115", "country": "DE"}
-SENT: Final = (ShipmentState.DISPATCHED, ShipmentState.DELIVERED)
 HEARERS: Final = ("order", "inventory", "payment")
 TERMS: Final = Terms(
     shipping_methods=[ShippingMethod.model_validate({"method_id": "parcel", "name": "Parcel", "rates": [{"price": 390}]})]
@@ -84,7 +73,6 @@ CATALOGUE: Final = {
     )
     for sku, price in PRODUCTS.items()
 }
-ARTICLES: Final = {sku: Article(active=True) for sku in PRODUCTS}
 
 
 class Fact(NamedTuple):
@@ -96,148 +84,12 @@ class Fact(NamedTuple):
     source: str
 
 
-class Orders:
-    """The order service's rows."""
-
-    def __init__(self) -> None:
-        self.rows: dict[UUID, Order] = {}
-
-    def get(self, order_id: UUID) -> Order:
-        """Answer an order."""
-        if order_id not in self.rows:
-            raise NotFoundError(f"There is no order {order_id}.")
-        return self.rows[order_id]
-
-    def owned(self, order_id: UUID, _: str) -> Order:
-        """Answer an order of its customer."""
-        return self.get(order_id)
-
-    def add(self, order: Order) -> None:
-        """Keep a new order."""
-        self.rows[order.order_id] = order
-
-
-class Documents:
-    """The order service's invoices, as far as the saga asks for them."""
-
-    issuing: Issuing = issuing_of(None)
-
-    def __init__(self) -> None:
-        self.rows: dict[UUID, list[Any]] = defaultdict(list)
-
-    def of(self, order_id: UUID) -> list[Any]:
-        """Answer what was issued for an order."""
-        return self.rows[order_id]
-
-    def issue(self, document: Any) -> None:
-        """Keep a document; nobody of those who play hears of it."""
-        if document is not None:
-            self.rows[document.order_id].append(document)
-
-
-class Room:
-    """Inventory's rows."""
-
-    def __init__(self) -> None:
-        self.rows: dict[UUID, Reservation] = {}
-        self.stock = [Stock(sku=sku, warehouse_id=place, on_hand=STOCK, reserved=0) for sku in PRODUCTS for place in PLACES]
-        self.ledger: list[Posting] = []
-        self.shelves = Shelves((), {}, {})
-
-    def begin(self) -> None:
-        """Read the stock."""
-        self.ledger += self.shelves.movements
-        self.shelves = Shelves(self.stock, ARTICLES, PLACES)
-
-    def reservation(self, order_id: UUID) -> Reservation | None:
-        """Answer what is held for an order, if it was heard of."""
-        return self.rows.get(order_id)
-
-    def known(self, order_id: UUID) -> Reservation:
-        """Answer what is held for an order."""
-        return self.rows[order_id]
-
-    def keep(self, reservation: Reservation) -> Reservation:
-        """Keep a reservation."""
-        self.rows[reservation.order_id] = reservation
-        return reservation
-
-
-class Payments:
-    """Payment's rows: payments, captures and instruments."""
-
-    def __init__(self) -> None:
-        self.rows: dict[UUID, list[Payment]] = defaultdict(list)
-        self.tokens: dict[UUID, str] = {}
-
-    def of(self, order_id: UUID) -> list[Payment]:
-        """Answer the payments of an order."""
-        return self.rows.get(order_id, [])
-
-    def get(self, key: PaymentKey) -> Payment | None:
-        """Answer one payment, if there is one."""
-        return next((one for one in self.of(key.order_id) if one.change_id == key.change_id), None)
-
-    def known(self, order_id: UUID, payment_id: UUID) -> Payment:
-        """Answer a payment."""
-        return next(one for one in self.of(order_id) if one.payment_id == payment_id)
-
-    def add(self, payment: Payment) -> Payment:
-        """Keep a new payment."""
-        self.rows[payment.order_id].append(payment)
-        return payment
-
-    def log(self, _: object) -> None:
-        """Let go of the log of attempts."""
-
-    def keep(self, key: PaymentKey, instrument: Any) -> None:
-        """Keep how an order is paid."""
-        self.tokens[key.order_id] = instrument.token
-
-    def note(self, _: object) -> None:
-        """Let go of what is known of risk: nobody is assessed here."""
-
-    def note_decline(self, _: object) -> None:
-        """Let go of declines, for the same reason."""
-
-
-class Captures:
-    """Payment's captures."""
-
-    def __init__(self) -> None:
-        self.rows: dict[UUID, dict[UUID, Capture]] = defaultdict(dict)
-
-    def get(self, order_id: UUID, shipment_id: UUID) -> Capture | None:
-        """Answer the capture of a shipment, if there is one."""
-        return self.rows.get(order_id, {}).get(shipment_id)
-
-    def known(self, order_id: UUID, shipment_id: UUID) -> Capture:
-        """Answer the capture of a shipment."""
-        return self.rows[order_id][shipment_id]
-
-    def of(self, order_id: UUID) -> list[Capture]:
-        """Answer the captures of an order."""
-        return list(self.rows.get(order_id, {}).values())
-
-    def add(self, capture: Capture) -> Capture:
-        """Keep a new capture."""
-        self.rows[capture.order_id][capture.shipment_id] = capture
-        return capture
-
-
-class Nothing:
-    """A store that the played saga never fills: cash, declines, carts."""
-
-    def __getattr__(self, name: str) -> Callable[..., None]:
-        return lambda *_: None
-
-
 @dataclass
 class World:
     """Three services, their databases, the broker, the PSP and the time."""
 
     seed: int
-    now: Any = MORNING
+    now: datetime = MORNING
     psp: StubPsp = field(default_factory=StubPsp)
     orders: Orders = field(default_factory=Orders)
     documents: Documents = field(default_factory=Documents)
@@ -604,135 +456,3 @@ def imagine(seed: int, orders: int) -> World:
     finally:
         uuid_utils.compat.uuid7 = real
     return world
-
-
-# --- what must be so in the end -------------------------------------------------------------------------------------------
-
-
-def complaints(world: World) -> Iterator[str]:
-    """Say what is not as it must be once nothing is under way."""
-    if world.left:
-        yield f"{world.left} things are still under way"
-    held: Counter[tuple[str, str]] = Counter()
-    for order in world.orders.rows.values():
-        for complaint in (*_order(order, world), *_told(order, world), *_money(order, world), *_stock(order, world, held)):
-            yield f"order {order.order_id}: {complaint}"
-    yield from _shelves(world, held)
-
-
-def _order(order: Order, world: World) -> Iterator[str]:
-    if order.order_state == "pending":
-        yield "is pending"
-    if len(order.new_history) != order.version:
-        yield f"is of version {order.version} with {len(order.new_history)} entries of history"
-    statuses = [entry.status for entry in order.new_history]
-    for before, after in pairwise(statuses):
-        if before != after and Status(after) not in TRANSITIONS[Status(before)]:
-            yield f"went from {before} to {after}"
-    if any(not entry.actor for entry in order.new_history):
-        yield "was changed by nobody"
-    if order.order_state == "cancelled" and (order.released_at is None or order.voided_at is None):
-        yield "is cancelled, and does not know that all was given back"
-    captured = sum(1 for capture in world.captures.of(order.order_id) if capture.status == "captured")
-    if len([one for one in world.documents.of(order.order_id) if one.kind == "invoice"]) != captured:
-        yield f"has {len(world.documents.of(order.order_id))} documents for {captured} captures"
-
-
-def _told(order: Order, world: World) -> Iterator[str]:
-    """Find facts that may be told once and were told again, or answers that are missing."""
-    key = str(order.order_id)
-
-    def times(*types: str) -> int:
-        return sum(world.told[key, one] for one in types)
-
-    cancelled = order.order_state == "cancelled"
-    wanted = {
-        "confirmed or cancelled": (times("order.confirmed.v1", "order.cancelled.v1"), (1, 2)),
-        "confirmed": (times("order.confirmed.v1"), (0 if cancelled else 1, 1)),
-        "cancelled": (times("order.cancelled.v1"), (cancelled, cancelled)),
-        "answered by stock": (times("inventory.stock_released.v1"), (cancelled, cancelled * OFTEN)),
-        "answered by money": (times("payment.voided.v1", "payment.refunded.v1"), (cancelled, cancelled)),
-        "stock decided": (times("inventory.stock_reserved.v1", "inventory.stock_reservation_failed.v1"), (0, 1)),
-        "money decided": (times("payment.authorized.v1", "payment.declined.v1"), (0, 1)),
-    }
-    for what, (count, (least, most)) in wanted.items():
-        if not least <= count <= most:
-            yield f"{what} {count} times"
-    for shipment in order.shipments:
-        sent = shipment.state in SENT
-        for one in ("inventory.stock_deducted.v1", "payment.captured.v1", "order.shipment_dispatched.v1"):
-            if world.told[f"{key} {shipment.shipment_id}", one] != sent:
-                yield f"{one} of a parcel that is {shipment.state}: {world.told[f'{key} {shipment.shipment_id}', one]} times"
-
-
-def _money(order: Order, world: World) -> Iterator[str]:
-    books = [one for one in world.psp.books.values() if one.order_id == order.order_id]
-    payments = world.payments.of(order.order_id)
-    if len(books) > 1:
-        yield f"money was held {len(books)} times"
-    opened, captured, refunded = (sum(getattr(one, name) for one in books) for name in ("open", "captured", "refunded"))
-    sent = sum(shipment.amount for shipment in order.shipments if shipment.state in SENT)
-    if order.order_state == "cancelled":
-        if opened or captured != refunded:
-            yield f"is cancelled, and the PSP holds {opened}, has taken {captured} and given back {refunded}"
-    elif (opened + captured, captured, refunded) != (order.total_amount, sent, 0):
-        yield f"costs {order.total_amount}, {sent} of it was sent; the PSP holds {opened}, has taken {captured}"
-    ours = sum(one.captured_amount for one in payments), sum(one.refunded_amount for one in payments)
-    if ours != (captured, refunded) or order.captured_amount != captured:
-        yield f"the PSP has taken {captured} and given back {refunded}, payment says {ours}, order {order.captured_amount}"
-
-
-def _stock(order: Order, world: World, held: Counter[tuple[str, str]]) -> Iterator[str]:
-    reservation = world.room.reservation(order.order_id)
-    if reservation is None:
-        yield "inventory never heard of it"
-        return
-    ours: Counter[tuple[str, str]] = Counter()
-    for line in reservation.lines if reservation.is_live else ():
-        ours[line.product_id, line.warehouse_id] += line.open
-    held.update(ours)
-    planned: Counter[tuple[str, str]] = Counter()
-    for shipment in order.shipments:
-        for packed in shipment.lines if shipment.state == ShipmentState.PLANNED else ():
-            planned[packed["product_id"], shipment.warehouse_id] += packed["quantity"]
-    if +ours != +planned:
-        yield f"{dict(+ours)} is held for it, and {dict(+planned)} is to be sent"
-
-
-def _shelves(world: World, held: Counter[tuple[str, str]]) -> Iterator[str]:
-    world.room.begin()
-    posted: Counter[tuple[str, str]] = Counter()
-    for posting in world.room.ledger:
-        posted[posting.sku, posting.warehouse_id] += posting.on_hand_delta
-    for row in world.room.stock:
-        place = (row.sku, row.warehouse_id)
-        if not 0 <= row.reserved <= row.on_hand or row.reserved != held[place]:
-            yield f"{place}: {row.reserved} of {row.on_hand} are reserved, orders hold {held[place]}"
-        if row.on_hand != STOCK + posted[place]:
-            yield f"{place}: {row.on_hand} are there, the ledger says {STOCK + posted[place]}"
-    sent: Counter[str] = Counter()
-    for order in world.orders.rows.values():
-        for shipment in order.shipments:
-            for line in shipment.lines if shipment.state in SENT else ():
-                sent[line["product_id"]] += line["quantity"]
-    for sku in PRODUCTS:
-        left = sum(row.on_hand for row in world.room.stock if row.sku == sku)
-        if left + sent[sku] != STOCK * len(PLACES):
-            yield f"{sku}: {left} are there and {sent[sku]} were sent, of {STOCK * len(PLACES)}"
-
-
-def main() -> None:
-    """Live through `COUNT` seeds from `FIRST` on, with `ORDERS` each; one line of JSON: what was done, and what is wrong."""
-    first, count, orders = map(int, sys.argv[1:])
-    done: Counter[str] = Counter()
-    wrong = {}
-    for seed in range(first, first + count):
-        world = imagine(seed, orders)
-        done.update(world.done)
-        if found := list(complaints(world)):
-            wrong[seed] = found[:5]
-    sys.stdout.write(json.dumps({"done": done, "wrong": wrong, "trace": world.trace.hexdigest()}) + "\n")
-
-
-if __name__ == "__main__":
-    main()

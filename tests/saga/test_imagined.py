@@ -1,6 +1,6 @@
 """Two thousand lives of twenty orders, in the mind: whatever is lost, comes again or late, and whoever dies, all ends right.
 
-`WAYBILL_SEEDS` says how many lives; `python -m tests.saga.imagined SEED 1 20` lives through one of them again.
+`WAYBILL_SEEDS` says how many lives; `python -m tests.saga.imagined_ends SEED 1 20` lives through one of them again.
 """
 
 import asyncio
@@ -14,7 +14,8 @@ import pytest
 
 from waybill.embedded.places import project_root
 
-from .imagined import complaints, imagine
+from .imagined import imagine
+from .imagined_ends import complaints
 
 SEEDS: Final = int(os.environ.get("WAYBILL_SEEDS", "2000"))
 FIRST: Final = int(os.environ.get("WAYBILL_FIRST_SEED", "0"))
@@ -42,7 +43,7 @@ async def test_whatever_happens_every_order_ends_right() -> None:
 
 async def _lived(first: int, count: int) -> dict[str, Any]:
     """Live through seeds in a process of its own."""
-    argv = ["-m", "tests.saga.imagined", str(first), str(count), str(ORDERS)]
+    argv = ["-m", "tests.saga.imagined_ends", str(first), str(count), str(ORDERS)]
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(sys.executable, *argv, cwd=project_root(), stdout=pipe, stderr=pipe)
     out, error = await process.communicate()
