@@ -234,8 +234,8 @@ def test_lanes_run_beside_each_other_and_are_told_of_as_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --import-mode=importlib\n")
-    for folder in ("contracts", "chassis", "tests/faults"):
-        (tmp_path / folder).mkdir(parents=True)
+    for folder in ("contracts", "chassis", *WHOLE):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
     for file, name in LANES.items():
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).write_text(f"def {name}(): pass")

@@ -51,7 +51,7 @@ async def exchanged(postgres: PostgresServer) -> Exchanged:
     async with AsyncExitStack() as stack:
         clock = SettableClock()
         databases = {
-            name: await stack.enter_async_context(service_database(postgres, package, clock))
+            name: await stack.enter_async_context(service_database(postgres, package, clock, kept=True))
             for name, package in PACKAGES.items()
         }
         saga = Saga(databases, clock)

@@ -79,3 +79,19 @@ async def test_cash_is_not_due_before_the_parcel_is_delivered(world: World) -> N
     world.psp.clear()
     await hold(world, "cash_on_delivery", 1000, "cash_1")
     assert [one for one in named(await world.look()) if one.startswith(Invariant.MONEY_KEPT)] != [], "it is taken too early"
+
+
+async def test_an_order_that_waits_for_its_customer_is_at_rest_until_its_time_is_over(world: World) -> None:
+    async def under_way(deadline: str) -> list[str]:
+        await world.run(
+            "order",
+            """UPDATE orders SET order_state = 'pending', payment_action = '{}', deadline_at = now() + $2::text::interval
+            WHERE order_id = $1""",
+            ORDER,
+            deadline,
+        )
+        return [one for one in named(await world.look()) if one.startswith("at-rest")]
+
+    await world.run("payment", "UPDATE payment SET status = 'pending', action = 'authorize', due_at = now() + interval '1 day'")
+    assert await under_way("1 day") == []
+    assert len(await under_way("-1 hour")) == 2

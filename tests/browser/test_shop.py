@@ -24,7 +24,7 @@ from .shopping import (
 
 FIRST_LOAD_BYTES = 150_000
 
-pytestmark = pytest.mark.usefixtures("waybill")
+pytestmark = [pytest.mark.system, pytest.mark.usefixtures("waybill")]
 
 
 async def customer(visitor: Visitor, shop: Shop, **how: int) -> Page:

@@ -10,6 +10,8 @@ from tests.shop import Shop
 from .conftest import Complaints, Visitor, sign_in
 from .looks import barriers, overflow
 
+pytestmark = pytest.mark.system
+
 
 @pytest.mark.parametrize(
     ("look", "width", "language", "dark"),

@@ -13,7 +13,7 @@ from .shopping import WORKS, status
 
 ONE_UNIT = re.compile(r"^1 . €12\.50$")
 
-pytestmark = pytest.mark.usefixtures("waybill")
+pytestmark = [pytest.mark.system, pytest.mark.usefixtures("waybill")]
 
 
 async def opened(visitor: Visitor, shop: Shop, order: dict[str, Any]) -> Page:

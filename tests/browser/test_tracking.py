@@ -7,7 +7,7 @@ from tests.shop import Shop
 
 from .conftest import Complaints, Visitor
 
-pytestmark = pytest.mark.usefixtures("waybill")
+pytestmark = [pytest.mark.system, pytest.mark.usefixtures("waybill")]
 
 
 async def test_a_link_shows_the_way_of_a_parcel(visitor: Visitor, shop: Shop) -> None:

@@ -91,13 +91,14 @@ def counters(picture: Picture) -> Complaints:
 
 
 def at_rest(picture: Picture) -> Complaints:
-    """Whatever was begun has ended, unless a person must act."""
+    """Whatever was begun has ended, unless a person must act: one of the staff, or the customer within the time given."""
     order, payment = picture.order, picture.payment
-    if order is not None and order["hold_reason"] is None:
+    awaited = order is not None and bool(order["customer_acts"])
+    if order is not None and order["hold_reason"] is None and not awaited:
         yield from _order_at_rest(order)
     if payment is not None:
         for one in payment["payments"]:
-            if one["due_at"] is not None:
+            if one["due_at"] is not None and not (awaited and one["change_id"] is None and one["status"] == "pending"):
                 addition = f" of change {one['change_id']}" if one["change_id"] is not None else ""
                 yield f"its payment{addition} is {one['status']} with {one['action']} due at {one['due_at']}"
         for shipment_id, state in zip(payment["capture_shipments"] or (), payment["capture_states"] or (), strict=True):

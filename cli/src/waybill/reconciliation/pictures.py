@@ -24,7 +24,9 @@ _UNITS: Final = "(SELECT sum((line ->> 'quantity')::int) FROM jsonb_array_elemen
 ORDERS: Final = f"""
 SELECT o.order_id, o.user_id, o.status, o.order_state, o.payment_state, o.fulfilment_state, o.hold_reason, o.total_amount,
     o.currency, o.captured_amount, o.refunded_amount, o.units, o.shipped_units, o.delivered_units, o.released_at, o.voided_at,
-    o.deadline_at, o.updated_at, o.contact ->> 'phone' IS NOT NULL AS has_phone,
+    o.deadline_at, o.updated_at,
+    o.payment_action IS NOT NULL AND o.deadline_at > now() - interval '{LATE}' AS customer_acts,
+    o.contact ->> 'phone' IS NOT NULL AS has_phone,
     o.shipping_amount, o.shipping_tax_amount, o.tax_amount, o.prices_include_tax, o.backordered,
     i.items, s.shipments, l.labels, c.changes, b.returns,
     s.ids AS shipment_ids, s.states AS shipment_states, s.amounts AS shipment_amounts, s.units AS shipment_units,
