@@ -27,7 +27,9 @@ from chassis.telemetry import continued
 
 CLAIM_SIZE: Final = 200
 CALLS_AT_ONCE: Final = 100
-HANDED_AT_MOST: Final = 1000
+HANDED_AT_MOST: Final = 300
+"""So many rows may wait here for their call. A slow provider takes longer than PATIENCE_SECONDS for more of them, and then what
+is left waits for the end of its lease; what is not taken over is due at once, and claimed as soon as there is room."""
 PATIENCE_SECONDS: Final = 5.0
 """How long a row that was handed over waits for its call; after that it is left to whoever claims it when its lease is over."""
 LONGEST_NAP_SECONDS: Final = 5.0

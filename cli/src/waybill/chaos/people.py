@@ -12,6 +12,7 @@ from waybill.errors import WaybillError
 from waybill.tokens import token
 
 PAUSE_SECONDS: Final = 0.3
+LONGEST_PAUSE_SECONDS: Final = 3.0
 TOKEN_SECONDS: Final = 900.0
 UNAUTHORIZED: Final = 401
 CONFLICT: Final = 409
@@ -39,7 +40,7 @@ class Person:
     async def ask(self, method: str, path: str, body: Any = None, *, key: str | None = None, **headers: str) -> httpx2.Response:
         """Send a request until it is answered; raises UnansweredError."""
         until = time.monotonic() + self._patience
-        last = "nothing"
+        last, pause = "nothing", PAUSE_SECONDS
         while time.monotonic() < until:
             try:
                 answer = await self._send(method, path, body, key, headers)
@@ -51,7 +52,8 @@ class Person:
                 last = f"{answer.status_code} {answer.text[:200]}"
                 if answer.status_code == UNAUTHORIZED:
                     self._signed_in = float("-inf")
-            await asyncio.sleep(PAUSE_SECONDS)
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
         raise UnansweredError(f"{method} {path} was not answered within {self._patience:.0f} s; the last answer: {last}")
 
     async def _send(self, method: str, path: str, body: Any, key: str | None, headers: dict[str, str]) -> httpx2.Response:

@@ -226,8 +226,8 @@ class _Half(asyncio.Protocol):
         if self.connecting is not None:
             self.connecting.cancel()
         if self._transport is not None:
-            sock = self._transport.get_extra_info("socket")
-            if sock is not None and sock.family != socket.AF_UNIX:
-                with contextlib.suppress(OSError):  # without lingering: the other side is told by a reset
+            with contextlib.suppress(OSError, ValueError):  # it may be closing at this moment
+                sock = self._transport.get_extra_info("socket")
+                if sock is not None and sock.family != socket.AF_UNIX:  # without lingering: the other side is told by a reset
                     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self._transport.abort()

@@ -176,7 +176,7 @@ async def running(options: Options, seed: int, tell: Callable[[str], None]) -> A
                 yield Running(system, supervisor.state)
             except asyncio.CancelledError:
                 if life.done():
-                    raise WaybillError("the system was stopped while it was used: run it again") from None
+                    raise WaybillError("the system was stopped by a signal while it was used: run it again") from None
                 raise
             finally:
                 supervisor.stop()

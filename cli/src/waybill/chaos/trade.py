@@ -22,6 +22,8 @@ from waybill.errors import WaybillError
 PATIENCE_SECONDS: Final = 150.0
 """How long anybody waits for an answer, or for something that was promised; longer than any outage."""
 LOOK_AGAIN_SECONDS: Final = 0.7
+LOOKS_A_SECOND: Final = 60
+"""All who wait look so often together, however many they are: looking is not what the system is to be tried with."""
 REQUEST_SECONDS: Final = 12.0
 STOCK: Final = 1_000_000
 PRICE: Final = 1250
@@ -308,7 +310,7 @@ class Errand:
         while not such(order := await self._order()):
             if time.monotonic() > until:
                 raise TimeoutError(f"{what}: not within {PATIENCE_SECONDS:.0f} s")
-            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+            await asyncio.sleep(max(LOOK_AGAIN_SECONDS, self._trade.books.under_way / LOOKS_A_SECOND))
         return order
 
 
