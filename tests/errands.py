@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
+import httpx2
+
 from chassis.testing import eventually
 
 from .running import documents
@@ -132,7 +134,10 @@ class Errand:
 
     async def _order(self) -> dict[str, Any]:
         async def probe() -> Any:
-            answer = await self.shop.operator.send("GET", f"/api/admin/orders/{self.order_id}")
+            try:
+                answer = await self.shop.operator.send("GET", f"/api/admin/orders/{self.order_id}")
+            except httpx2.HTTPError:  # whoever answered has just been killed
+                return None
             return answer.json() if answer.status_code == 200 else None
 
         found: dict[str, Any] = await eventually(probe, f"order {self.order_id} can be read", within=self.within)

@@ -52,7 +52,7 @@ async def test_customers_are_shown_the_way_to_the_shop(visitor: Visitor) -> None
 async def test_each_role_sees_the_orders_and_may_what_it_may(visitor: Visitor, shop: Shop) -> None:
     order_id = await processing(shop)
     for name, allowed in ACTIONS.items():
-        page = await visitor(name, "/admin")
+        page = await visitor(name, "/admin/orders")
         await expect(heading(page, "Orders")).to_be_visible()
         await expect(menu(page).get_by_role("menuitem", name="Orders")).to_be_visible()
         await order_page(page, order_id)
@@ -106,8 +106,8 @@ async def test_a_stuck_order_leads_from_the_list_to_its_cause(visitor: Visitor, 
     page = await visitor("sam", of_the_shop(shop, stuck_minutes=0))
     await page.get_by_role("link", name=reference(order_id)).click()
     await page.get_by_role("link", name="Saga").click()
-    await expect(page.get_by_text("Waits for Payment: “payment authorised”")).to_be_visible()
-    await expect(page.get_by_text("Payment: authorise the payment")).to_be_visible()
+    await expect(page.get_by_text("Waits for Payments: “payment authorised”")).to_be_visible()
+    await expect(page.get_by_text("Payments: authorise the payment")).to_be_visible()
     await expect(page.get_by_text(re.compile(r"[1-9]\d* attempts?")).first).to_be_visible()
     await expect(page.get_by_role("region", name="Steps as a table")).to_contain_text("stock reserved")
     await sound(page)
@@ -131,7 +131,7 @@ async def test_a_stuck_order_leads_from_the_list_to_its_cause(visitor: Visitor, 
 
 async def test_an_order_is_found_and_cancelled_by_keyboard_alone(visitor: Visitor, shop: Shop) -> None:
     order_id = await processing(shop)
-    page = await visitor("sam", "/admin")
+    page = await visitor("sam", "/admin/orders")
     await expect(heading(page, "Orders")).to_be_visible()
     await page.keyboard.press("/")
     await page.keyboard.type(order_id)
@@ -160,7 +160,7 @@ async def test_what_changed_meanwhile_is_told_and_nothing_typed_is_lost(
     complaints.expect("412")
     complaints.expect("503")
     order_id = await processing(shop)
-    page = await visitor("sam", "/admin")
+    page = await visitor("sam", "/admin/orders")
     await order_page(page, order_id)
     async with dialog(page, "Cancel order") as asked:
         await asked.get_by_label("Reason").fill("Bought twice")
@@ -198,7 +198,7 @@ async def test_what_changed_meanwhile_is_told_and_nothing_typed_is_lost(
 async def test_parcels_are_held_split_and_sent_and_money_given_back(visitor: Visitor, shop: Shop) -> None:
     order_id: str = (await shop.place(quantity=3))["order_id"]
     await shop.reaches(order_id, "Processing")
-    page = await visitor("ada", "/admin")
+    page = await visitor("ada", "/admin/orders")
     await order_page(page, order_id)
     parcel = page.get_by_role("article", name="Parcel 1")
     await parcel.get_by_role("button", name="More").click()
@@ -231,7 +231,7 @@ async def test_parcels_are_held_split_and_sent_and_money_given_back(visitor: Vis
 async def test_it_speaks_german_and_fits_a_phone_in_both_themes(visitor: Visitor, shop: Shop) -> None:
     order_id = await processing(shop)
     for dark in (False, True):
-        page = await visitor("ada", "/admin", width=360, dark=dark, language="de-DE")
+        page = await visitor("ada", "/admin/orders", width=360, dark=dark, language="de-DE")
         await expect(heading(page, "Bestellungen")).to_be_visible()
         await expect(page.get_by_role("link", name=re.compile("^#")).first).to_be_visible()
         await sound(page)
@@ -247,7 +247,7 @@ async def test_a_session_that_ends_in_the_middle_costs_nothing_typed(
 ) -> None:
     complaints.expect("401")
     order_id = await processing(shop)
-    page = await visitor("sam", "/admin")
+    page = await visitor("sam", "/admin/orders")
     await order_page(page, order_id)
     refusals = 0
 

@@ -41,6 +41,7 @@ from payment.store import (
     CaptureStore,
     CashStore,
     DrawDue,
+    IncidentStore,
     InstrumentStore,
     PaymentStore,
     RefundDue,
@@ -49,7 +50,7 @@ from payment.store import (
 )
 from payment.store.due import LEASE, RESEND
 from tests.saga.carrying import JOBS, REACTIONS
-from tests.saga.imagined_rows import PRODUCTS, Captures, Documents, Nothing, Orders, Payments, Room
+from tests.saga.imagined_rows import PRODUCTS, Captures, Documents, Incidents, Nothing, Orders, Payments, Room
 
 TOKENS: Final = ("tok_ok",) * 7 + ("tok_declined", "tok_timeout_captured", "tok_timeout_lost", "tok_timeout_failed")
 FAULTS: Final[tuple[Literal["timeout_done", "timeout_lost", "error"], ...]] = ("timeout_done", "timeout_lost", "error")
@@ -103,6 +104,7 @@ class World:
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)  # noqa: S311 - the point is that it can be repeated
         self.trace = hashlib.blake2b(digest_size=16)
+        self._calm = False
         self._ids = 0
         self._sequences: Counter[tuple[str, str]] = Counter()
         self._inboxes: dict[str, set[UUID]] = {name: set() for name in HEARERS}
@@ -125,6 +127,7 @@ class World:
             ReviewStore: self.payments,
             CaptureStore: self.captures,
             CashStore: Nothing(),
+            IncidentStore: Incidents(),
         }
 
     def new_id(self) -> UUID:
@@ -320,7 +323,7 @@ class World:
         """Call the PSP, which may fail; the process may die before it writes down what became of it."""
         job = JOBS["payment"].jobs[name]
         assert job.call is not None
-        if self.chance.random() < 0.15:
+        if not self._calm and self.chance.random() < 0.15:
             self.psp.misbehave(self.chance.choice(FAULTS))
         outcome = _now(job.call(due, self.psp))
         self.note("asked", name, due.key.order_id, type(outcome.answer).__name__)
@@ -416,7 +419,8 @@ class World:
         return bool(self._frozen.get(service, self.now) > self.now)
 
     def rest(self) -> None:
-        """Bring and do everything, and let so much time pass that nothing is waited for any more."""
+        """Bring and do everything, and let so much time pass that nothing is waited for any more; the PSP is well again."""
+        self._calm = True
         for seconds in (0, 6, 30, 60, 120, 2400, 1801, 30, 60, 120, 120, 120, 120):
             self._pass(seconds, freeze=False)
             while self.deliver() or self.work():

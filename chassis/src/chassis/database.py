@@ -28,6 +28,9 @@ PUBLISH_GRACE_SECONDS: Final = 5.0
 CLOSE_SECONDS: Final = 1.0
 """How long closing waits for connections; asyncpg may never get one back whose making was interrupted."""
 
+READ_PATIENCE_SECONDS: Final = 3.0
+"""How long a read waits for a connection: shorter than its caller does, so that in a crowd nobody is served who has gone."""
+
 # What the database says when the same work may well succeed a moment later.
 TRANSIENT: Final = (
     OSError,
@@ -369,7 +372,14 @@ def _read_engine(url: str, service: str) -> AsyncEngine:
         settings = {"application_name": f"{service}-reads", "default_transaction_read_only": "on", "jit": "off"}
         return await asyncpg.connect(url, command_timeout=30, server_settings=settings)
 
-    return create_async_engine("postgresql+asyncpg://", async_creator=connect, pool_size=5, max_overflow=5, pool_pre_ping=True)
+    return create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=connect,
+        pool_size=5,
+        max_overflow=5,
+        pool_timeout=READ_PATIENCE_SECONDS,
+        pool_pre_ping=True,
+    )
 
 
 async def _prepare(connection: Any) -> None:

@@ -279,7 +279,7 @@ class _Worker:
     async def _claim(self) -> bool:
         """Claim due rows and begin with them; answers whether there may be more."""
         limit = min(self._slots, CLAIM_SIZE)
-        if limit == 0:
+        if limit <= 0:  # rows may have been handed over while others were claimed
             await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
             return True
         async with self._database.single_statement() as transaction:

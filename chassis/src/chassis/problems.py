@@ -10,6 +10,8 @@ import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from pydantic_core import to_json
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -105,6 +107,19 @@ def _unavailable(_: Request, error: Exception) -> Response:
     )
 
 
+def _read_failed(request: Request, error: Exception) -> Response:
+    """Tell a read that found no connection, or lost it, to come back; other complaints of the database are faults of ours."""
+    passes = isinstance(error, PoolTimeoutError) or (
+        isinstance(error, DBAPIError) and (error.connection_invalidated or isinstance(_cause_of(error), TRANSIENT))
+    )
+    return _unavailable(request, error) if passes else _unexpected(request, error)
+
+
+def _cause_of(error: DBAPIError) -> BaseException | None:
+    """Find what asyncpg said: SQLAlchemy wraps it twice."""
+    return error.orig.__cause__ if error.orig is not None else None
+
+
 def _unexpected(_: Request, error: Exception) -> Response:
     log.error("unexpected_error", exc_info=error)
     return problem(500, "internal", "Something went wrong", "An unexpected error happened; it has been recorded.")
@@ -117,4 +132,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     for kind in TRANSIENT:
         app.add_exception_handler(kind, _unavailable)
+    for kind in (PoolTimeoutError, DBAPIError):
+        app.add_exception_handler(kind, _read_failed)
     app.add_exception_handler(Exception, _unexpected)

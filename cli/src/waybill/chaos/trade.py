@@ -270,7 +270,7 @@ class Errand:
 
     def _promise(self, *ends: str) -> None:
         if self._known is not None:
-            self._known.promised = frozenset(ends)
+            self._known.promised = frozenset(ends) or None
 
     async def _become(self, status: str) -> None:
         path = f"/api/admin/orders/{self._order_id}/status"
@@ -288,9 +288,13 @@ class Errand:
 
     async def _ask(self, who: Person, method: str, path: str, body: Any, what: str, **headers: str) -> Any:
         self._trade.books.waiting[self.key] = f"wants to {what}"
+        before = self._known.promised if self._known is not None else None
+        if method != "GET" and self._known is not None:
+            self._known.promised = None  # who gets no answer does not know whether the wish was granted
         answer = await who.ask(method, path, body, key=f"{self.key} {what}", **headers)
         name = " ".join(part for part in what.split("/") if "-" not in part)
         if answer.is_error:
+            self._promise(*(before or ()))
             raise RefusedError(f"{name} {answer.status_code} {_slug(answer)}")
         self._trade.books.granted[name] += 1
         return answer.json()

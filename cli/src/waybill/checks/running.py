@@ -95,6 +95,7 @@ async def run(step: Step, root: Path, logs: Path, listener: Listener | None = No
     result = Result(step, logs / f"{step.name.replace(' ', '-')}.log")
     began = time.monotonic()
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    environment.pop(PIPE_VARIABLE, None)  # of whoever runs this run: a program of ours does not have that pipe
     async with contextlib.AsyncExitStack() as stack:
         output = stack.enter_context(result.log.open("wb"))
         inherited: tuple[int, ...] = ()

@@ -15,7 +15,8 @@ import { germanOfReactAdmin } from './reactAdmin';
 import * as saga from './saga';
 import * as states from './states';
 
-const areas = [shared, frame, states, problems, orders, order, saga, desks];
+/** The catalogues by area; no two of them have the same key, or one would silently change the other's text. */
+export const areas = [shared, frame, states, problems, orders, order, saga, desks];
 
 export const catalogues: Record<Language, Catalogue<string>> = {
   en: Object.assign(flat(englishOfReactAdmin), ...areas.map((area) => area.en)),

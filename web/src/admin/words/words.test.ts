@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { catalogues } from './index';
+import * as values from '../desks/words/values';
+import { areas, catalogues } from './index';
 
 const folder = join(import.meta.dirname, '..');
 const sources = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
@@ -15,6 +16,11 @@ describe('the texts of the panel', () => {
     );
     expect(named.length).toBeGreaterThan(100);
     expect(named.filter((key) => key !== undefined && !(key in catalogues.en))).toEqual([]);
+  });
+
+  it('has each key in one area alone, but for the names of values, which the desks say in their own way', () => {
+    const keys = areas.flatMap((area) => Object.keys(area.en)).filter((key) => !(key in values.en));
+    expect(keys.filter((key, place) => keys.indexOf(key) !== place)).toEqual([]);
   });
 
   it('has the same placeholders in both languages', () => {

@@ -35,28 +35,28 @@ export function AskRefund({ order }: { order: Order }) {
   return (
     <ActionButton
       available={most.amount > 0}
-      label={t('refunds.ask')}
+      label={t('order.refunds.ask')}
       size="small"
-      title={t('refunds.ask')}
-      text={t('refunds.ask.text', { most: moneyText(most, language) })}
-      confirm={t('refunds.ask.confirm')}
+      title={t('order.refunds.ask')}
+      text={t('order.refunds.ask.text', { most: moneyText(most, language) })}
+      confirm={t('order.refunds.ask.confirm')}
       draft={`refund.ask.${order.order_id}`}
       fields={[
         {
           name: 'what',
-          label: t('refunds.what'),
+          label: t('order.refunds.what'),
           kind: 'choice',
           initial: 'amount',
-          choices: ['amount', 'items'].map((value) => ({ value, label: t(`refunds.what.${value}`) })),
+          choices: ['amount', 'items'].map((value) => ({ value, label: t(`order.refunds.what.${value}`) })),
         },
         {
           name: 'reason',
-          label: t('refunds.reason'),
+          label: t('order.refunds.reason'),
           kind: 'choice',
           initial: 'goodwill',
           choices: REASONS.map((value) => ({ value, label: label('refund_reason', value) })),
         },
-        { name: 'notes', label: t('refunds.notes'), kind: 'long', maxLength: 500 },
+        { name: 'notes', label: t('order.refunds.notes'), kind: 'long', maxLength: 500 },
       ]}
       send={async (values, intention) =>
         told(
@@ -71,7 +71,7 @@ export function AskRefund({ order }: { order: Order }) {
       }
       done={(refund) => {
         reread();
-        return refund?.state === 'awaiting_approval' ? 'refunds.ask.waits' : 'refunds.ask.done';
+        return refund?.state === 'awaiting_approval' ? 'order.refunds.ask.waits' : 'order.refunds.ask.done';
       }}
       refresh={reread}
     >
@@ -80,7 +80,7 @@ export function AskRefund({ order }: { order: Order }) {
           <>
             <Units lines={order.items.filter((item) => item.quantity > 0)} order={order} values={values} onChange={change} />
             <FormControlLabel
-              label={t('refunds.shipping', { amount: moneyText(order.shipping_amount, language) })}
+              label={t('order.refunds.shipping', { amount: moneyText(order.shipping_amount, language) })}
               control={
                 <Switch
                   checked={values.shipping === 'yes'}
@@ -92,7 +92,7 @@ export function AskRefund({ order }: { order: Order }) {
         ) : (
           <ActionField
             id="refund-amount"
-            spec={{ name: 'amount', label: t('refunds.amount', { currency: order.currency }), required: true }}
+            spec={{ name: 'amount', label: t('order.refunds.amount', { currency: order.currency }), required: true }}
             value={values.amount ?? ''}
             error={failure?.slug === 'no-amount' ? t('orders.field.no_amount') : failure?.of('amount')}
             onChange={(value) => change('amount', value)}

@@ -30,14 +30,14 @@ export function Documents({ orderId }: { orderId: string }) {
         fetchFile(`/api/admin/orders/${orderId}/evidence`, `evidence-${reference(orderId).slice(1)}.zip`, 'application/zip')
       }
     >
-      {t('documents.evidence')}
+      {t('order.documents.evidence')}
     </Button>
   );
   return (
-    <Card title={t('documents.title')} id="documents" actions={mayProve && evidence}>
+    <Card title={t('order.documents.title')} id="documents" actions={mayProve && evidence}>
       {documents.error && <Failed text={say(documents.error)} again={documents.refetch} />}
       <Rows
-        empty={t('documents.none')}
+        empty={t('order.documents.none')}
         rows={documents.data?.items.map((one) => ({
           key: one.document_id,
           what: `${t(`document.${one.kind}`)} ${one.number}`,
@@ -45,7 +45,7 @@ export function Documents({ orderId }: { orderId: string }) {
           actions: (
             <Button
               size="small"
-              aria-label={t('documents.open', { number: one.number })}
+              aria-label={t('order.documents.open', { number: one.number })}
               onClick={() =>
                 fetchFile(
                   `/api/orders/${orderId}/documents/${one.document_id}`,

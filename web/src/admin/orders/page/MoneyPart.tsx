@@ -58,21 +58,21 @@ function Payments({ orderId }: { orderId: string }) {
   return (
     <>
       <Typography variant="h3" sx={{ mt: 2 }}>
-        {t('payments.title')}
+        {t('order.payments.title')}
       </Typography>
       {payments.error && <Failed text={say(payments.error)} again={payments.refetch} />}
-      {payments.data === null && <Typography color="text.secondary">{t('payments.none')}</Typography>}
+      {payments.data === null && <Typography color="text.secondary">{t('order.payments.none')}</Typography>}
       {payments.data && (
         <Rows
-          empty={t('payments.none')}
+          empty={t('order.payments.none')}
           rows={payments.data.payments.map((one) => ({
             key: one.payment_id,
             what: moneyText(one.amount, language),
             about: [
               one.psp_reference,
               one.code && label('code', one.code),
-              t('payments.attempts', { smart_count: one.attempts }),
-              one.due && t('payments.due', { what: label('job', one.due) }),
+              t('order.payments.attempts', { smart_count: one.attempts }),
+              one.due && t('order.payments.due', { what: label('job', one.due) }),
             ]
               .filter(Boolean)
               .join(' · '),

@@ -19,10 +19,10 @@ export function Notifications({ orderId }: { orderId: string }) {
     queryFn: () => told(api.GET('/api/admin/notifications', { params: { query: { order_id: orderId, limit: 200 } } })),
   });
   return (
-    <Card title={t('notifications.title')} id="notifications">
+    <Card title={t('order.notifications.title')} id="notifications">
       {messages.error && <Failed text={say(messages.error)} again={messages.refetch} />}
       <Rows
-        empty={t('notifications.none')}
+        empty={t('order.notifications.none')}
         rows={messages.data?.items.map((one) => ({
           key: one.delivery_id,
           what: `${label('template', one.template)} · ${label('channel', one.channel)}`,

@@ -23,10 +23,10 @@ export function Refunds({ orderId }: { orderId: string }) {
   });
   return (
     <>
-      <Typography variant="h3">{t('refunds.title')}</Typography>
+      <Typography variant="h3">{t('order.refunds.title')}</Typography>
       {refunds.error && <Failed text={say(refunds.error)} again={refunds.refetch} />}
       <Rows
-        empty={t('refunds.none')}
+        empty={t('order.refunds.none')}
         rows={refunds.data?.items.map((one) => ({
           key: one.refund_id,
           what: (
@@ -37,9 +37,9 @@ export function Refunds({ orderId }: { orderId: string }) {
           about: [
             label('refund_reason', one.reason),
             one.notes,
-            t('refunds.by', { who: one.requested_by }),
+            t('order.refunds.by', { who: one.requested_by }),
             one.error && label('code', one.error),
-            one.retried_as && t('refunds.retried'),
+            one.retried_as && t('order.refunds.retried'),
           ]
             .filter(Boolean)
             .join(' · '),
@@ -76,15 +76,15 @@ function Decisions({ refund }: { refund: Refund }) {
       available={can[decision]}
       size="small"
       color={decision === 'decline' ? 'error' : 'primary'}
-      label={t(`refunds.${decision}`)}
-      title={t(`refunds.${decision}.title`, { amount: moneyText(refund.amount, language) })}
-      text={t(`refunds.${decision}.text`)}
-      confirm={t(`refunds.${decision}`)}
+      label={t(`order.refunds.${decision}`)}
+      title={t(`order.refunds.${decision}.title`, { amount: moneyText(refund.amount, language) })}
+      text={t(`order.refunds.${decision}.text`)}
+      confirm={t(`order.refunds.${decision}`)}
       draft={`refund.${decision}.${refund.refund_id}`}
       send={(_, intention) => send(decision, intention)}
       done={() => {
         reread();
-        return `refunds.${decision}.done`;
+        return `order.refunds.${decision}.done`;
       }}
       refresh={reread}
     />

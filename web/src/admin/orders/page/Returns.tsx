@@ -27,13 +27,15 @@ export function Returns({ order }: { order: Order }) {
   const decide = (returnId: string, decision: 'approve' | 'decline', available: boolean) => (
     <ActionButton
       available={available}
-      label={t(`returns.${decision}`)}
+      label={t(`order.returns.${decision}`)}
       size="small"
       color={decision === 'decline' ? 'error' : 'primary'}
-      title={t(`returns.${decision}.title`)}
-      confirm={t(`returns.${decision}`)}
+      title={t(`order.returns.${decision}.title`)}
+      confirm={t(`order.returns.${decision}`)}
       draft={`return.${decision}.${returnId}`}
-      fields={[{ name: 'notes', label: t('returns.notes'), help: t('returns.notes.help'), kind: 'long', maxLength: 500 }]}
+      fields={[
+        { name: 'notes', label: t('order.returns.notes'), help: t('order.returns.notes.help'), kind: 'long', maxLength: 500 },
+      ]}
       send={(values, intention) => {
         const params = {
           path: { order_id: order.order_id, return_id: returnId },
@@ -54,17 +56,17 @@ export function Returns({ order }: { order: Order }) {
       }}
       done={() => {
         reread();
-        return `returns.${decision}.done`;
+        return `order.returns.${decision}.done`;
       }}
       refresh={reread}
     />
   );
 
   return (
-    <Card title={t('returns.title')} id="returns">
+    <Card title={t('order.returns.title')} id="returns">
       {returns.error && <Failed text={say(returns.error)} again={returns.refetch} />}
       <Rows
-        empty={t('returns.none')}
+        empty={t('order.returns.none')}
         rows={returns.data?.items.map((one) => ({
           key: one.return_id,
           what: (
@@ -75,7 +77,7 @@ export function Returns({ order }: { order: Order }) {
                 .join(', ')}
             </>
           ),
-          about: `${t('returns.worth', { amount: moneyText(one.refund_amount, language) })}${one.note && ` · ${one.note}`}`,
+          about: `${t('order.returns.worth', { amount: moneyText(one.refund_amount, language) })}${one.note && ` · ${one.note}`}`,
           actions: mayDecide && (
             <>
               {decide(one.return_id, 'approve', one.state === 'requested')}
