@@ -6,12 +6,16 @@ from typing import Any, Final
 
 from playwright.async_api import Page
 
+STILL: Final = """() => Promise.allSettled(document.getAnimations()
+    .filter(one => one.effect?.getComputedTiming().iterations !== Infinity).map(one => one.finished))"""
+"""Waits until colours and places are what they are going to be: in between they are nobody's design."""
 AXE: Final = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 RULES: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 async def barriers(page: Page) -> list[str]:
     """List what axe finds on a page that keeps somebody out."""
+    await page.evaluate(STILL)
     if not await page.evaluate("'axe' in window"):
         await page.evaluate(AXE.read_text())
     run = f"axe.run(document, {{runOnly: {json.dumps(RULES)}, resultTypes: ['violations']}}).then(found => found.violations)"

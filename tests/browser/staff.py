@@ -10,8 +10,8 @@ from .looks import barriers, overflow
 
 async def sound(page: Page) -> None:
     """Check that a page, as it is now, keeps nobody out and needs no scrolling sideways."""
-    assert await barriers(page) == []
-    assert await overflow(page) == []
+    kept_out, beside = await barriers(page), await overflow(page)
+    assert (kept_out, beside) == ([], []), f"{page.url}: {kept_out} {beside}"
 
 
 def heading(page: Page, name: str) -> Locator:
