@@ -132,6 +132,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     for kind in TRANSIENT:
         app.add_exception_handler(kind, _unavailable)
-    for kind in (PoolTimeoutError, DBAPIError):
-        app.add_exception_handler(kind, _read_failed)
+    app.add_exception_handler(PoolTimeoutError, _read_failed)
+    app.add_exception_handler(DBAPIError, _read_failed)
     app.add_exception_handler(Exception, _unexpected)
