@@ -1,7 +1,7 @@
 """Everything breaks while orders are placed, and nothing is lost: a short run of `./waybill chaos`, on a system of its own.
 
-It needs the machine to itself, so it is made when it is asked for: `pytest -m chaos tests/faults`. The seed is another each day, so
-that each day tries something new, and the same all day, so that a failure comes again.
+It needs the machine to itself, so it is made when it is asked for: `pytest -m chaos tests/faults`. The seed is another
+each day, so that each day tries something new, and the same all day, so that a failure comes again.
 """
 
 import asyncio
