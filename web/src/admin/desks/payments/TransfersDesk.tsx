@@ -67,7 +67,7 @@ export function TransfersDesk() {
                 enters ? (
                   <Button
                     onClick={() => setReference({ reference: row.reference, back: row.to_pay_back.amount > 0 })}
-                    aria-label={`${t('transfers.enter')}: ${row.reference}`}
+                    aria-label={`${t(row.to_pay_back.amount > 0 ? 'transfers.sent_back' : 'transfers.enter')}: ${row.reference}`}
                   >
                     {t(row.to_pay_back.amount > 0 ? 'transfers.sent_back' : 'transfers.enter')}
                   </Button>
