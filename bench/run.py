@@ -15,10 +15,12 @@ from bench.databases import Databases
 from bench.measuring import Measured, Measuring
 from bench.profiling import Profile, profiled, sampler
 from bench.scenarios import DEFAULT, SCENARIOS, WARM_UP, Name
-from bench.system import Running, data_folder, free_port_base, running
+from bench.system import Running, running
 from bench.topics import Topics
 from bench.workload import PRODUCTS
+from waybill.embedded.apart import data_folder, free_port_base
 from waybill.embedded.jvm import Tier
+from waybill.embedded.system import LAST_PORT
 from waybill.errors import WaybillError
 from waybill.tokens import token
 
@@ -60,9 +62,9 @@ async def run(wanted: Wanted, tell: Callable[[str], None]) -> Results:
     if wanted.profile:
         sampler()  # a missing one is told before anything starts
     results = Results()
-    with data_folder(wanted.data_dir, keep=wanted.keep) as folder:
+    with data_folder("bench", wanted.data_dir, keep=wanted.keep) as folder:
         tell(f"starting a system on {folder}")
-        base = free_port_base(wanted.port_base)
+        base = free_port_base(wanted.port_base, LAST_PORT)
         async with (
             running(folder, base, wanted.tier, wanted.partitions, tell) as system,
             Databases.of(system.system.postgres) as databases,

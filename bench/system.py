@@ -7,9 +7,7 @@ workload's.
 
 import asyncio
 import contextlib
-import random
-import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,7 +17,7 @@ from bench.accounting import service_of
 from waybill.embedded.jvm import Tier
 from waybill.embedded.state import State, data_dir_lock
 from waybill.embedded.supervisor import Supervisor
-from waybill.embedded.system import LAST_PORT, Options, System, check_ports
+from waybill.embedded.system import Options, System
 from waybill.errors import WaybillError
 
 STUBS: Final = {
@@ -27,9 +25,6 @@ STUBS: Final = {
     "payment": {"PAYMENT_PSP": "stub"},
     "notification": {"NOTIFICATION_PROVIDERS": "stub"},
 }
-# Below the ports that systems hand out by themselves.
-PORT_BASES: Final = range(20_000, 32_000, LAST_PORT + 1)
-PORT_TRIES: Final = 50
 
 
 class BenchSystem(System):
@@ -101,26 +96,3 @@ async def running(
             supervisor.stop()
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.shield(life)
-
-
-@contextlib.contextmanager
-def data_folder(wanted: Path | None, *, keep: bool) -> Iterator[Path]:
-    """Give the data directory to use: the wanted one, which stays, or one of its own, which goes unless `keep`."""
-    if wanted is not None:
-        yield wanted
-    elif keep:
-        yield Path(tempfile.mkdtemp(prefix="waybill-bench-"))
-    else:
-        with tempfile.TemporaryDirectory(prefix="waybill-bench-", ignore_cleanup_errors=True) as folder:
-            yield Path(folder)
-
-
-def free_port_base(wanted: int | None) -> int:
-    """Return a base whose ports nobody uses; the wanted one where one is. Raises WaybillError."""
-    if wanted is not None:
-        return wanted
-    for base in random.sample(PORT_BASES, PORT_TRIES):
-        with contextlib.suppress(WaybillError):
-            check_ports({f"port {base + offset}": base + offset for offset in range(LAST_PORT + 1)})
-            return base
-    raise WaybillError("no free ports found: name some with --port-base")

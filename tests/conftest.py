@@ -1,5 +1,6 @@
 """One running Waybill for all tests that need the whole of it; it is stopped when the last of them is done."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Final
@@ -71,3 +72,11 @@ def collector(whole: tuple[Waybill, Collector]) -> Collector:
 async def shop(waybill: Waybill) -> AsyncIterator[Shop]:
     async with opened(waybill) as shop:
         yield shop
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is made only when its mark asks for it: it takes minutes, and chaos hurts whatever runs beside it."""
+    asked_for = {"chaos", "planted"} - set(re.findall(r"\w+", config.option.markexpr or ""))
+    left_out = [item for item in items if any(item.get_closest_marker(mark) for mark in asked_for)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]

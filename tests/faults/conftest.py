@@ -48,12 +48,3 @@ def trading(shop: Shop) -> Trading:
                 stop.set()
 
     return trade
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave chaos out unless it is asked for by its mark: it hurts whatever runs beside it."""
-    if "chaos" in (config.option.markexpr or ""):
-        return
-    left_out = [item for item in items if item.get_closest_marker("chaos")]
-    config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if item not in left_out]

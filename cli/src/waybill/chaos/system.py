@@ -9,8 +9,6 @@ failpoint, and told another time.
 import asyncio
 import contextlib
 import dataclasses
-import random
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +18,7 @@ from waybill.embedded.places import socket_directory
 from waybill.embedded.postgres import SOCKET_NAME
 from waybill.embedded.state import State, data_dir_lock
 from waybill.embedded.supervisor import Supervisor
-from waybill.embedded.system import LAST_PORT, SERVICES, Options, System, check_ports
+from waybill.embedded.system import LAST_PORT, SERVICES, Options, System
 from waybill.embedded.web import WebServer
 from waybill.errors import WaybillError
 
@@ -32,9 +30,6 @@ HANDS: Final = PARTNER_LINKS + len(PARTNERS)
 """From here on, ports of processes that come and go."""
 HELPER_PORTS: Final = 20
 LAST_USED: Final = HANDS + HELPER_PORTS - 1
-# Below the ports that systems hand out by themselves.
-PORT_BASES: Final = range(20_000, 32_000, LAST_USED + 1)
-PORT_TRIES: Final = 50
 QUICK_DEATHS: Final = 1000
 """A supervisor gives up a part that dies again and again; here it is we who kill it."""
 SETTINGS: Final = {
@@ -205,26 +200,3 @@ async def _started(system: HurtSystem, tell: Callable[[str], None]) -> tuple[Sup
         life.result()
         raise WaybillError("the system was stopped while it started: run it again")
     return supervisor, life
-
-
-@contextlib.contextmanager
-def data_folder(wanted: Path | None, *, keep: bool) -> Iterator[Path]:
-    """Give the data directory to use: the wanted one, which stays, or one of its own, which goes unless `keep`."""
-    if wanted is not None:
-        yield wanted.expanduser().resolve()
-    elif keep:
-        yield Path(tempfile.mkdtemp(prefix="waybill-chaos-"))
-    else:
-        with tempfile.TemporaryDirectory(prefix="waybill-chaos-", ignore_cleanup_errors=True) as folder:
-            yield Path(folder)
-
-
-def free_port_base(wanted: int | None) -> int:
-    """Return a base whose ports nobody uses; the wanted one where one is. Raises WaybillError."""
-    if wanted is not None:
-        return wanted
-    for base in random.sample(PORT_BASES, PORT_TRIES):
-        with contextlib.suppress(WaybillError):
-            check_ports({f"port {base + offset}": base + offset for offset in range(LAST_USED + 1)})
-            return base
-    raise WaybillError("no free ports found: name some with --port-base")

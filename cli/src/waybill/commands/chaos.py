@@ -16,7 +16,8 @@ from waybill.chaos.course import Course, run
 from waybill.chaos.kinds import KINDS
 from waybill.chaos.plan import Plan
 from waybill.chaos.screen import line, show
-from waybill.chaos.system import SETTINGS, data_folder, free_port_base, running
+from waybill.chaos.system import LAST_USED, SETTINGS, running
+from waybill.embedded.apart import data_folder, free_port_base
 from waybill.embedded.jvm import Tier
 from waybill.embedded.places import project_root
 from waybill.embedded.system import Options
@@ -71,10 +72,11 @@ def chaos(
     course = Course(chosen, only=tuple(only or ()))
     console = Console(stderr=True) if as_json else plain_or_terminal()
     console.print(f"seed {chosen.seed}: {report.command(course)}", highlight=False, soft_wrap=True)
-    with data_folder(data_dir, keep=keep) as folder:
+    wanted = None if data_dir is None else data_dir.expanduser().resolve()
+    with data_folder("chaos", wanted, keep=keep) as folder:
         options = Options(
             folder,
-            free_port_base(port_base),
+            free_port_base(port_base, LAST_USED),
             scale={"order": 2},
             service_env=SETTINGS,
             tier=Tier.FULL if long else Tier.QUICK,

@@ -17,6 +17,7 @@ from chassis.domain import Cause
 from contracts.types import Money
 from payment.model import PaymentKey
 from payment.store.due import LEASE, cause_of
+from payment.store.rows import earliest
 
 _DRAWABLE: Final = """
 capture c JOIN LATERAL (
@@ -81,9 +82,7 @@ class DrawDue:
     @classmethod
     async def next_due(cls, transaction: Transaction) -> datetime | None:
         """Tell when the next one is due."""
-        rows = await transaction.fetch(_NEXT_DRAWABLE)
-        due: datetime | None = rows[0]["due_at"]
-        return due
+        return await earliest(transaction, _NEXT_DRAWABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +117,4 @@ class CaptureDue:
     @classmethod
     async def next_due(cls, transaction: Transaction) -> datetime | None:
         """Tell when the next capture is due."""
-        rows = await transaction.fetch(_NEXT)
-        due: datetime | None = rows[0]["due_at"]
-        return due
+        return await earliest(transaction, _NEXT)

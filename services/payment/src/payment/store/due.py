@@ -18,6 +18,7 @@ from chassis.domain import Cause
 from contracts.types import Money
 from payment.model import Action, Assessment, Payment, PaymentKey
 from payment.store.risk import assess, assessing, known_version
+from payment.store.rows import earliest
 
 LEASE: Final = timedelta(seconds=20)
 RESEND: Final = timedelta(seconds=30)
@@ -147,9 +148,7 @@ class AuthorizationDue:
     @classmethod
     async def next_due(cls, transaction: Transaction) -> datetime | None:
         """Tell when the next authorisation is due, of those that could be asked for."""
-        rows = await transaction.fetch(_NEXT_AUTHORIZATION)
-        due: datetime | None = rows[0]["due_at"]
-        return due
+        return await earliest(transaction, _NEXT_AUTHORIZATION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,9 +181,7 @@ class _PaymentDue:
     @classmethod
     async def next_due(cls, transaction: Transaction) -> datetime | None:
         """Tell when this is due next."""
-        rows = await transaction.fetch(_NEXT, cls.action)
-        due: datetime | None = rows[0]["due_at"]
-        return due
+        return await earliest(transaction, _NEXT, cls.action)
 
 
 class VoidDue(_PaymentDue):
@@ -235,9 +232,7 @@ class RenewalDue:
     @classmethod
     async def next_due(cls, transaction: Transaction) -> datetime | None:
         """Tell when the next renewal is due."""
-        rows = await transaction.fetch(_NEXT, Action.RENEW)
-        due: datetime | None = rows[0]["due_at"]
-        return due
+        return await earliest(transaction, _NEXT, Action.RENEW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +253,4 @@ class ExpiryDue:
     @classmethod
     async def next_due(cls, transaction: Transaction) -> datetime | None:
         """Tell when the next hold is to be renewed."""
-        rows = await transaction.fetch(_NEXT_EXPIRING)
-        due: datetime | None = rows[0]["due_at"]
-        return due
+        return await earliest(transaction, _NEXT_EXPIRING)

@@ -15,6 +15,7 @@ from contracts.types import Money
 from payment.model import PaymentKey, Refund, RefundPart, RefundStatus
 from payment.store.due import LEASE, cause_of
 from payment.store.payments import MadeElsewhereError
+from payment.store.rows import earliest
 from payment.store.tables import REFUND_PARTS, REFUNDS
 
 _PARTS: Final = """
@@ -81,9 +82,7 @@ class AllotmentDue:
     @classmethod
     async def next_due(cls, transaction: Transaction) -> datetime | None:
         """Tell when the next one is to be looked at."""
-        rows = await transaction.fetch(_NEXT_UNDRAWN)
-        due: datetime | None = rows[0]["due_at"]
-        return due
+        return await earliest(transaction, _NEXT_UNDRAWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +122,7 @@ class RefundPartDue:
     @classmethod
     async def next_due(cls, transaction: Transaction) -> datetime | None:
         """Tell when the next part is due."""
-        rows = await transaction.fetch(_NEXT)
-        due: datetime | None = rows[0]["due_at"]
-        return due
+        return await earliest(transaction, _NEXT)
 
 
 def _stored(row: Mapping[str, Any]) -> Refund:

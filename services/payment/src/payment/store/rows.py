@@ -1,10 +1,19 @@
 """Rows as columns: set-based statements take one array per column, whatever the number of rows."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
 from sqlmodel import SQLModel
+
+from chassis.database import Transaction
+
+
+async def earliest(transaction: Transaction, query: str, *values: Any) -> datetime | None:
+    """Tell when the next row is due, by a query that names it `due_at`."""
+    due: datetime | None = (await transaction.fetch(query, *values))[0]["due_at"]
+    return due
 
 
 class Columns:
