@@ -111,8 +111,9 @@ class Source:
 
     def done(self, records: Sequence[Record]) -> None:
         """Note that these are handled; `commit` tells the broker."""
-        for record in records:
-            self._done[TopicPartition(record.topic, record.partition)] = record.offset + 1
+        latest = {(record.topic, record.partition): record.offset for record in records}  # a partition's records are in order
+        for (topic, partition), offset in latest.items():
+            self._done[TopicPartition(topic, partition)] = offset + 1
 
     @property
     def commit_is_due(self) -> bool:
