@@ -20,14 +20,14 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic_core import to_json
 
-from chassis import clocks, commands, dead_letter_api, facts_api, health_api, migrations, problems, tasks
+from chassis import commands, dead_letter_api, facts_api, health_api, migrations, problems, tasks
 from chassis.auth import Verifier
 from chassis.batch import Batcher
 from chassis.broker import Broker, Tail
+from chassis.clocks import Clock, DatabaseTime
 from chassis.commands import Commands
 from chassis.database import TRANSIENT, Database
 from chassis.deadletters import DeadLetters
-from chassis.domain import Clock, utc_now
 from chassis.idempotency import RETENTION_HOURS
 from chassis.jobs import Jobs, Waker, Workers
 from chassis.limits import Limiter, TellAllowance
@@ -44,6 +44,7 @@ READINESS_SECONDS: Final = 2.0
 MAINTENANCE_SECONDS: Final = 3600.0
 CONNECT_RETRY_SECONDS: Final = 1.0
 WATCH_SECONDS: Final = 2.0
+CLOCK_SECONDS: Final = 10.0
 START_SECONDS: Final = 60.0
 COLLECTOR_THRESHOLDS: Final = (20_000, 20, 20)
 
@@ -101,7 +102,7 @@ class Process:
             await self.workers.start()
         else:
             self.database.workforce = Waker(self.database)
-        self._tasks = [asyncio.create_task(self._connect()), asyncio.create_task(self._maintain())]
+        self._tasks = [asyncio.create_task(task()) for task in (self._connect, self._maintain, self._keep_time)]
 
     async def stop(self) -> None:
         """Stop in reverse: no new work, finish what is at hand, publish it, disconnect."""
@@ -164,6 +165,16 @@ class Process:
                 await maintain(self.database, self.settings.outbox_retention_days)
             except TRANSIENT as error:
                 log.warning("maintenance_failed", error=type(error).__name__)
+
+    async def _keep_time(self) -> None:
+        """Look now and then what time it is in the database."""
+        while isinstance(self.database.clock, DatabaseTime):
+            await asyncio.sleep(CLOCK_SECONDS)
+            try:
+                async with self.database.pool.acquire() as connection:
+                    await self.database.clock.read(connection)
+            except TRANSIENT as error:
+                log.warning("time_unknown", error=type(error).__name__)
 
     async def readiness(self) -> dict[str, str]:
         """Tell of each part whether it does its work: `ok`, or what is wrong."""
@@ -241,14 +252,14 @@ async def _within(check: Any) -> str:
     return "ok"
 
 
-def create_app(parts: Parts, settings: ServiceSettings, *, clock: Clock = utc_now) -> FastAPI:
+def create_app(parts: Parts, settings: ServiceSettings, *, clock: Clock) -> FastAPI:
     """Put a service together; nothing connects before it is served."""
     provider = configure_tracing(parts.name, settings.otlp_endpoint, settings.trace_sample_ratio)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as stack:
-            database = await _open(parts.name, settings, clocks.of_process(clock))
+            database = await _open(parts.name, settings, clock)
             stack.push_async_callback(database.close)
             database.remembered[type(settings)] = settings  # a reaction has no other way to them than through its stores
             gateways = await stack.enter_async_context(parts.gateways())
