@@ -30,7 +30,7 @@ from chassis.database import TRANSIENT, Database
 from chassis.deadletters import DeadLetters
 from chassis.idempotency import RETENTION_HOURS
 from chassis.jobs import Jobs, Waker, Workers
-from chassis.limits import Limiter, TellAllowance
+from chassis.limits import BUSY, AtOnce, Doors, Limiter, TellAllowance
 from chassis.open_work import Work
 from chassis.reactions import Consumer, Reactions
 from chassis.relay import Relay
@@ -284,6 +284,8 @@ def create_app(parts: Parts, settings: ServiceSettings, *, clock: Clock) -> Fast
     app = FastAPI(title=parts.title, version="1.0.0", lifespan=lifespan, telemetry=tracing)  # type: ignore[arg-type]
     app.add_middleware(BodyLimit)
     app.add_middleware(TellAllowance)
+    app.state.doors = Doors(settings.requests_at_once)
+    app.add_middleware(AtOnce, doors=app.state.doors, refused=lambda: app.state.process.metrics.refused.labels(BUSY).inc())
     routers = [_health]
     if "api" in settings.roles:
         # The service's own routes first, all in one flat list: a request is matched against one route after the other.

@@ -32,6 +32,9 @@ class ServiceSettings(BaseSettings):
     requests_per_minute: int = Field(default=60_000, ge=1)
     """So many requests a minute this process answers to one caller; past it 429 with when to come back."""
 
+    requests_at_once: int = Field(default=500, ge=1)
+    """So many requests this process works on at once; past it 503 with when to come back, so that memory stays bounded."""
+
     log_level: str = "INFO"
     trace_sample_ratio: float = Field(default=0.0, ge=0, le=1)
     otlp_endpoint: str = ""
