@@ -84,7 +84,7 @@ class Process:
         self.settings = settings
         self.database = database
         self.metrics = Metrics()
-        self.broker = Broker(settings.kafka_bootstrap_servers, client_id=parts.name)
+        self.broker = Broker(settings.kafka_bootstrap_servers, client_id=parts.name, instance=settings.instance)
         self.relay = Relay(database, self.broker)
         self.dead_letters = DeadLetters(database, self.broker)
         self.consumer: Consumer | None = None

@@ -19,6 +19,10 @@ class ServiceSettings(BaseSettings):
 
     kafka_bootstrap_servers: str
 
+    instance: str = Field(default="", max_length=200)
+    """This process's name among all of its service, the same when it comes back: after a crash it goes on at once where it was,
+    while one without a name waits until Kafka has given it up."""
+
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=0, ge=0, le=65535)
 
