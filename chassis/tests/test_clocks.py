@@ -1,12 +1,13 @@
 """A service goes by its database's time, whatever somebody has set its machine's clock to."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from chassis import clocks
+from chassis import clocks, domain
 from chassis.clocks import DatabaseTime
 from chassis.database import Database
 from chassis.testing import MORNING
@@ -28,13 +29,25 @@ class SlowAnswer:
         return MORNING
 
 
+@pytest.fixture
+def right_again() -> Iterator[None]:
+    """Set the machine's clock right in the end."""
+    yield
+    domain.mislead(timedelta)
+
+
+@pytest.fixture
+def file(tmp_path: Path, right_again: None) -> Path:  # noqa: ARG001 - it is set right
+    """Give the file that says how wrong the machine's clock is."""
+    clocks.mislead(f"@{tmp_path / 'clock'}")
+    return tmp_path / "clock"
+
+
 def off_by(seconds: float) -> timedelta:
-    return abs(clocks.machine_time() - datetime.now(UTC) - timedelta(seconds=seconds))
+    return abs(domain.utc_now() - datetime.now(UTC) - timedelta(seconds=seconds))
 
 
-def test_a_file_makes_the_machines_clock_wrong_while_it_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = tmp_path / "clock"
-    monkeypatch.setattr(clocks, "_file", file)
+def test_a_file_makes_the_machines_clock_wrong_while_it_is_there(file: Path) -> None:
     assert off_by(0) < A_MOMENT
     for error in ("-600", "600"):
         file.write_text(error)
@@ -46,18 +59,15 @@ def test_a_file_makes_the_machines_clock_wrong_while_it_is_there(tmp_path: Path,
 
 
 @pytest.mark.database
+@pytest.mark.usefixtures("right_again")
 @pytest.mark.parametrize("error", [-600, 600])
-async def test_a_service_on_a_machine_with_a_wrong_clock_keeps_its_databases_time(
-    error: int, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = tmp_path / "clock"
-    file.write_text(str(error))
-    monkeypatch.setattr(clocks, "_file", file)
+async def test_a_service_on_a_machine_with_a_wrong_clock_keeps_its_databases_time(error: int, database: Database) -> None:
+    domain.mislead(lambda: timedelta(seconds=error))
     misled = await Database.open("order", database.url, clock=DatabaseTime())
     async with misled.transaction() as transaction:
         (row,) = await transaction.fetch("SELECT clock_timestamp() AS now")
         assert abs(transaction.now - row["now"]) < A_MOMENT
-    file.write_text(str(-error))
+    domain.mislead(lambda: timedelta(seconds=-error))
     assert abs(misled.clock() - row["now"]) < A_MOMENT
     await misled.close()
 

@@ -20,7 +20,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic_core import to_json
 
-from chassis import commands, dead_letter_api, facts_api, health_api, migrations, problems, tasks
+from chassis import clocks, commands, dead_letter_api, facts_api, health_api, migrations, problems, tasks
 from chassis.auth import Verifier
 from chassis.batch import Batcher
 from chassis.broker import Broker, Tail
@@ -362,6 +362,7 @@ def main(
     if arguments not in ([], ["migrate"]):
         raise SystemExit(f"usage: python -m {package.__name__} [migrate]")
     chosen = settings()
+    clocks.mislead()
     configure_logging(package.__name__, chosen.log_level)
     if arguments == ["migrate"]:
         migrations.migrate(package, chosen.database_url.get_secret_value())

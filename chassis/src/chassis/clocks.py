@@ -7,32 +7,31 @@ reading to the next, to prove it.
 """
 
 import os
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from time import monotonic
 from typing import Any, Final
 
-Clock = Callable[[], datetime]
+from chassis import domain
+from chassis.domain import Clock as Clock  # noqa: PLC0414 - who takes a clock finds both here
 
 IMPRECISE_SECONDS: Final = 0.5
 """An answer that took longer than this tells too little about the time in which it arrived."""
 
-_setting: Final = os.environ.get("WAYBILL_CLOCK", "")
-_file = Path(_setting[1:]) if _setting.startswith("@") else None
+
+def mislead(setting: str | None = None) -> None:
+    """Have the machine's time be wrong where the environment asks for it."""
+    setting = os.environ.get("WAYBILL_CLOCK", "") if setting is None else setting
+    if setting.startswith("@"):
+        file = Path(setting[1:])
+        domain.mislead(lambda: _error(file))
 
 
-def machine_time() -> datetime:
-    """Tell the machine's own time of day."""
-    now = datetime.now(UTC)
-    return now if _file is None else now + timedelta(seconds=_error(_file))
-
-
-def _error(file: Path) -> float:
+def _error(file: Path) -> timedelta:
     try:
-        return float(file.read_text())
+        return timedelta(seconds=float(file.read_text()))
     except (FileNotFoundError, ValueError):  # nobody is to be misled, or the file is being written
-        return 0.0
+        return timedelta()
 
 
 class DatabaseTime:
@@ -44,7 +43,7 @@ class DatabaseTime:
     def __call__(self) -> datetime:
         """Tell the time."""
         if self._read is None:
-            return machine_time()
+            return domain.utc_now()
         at, then = self._read
         return at + timedelta(seconds=monotonic() - then)
 
