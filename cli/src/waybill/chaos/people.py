@@ -27,12 +27,21 @@ class UnansweredError(Exception):
 class Person:
     """Somebody with a token, who asks again until there is an answer or `patience` seconds are over."""
 
-    def __init__(self, client: httpx2.AsyncClient, issuer: str, user: str, roles: Sequence[str], patience: float) -> None:
+    def __init__(
+        self,
+        client: httpx2.AsyncClient,
+        issuer: str,
+        user: str,
+        roles: Sequence[str],
+        patience: float,
+        longest_pause: float = LONGEST_PAUSE_SECONDS,
+    ) -> None:
         self.user = user
         self._client = client
         self._issuer = issuer
         self._roles = roles
         self._patience = patience
+        self._longest_pause = longest_pause
         self._token = ""
         self._signed_in = float("-inf")
         self._signing_in = asyncio.Lock()
@@ -53,7 +62,7 @@ class Person:
                 if answer.status_code == UNAUTHORIZED:
                     self._signed_in = float("-inf")
             await asyncio.sleep(pause)
-            pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
+            pause = min(pause * 1.5, self._longest_pause)
         raise UnansweredError(f"{method} {path} was not answered within {self._patience:.0f} s; the last answer: {last}")
 
     async def ask_once(

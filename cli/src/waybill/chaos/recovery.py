@@ -113,7 +113,7 @@ async def _of(world: World, trade: Trade, loss: Loss, rate: int) -> Figure:
 def order_of(trade: Trade) -> tuple[Person, str, dict[str, Any]]:
     """Make up an order: who asks for it, under which Idempotency-Key, and what."""
     number = next(trade.numbers)
-    customer = trade.customers[number % len(trade.customers)]
+    customer = trade.impatient[number % len(trade.impatient)]
     body: dict[str, Any] = {
         "items": [{"product_id": "CHAOS-0", "quantity": 1}],
         "shipping_address": ADDRESSES[0],

@@ -138,14 +138,16 @@ def _markdown(course: Course) -> str:
         *([f"- … and {len(violations) - SHOWN} more"] if len(violations) > SHOWN else []),
         "",
         *_kinds(done),
-        "## What was done when",
-        "",
-        "| at | fault | lasted | all well again after |",
-        "|---:|---|---:|---:|",
-        *(_row(hurt) for hurt in course.hurts),
-        "",
+        *_faults(course.hurts),
     ]
     return "\n".join(lines)
+
+
+def _faults(hurts: Sequence[Hurt]) -> list[str]:
+    if len(hurts) > SHOWN:  # a page is to be read: all of them are in run.json, and to be seen in the picture
+        return []
+    head = ["## What was done when", "", "| at | fault | lasted | all well again after |", "|---:|---|---:|---:|"]
+    return [*head, *(_row(hurt) for hurt in hurts), ""]
 
 
 def _figures(course: Course) -> list[str]:
