@@ -19,6 +19,9 @@ from waybill.chaos.world import World
 from waybill.errors import WaybillError
 
 EVERY_SECONDS: Final = 0.1
+ENOUGH: Final = 1500
+"""No more orders than that are asked for, however long an outage is."""
+LONGEST_OF_SERVICES: Final = 60.0
 CAUGHT_UP_SECONDS: Final = 120.0
 
 
@@ -29,11 +32,17 @@ class Outage:
     name: str
     says: str
     services: tuple[str, ...]
+    longest: float = float("inf")
 
 
 OUTAGES: Final = (
     Outage("kafka", "Kafka is away", ("kafka",)),
-    Outage("services", "payment, inventory and notification are away", ("payment", "inventory", "notification")),
+    Outage(
+        "services",
+        "payment, inventory and notification are away",
+        ("payment", "inventory", "notification"),
+        LONGEST_OF_SERVICES,
+    ),
 )
 
 
@@ -60,9 +69,10 @@ async def endure(world: World, trade: Trade, tell: Callable[[str], None], second
     """Have everybody away who may be, one outage after the other; what is not as it must be is a complaint."""
     found = []
     for outage in OUTAGES:
-        tell(f"{outage.says} for {seconds:.0f} s")
+        lasts = min(seconds, outage.longest)
+        tell(f"{outage.says} for {lasts:.0f} s")
         await world.calm()
-        endured = await _endure(world, trade, outage, seconds)
+        endured = await _endure(world, trade, outage, lasts)
         found.append(endured)
         if endured.taken < endured.asked:
             other = ", ".join(f"{count} {answer}" for answer, count in endured.answers.most_common())
@@ -81,7 +91,7 @@ async def _endure(world: World, trade: Trade, outage: Outage, seconds: float) ->
             until = time.monotonic() + seconds
             while time.monotonic() < until:
                 orders.create_task(_place(trade, endured, placed))
-                await asyncio.sleep(EVERY_SECONDS)
+                await asyncio.sleep(max(EVERY_SECONDS, seconds / ENOUGH))
     began = time.monotonic()
     try:
         async with asyncio.timeout(CAUGHT_UP_SECONDS):
