@@ -315,11 +315,14 @@ class Batcher:
             _answer(item, item.refusal)
 
     async def _run(self, batch: list[Item]) -> None:
-        """Run a batch, again where it only met another transaction in its way."""
+        """Run a batch, again where it only met another transaction in its way.
+
+        What another process has written meanwhile under the same key, a stored reply above all, is found the next time.
+        """
         for _ in range(CONFLICT_ATTEMPTS):
             try:
                 await run(self._database, batch)
-            except asyncpg.TransactionRollbackError:
+            except (asyncpg.TransactionRollbackError, asyncpg.UniqueViolationError):
                 for item in batch:
                     item.result = item.refusal = None
             else:

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chassis import failpoints
+from chassis.clocks import DatabaseTime
 from chassis.domain import Cause, Clock, new_id, utc_now
 from contracts import Envelope, Event
 
@@ -278,6 +279,9 @@ class Database:
             command_timeout=60,
             server_settings={"application_name": service, "jit": "off"},
         )
+        if isinstance(clock, DatabaseTime):
+            async with pool.acquire() as connection:
+                await clock.read(connection)
         return cls(service, url, pool, _read_engine(url, service), clock)
 
     async def close(self) -> None:
