@@ -29,6 +29,9 @@ HEARTBEAT_MS: Final = 500
 """Members of a group learn with their next heartbeat that somebody came or left, and stand still until all of them have."""
 MAX_POLL_INTERVAL_MS: Final = 60 * 60 * 1000
 """A consumer that waits for its database keeps its partitions: they would wait no less elsewhere."""
+METADATA_MS: Final = 3000
+"""How often it is looked up who leads. A consumer that has got partitions asks where they begin; where that node leads no
+more, aiokafka asks it again and again: it looks anew after a failed fetch, not after this, and else every five minutes."""
 DRAIN_SECONDS: Final = 20
 RETRY_SECONDS: Final = 1.0
 FOLLOW_SECONDS: Final = 2.0
@@ -223,12 +226,13 @@ class Broker:
 
     def _new(self) -> KafkaBroker:
         return KafkaBroker(
-            self._bootstrap_servers,
+            self._bootstrap_servers.split(","),  # of several in one string FastStream makes one address
             client_id=self._client_id,
             acks="all",
             enable_idempotence=False,
             linger_ms=0,
             request_timeout_ms=10_000,
+            metadata_max_age_ms=METADATA_MS,
             partitioner=_partition,
             allow_auto_create_topics=False,
             ack_policy=AckPolicy.MANUAL,
