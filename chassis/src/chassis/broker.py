@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Final, Protocol
 
 import structlog
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import KafkaError
 from faststream import AckPolicy
@@ -29,8 +29,12 @@ HEARTBEAT_MS: Final = 500
 """Members of a group learn with their next heartbeat that somebody came or left, and stand still until all of them have."""
 MAX_POLL_INTERVAL_MS: Final = 60 * 60 * 1000
 """A consumer that waits for its database keeps its partitions: they would wait no less elsewhere."""
+METADATA_MS: Final = 3000
+"""How often it is looked up who leads. A consumer that has got partitions asks where they begin; where that node leads no
+more, aiokafka asks it again and again: it looks anew after a failed fetch, not after this, and else every five minutes."""
 DRAIN_SECONDS: Final = 20
 RETRY_SECONDS: Final = 1.0
+FETCH_MS: Final = 5000
 FOLLOW_SECONDS: Final = 2.0
 COMMIT_SECONDS: Final = 0.1
 """How often offsets are committed while there is work. A crash repeats what was handled since, and the inbox drops it; a
@@ -235,12 +239,13 @@ class Broker:
 
     def _new(self) -> KafkaBroker:
         return KafkaBroker(
-            self._bootstrap_servers,
+            self._bootstrap_servers.split(","),  # of several in one string FastStream makes one address
             client_id=self._client_id,
             acks="all",
             enable_idempotence=False,
             linger_ms=0,
             request_timeout_ms=10_000,
+            metadata_max_age_ms=METADATA_MS,
             partitioner=_partition,
             allow_auto_create_topics=False,
             ack_policy=AckPolicy.MANUAL,
@@ -319,6 +324,23 @@ class Broker:
         await self._broker.publish(
             value if value is not None or key is not None else b"", topic=topic, key=key, headers=headers
         )
+
+    async def fetch(self, topic: str, partition: int, offset: int) -> Record | None:
+        """Read one record where it lies; None where it lies there no more. Raises KafkaError when the broker is away."""
+        place = TopicPartition(topic, partition)
+        consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap_servers, request_timeout_ms=10_000)
+        try:
+            await consumer.start()
+            consumer.assign([place])
+            begin, end = (await consumer.beginning_offsets([place]))[place], (await consumer.end_offsets([place]))[place]
+            if not begin <= offset < end:
+                return None
+            consumer.seek(place, offset)
+            fetched = await consumer.getmany(place, timeout_ms=FETCH_MS, max_records=1)
+        finally:
+            await consumer.stop()
+        found: Record | None = next(iter(fetched.get(place, ())), None)
+        return found if found is not None and found.offset == offset else None
 
     async def subscribe(
         self,
