@@ -73,7 +73,7 @@ class Databases:
         """Count what is still to do before all orders are at rest, by what it is; empty when nothing is."""
         counts = dict(zip(SERVICES, await asyncio.gather(*(self._unpublished(service) for service in SERVICES)), strict=True))
         found = {f"{service} unpublished": count for service, count in counts.items()}
-        found["orders pending"] = await self.value("order", "SELECT count(*) FROM orders WHERE order_state = 'pending'")
+        found["orders pending"] = await self.value("order", "SELECT count(*) FROM orders WHERE status = 'Pending'")
         found["orders being cancelled"] = await self.value(
             "order",
             "SELECT count(*) FROM orders WHERE order_state = 'cancelled' AND (released_at IS NULL OR voided_at IS NULL)",
@@ -94,6 +94,11 @@ class Databases:
             " + (SELECT count(*) FROM delivery WHERE status = 'waiting_for_contact')",
         )
         return {what: count for what, count in found.items() if count}
+
+    async def undecided(self, last: UUID) -> int:
+        """Count the orders placed up to `last` that are neither confirmed nor cancelled."""
+        query = "SELECT count(*) FROM orders WHERE status = 'Pending' AND order_id <= $1"
+        return int(await self.value("order", query, last))
 
     async def _unpublished(self, service: str) -> int:
         return int(await self.value(service, "SELECT count(*) FROM outbox_unpublished"))

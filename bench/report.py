@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.accounting import SERVING
-from bench.measuring import Measured
+from bench.figures import Measured
 from bench.profiling import Profile
 from bench.scenarios import Name
 

@@ -12,9 +12,11 @@ import psutil
 
 from bench.accounting import cores
 from bench.databases import Databases
-from bench.measuring import Measured, Measuring
+from bench.draining import drain
+from bench.figures import Measured
+from bench.measuring import Measuring, People
 from bench.profiling import Profile, profiled, sampler
-from bench.scenarios import DEFAULT, SCENARIOS, WARM_UP, Name
+from bench.scenarios import DEFAULT, SCENARIOS, WARM_UP, Name, Scenario
 from bench.system import Running, running
 from bench.topics import Topics
 from bench.workload import PRODUCTS
@@ -46,6 +48,7 @@ class Wanted:
     keep: bool = False
     tier: Tier = Tier.QUICK
     partitions: int = 4
+    replicas: int = 1
 
 
 @dataclass(slots=True)
@@ -66,13 +69,12 @@ async def run(wanted: Wanted, tell: Callable[[str], None]) -> Results:
         tell(f"starting a system on {folder}")
         base = free_port_base(wanted.port_base, LAST_PORT)
         async with (
-            running(folder, base, wanted.tier, wanted.partitions, tell) as system,
+            running(folder, base, wanted.tier, wanted.partitions, wanted.replicas, tell) as system,
             Databases.of(system.system.postgres) as databases,
             Topics.of(system.system.kafka.bootstrap_servers) as topics,
         ):
             await _prices_known(databases)
-            keeper = await asyncio.to_thread(token, system.system.identity.issuer, "keeper", ["warehouse"])
-            measuring = Measuring(system, databases, topics, await _tokens(system), keeper, wanted.clients)
+            measuring = Measuring(system, databases, topics, await _people(system), wanted.clients)
             results.conditions = await _conditions(wanted, folder, databases)
             tell("warming up")
             await measuring.warm_up(WARM_UP.limited(None, None), wanted.seed)
@@ -80,11 +82,17 @@ async def run(wanted: Wanted, tell: Callable[[str], None]) -> Results:
                 for name in wanted.scenarios:
                     tell(f"measuring {name}: {SCENARIOS[name].question} (run {turn + 1} of {wanted.repeat})")
                     scenario = SCENARIOS[name].limited(wanted.orders, wanted.seconds)
-                    results.measured.append(await measuring.measure(scenario, wanted.seed + 1 + turn))
+                    results.measured.append(await _measure(measuring, scenario, wanted.seed + 1 + turn, tell))
             if wanted.profile:
                 tell(f"profiling {', '.join(wanted.profile)}")
                 results.profiles = await _profile(wanted, system, measuring, folder)
     return results
+
+
+async def _measure(measuring: Measuring, scenario: Scenario, seed: int, tell: Callable[[str], None]) -> Measured:
+    if scenario.beside_per_second:
+        return await drain(measuring, scenario, seed, tell)
+    return await measuring.measure(scenario, seed)
 
 
 async def _profile(wanted: Wanted, system: Running, measuring: Measuring, folder: Path) -> list[Profile]:
@@ -104,14 +112,18 @@ async def _prices_known(databases: Databases) -> None:
         await asyncio.sleep(0.1)
 
 
-async def _tokens(system: Running) -> tuple[str, ...]:
+async def _people(system: Running) -> People:
+    issuer = system.system.identity.issuer
     turn = asyncio.Semaphore(TOKENS_AT_ONCE)
 
     async def fetch(number: int) -> str:
         async with turn:
-            return await asyncio.to_thread(token, system.system.identity.issuer, f"customer-{number}", ["customer"])
+            return await asyncio.to_thread(token, issuer, f"customer-{number}", ["customer"])
 
-    return tuple(await asyncio.gather(*(fetch(number) for number in range(CUSTOMERS))))
+    customers = await asyncio.gather(*(fetch(number) for number in range(CUSTOMERS)))
+    keeper = await asyncio.to_thread(token, issuer, "keeper", ["warehouse"])
+    manager = await asyncio.to_thread(token, issuer, "manager", ["admin"])
+    return People(tuple(customers), keeper, manager)
 
 
 async def _conditions(wanted: Wanted, folder: Path, databases: Databases) -> dict[str, Any]:
@@ -126,6 +138,7 @@ async def _conditions(wanted: Wanted, folder: Path, databases: Databases) -> dic
         "products": PRODUCTS,
         "clients": wanted.clients,
         "partitions": wanted.partitions,
+        "replicas": wanted.replicas,
         "jvm_tier": wanted.tier,
         "repeat": wanted.repeat,
         "database": await databases.server_settings(DURABLE),
