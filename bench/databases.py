@@ -69,6 +69,16 @@ class Databases:
         )
         return [(row["order_id"], row["shipment_id"]) for row in await self.rows("order", query, most)]
 
+    async def parcels_of(self, orders: Sequence[UUID]) -> list[tuple[UUID, UUID]]:
+        """List the parcels of orders: order and shipment."""
+        query = "SELECT order_id, shipment_id FROM shipments WHERE order_id = ANY($1::uuid[]) ORDER BY 1, 2"
+        return [(row["order_id"], row["shipment_id"]) for row in await self.rows("order", query, orders)]
+
+    async def totals(self, orders: Sequence[UUID]) -> dict[UUID, int]:
+        """Tell what orders cost, in minor units."""
+        query = "SELECT order_id, total_amount FROM orders WHERE order_id = ANY($1::uuid[])"
+        return {row["order_id"]: row["total_amount"] for row in await self.rows("order", query, orders)}
+
     async def undone(self) -> dict[str, int]:
         """Count what is still to do before all orders are at rest, by what it is; empty when nothing is."""
         counts = dict(zip(SERVICES, await asyncio.gather(*(self._unpublished(service) for service in SERVICES)), strict=True))

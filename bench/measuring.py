@@ -53,7 +53,7 @@ class People:
     keeper: str
     """Works in a warehouse."""
     manager: str
-    """May look at everything."""
+    """May do everything."""
 
 
 class Measuring:
@@ -65,6 +65,11 @@ class Measuring:
         self._topics = topics
         self._people = people
         self._clients = clients
+
+    @property
+    def manager(self) -> str:
+        """The token of one who may do everything."""
+        return self._people.manager
 
     async def warm_up(self, scenario: Scenario, seed: int) -> Outcome:
         """Load the system without measuring; raises WaybillError when it does not come to rest."""

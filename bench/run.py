@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import psutil
 
+from bench import history
 from bench.accounting import cores
 from bench.databases import Databases
 from bench.draining import drain
@@ -49,6 +50,7 @@ class Wanted:
     tier: Tier = Tier.QUICK
     partitions: int = 4
     replicas: int = 1
+    history: int = 0
 
 
 @dataclass(slots=True)
@@ -75,9 +77,11 @@ async def run(wanted: Wanted, tell: Callable[[str], None]) -> Results:
         ):
             await _prices_known(databases)
             measuring = Measuring(system, databases, topics, await _people(system), wanted.clients)
-            results.conditions = await _conditions(wanted, folder, databases)
             tell("warming up")
             await measuring.warm_up(WARM_UP.limited(None, None), wanted.seed)
+            if wanted.history and await history.load(measuring, folder, wanted.history, wanted.seed, tell):
+                await measuring.warm_up(WARM_UP, wanted.seed)
+            results.conditions = await _conditions(wanted, folder, databases)
             for turn in range(wanted.repeat):
                 for name in wanted.scenarios:
                     tell(f"measuring {name}: {SCENARIOS[name].question} (run {turn + 1} of {wanted.repeat})")
@@ -139,6 +143,7 @@ async def _conditions(wanted: Wanted, folder: Path, databases: Databases) -> dic
         "clients": wanted.clients,
         "partitions": wanted.partitions,
         "replicas": wanted.replicas,
+        "history": history.loaded(folder),
         "jvm_tier": wanted.tier,
         "repeat": wanted.repeat,
         "database": await databases.server_settings(DURABLE),

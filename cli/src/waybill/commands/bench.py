@@ -45,6 +45,7 @@ def bench(
     jvm_tier: Annotated[Tier, typer.Option(help="How far the broker's code is compiled.")] = Tier.QUICK,
     partitions: Annotated[int, typer.Option(min=1, help="Partitions of the topics.")] = DEFAULT_PARTITIONS,
     replicas: Annotated[int, typer.Option(min=1, max=MAX_REPLICAS, help="Processes of each service.")] = 1,
+    history: Annotated[int, typer.Option(min=0, help="Finished orders that lie in the databases before anything runs.")] = 0,
 ) -> None:
     """Measure throughput, latency and CPU per order on a system that is started for it."""
     run, scenarios, report = modules("run", "scenarios", "report")
@@ -62,6 +63,7 @@ def bench(
         tier=jvm_tier,
         partitions=partitions,
         replicas=replicas,
+        history=history,
     )
     progress = Console(stderr=True, highlight=False)
     results = asyncio.run(run.run(wanted, lambda line: progress.print(line, style="dim")))
