@@ -17,7 +17,7 @@ from bench.draining import drain
 from bench.figures import Measured
 from bench.measuring import Measuring, People
 from bench.profiling import Profile, profiled, sampler
-from bench.scenarios import DEFAULT, SCENARIOS, WARM_UP, Name, Scenario
+from bench.scenarios import DEFAULT, SCENARIOS, WARM_UP, Name, Scenario, at_rate
 from bench.system import Running, running
 from bench.topics import Topics
 from bench.workload import PRODUCTS
@@ -38,6 +38,8 @@ class Wanted:
     """What is to be measured, and on what."""
 
     scenarios: Sequence[Name] = DEFAULT
+    rates: Sequence[float] = ()
+    """Further scenarios: open loops at so many orders a second."""
     orders: int | None = None
     seconds: float | None = None
     clients: int = 64
@@ -51,6 +53,8 @@ class Wanted:
     partitions: int = 4
     replicas: int = 1
     history: int = 0
+    history_elsewhere: int | None = None
+    """How many of the past orders lie in the other services' databases; None: all."""
 
 
 @dataclass(slots=True)
@@ -79,18 +83,27 @@ async def run(wanted: Wanted, tell: Callable[[str], None]) -> Results:
             measuring = Measuring(system, databases, topics, await _people(system), wanted.clients)
             tell("warming up")
             await measuring.warm_up(WARM_UP.limited(None, None), wanted.seed)
-            if wanted.history and await history.load(measuring, folder, wanted.history, wanted.seed, tell):
+            if wanted.history and await _live_long(measuring, folder, wanted, tell):
                 await measuring.warm_up(WARM_UP, wanted.seed)
             results.conditions = await _conditions(wanted, folder, databases)
             for turn in range(wanted.repeat):
-                for name in wanted.scenarios:
-                    tell(f"measuring {name}: {SCENARIOS[name].question} (run {turn + 1} of {wanted.repeat})")
-                    scenario = SCENARIOS[name].limited(wanted.orders, wanted.seconds)
+                for scenario in _scenarios(wanted):
+                    tell(f"measuring {scenario.name}: {scenario.question} (run {turn + 1} of {wanted.repeat})")
                     results.measured.append(await _measure(measuring, scenario, wanted.seed + 1 + turn, tell))
             if wanted.profile:
                 tell(f"profiling {', '.join(wanted.profile)}")
                 results.profiles = await _profile(wanted, system, measuring, folder)
     return results
+
+
+async def _live_long(measuring: Measuring, folder: Path, wanted: Wanted, tell: Callable[[str], None]) -> int:
+    elsewhere = wanted.history if wanted.history_elsewhere is None else wanted.history_elsewhere
+    return await history.load(measuring, folder, wanted.history, elsewhere, wanted.seed, tell)
+
+
+def _scenarios(wanted: Wanted) -> list[Scenario]:
+    chosen = [*(SCENARIOS[name] for name in wanted.scenarios), *(at_rate(rate) for rate in wanted.rates)]
+    return [scenario.limited(wanted.orders, wanted.seconds) for scenario in chosen]
 
 
 async def _measure(measuring: Measuring, scenario: Scenario, seed: int, tell: Callable[[str], None]) -> Measured:
@@ -101,7 +114,7 @@ async def _measure(measuring: Measuring, scenario: Scenario, seed: int, tell: Ca
 
 async def _profile(wanted: Wanted, system: Running, measuring: Measuring, folder: Path) -> list[Profile]:
     processes = {service: system.processes[service][0] for service in wanted.profile}
-    scenario = SCENARIOS[wanted.scenarios[0]].limited(wanted.orders, wanted.seconds)
+    scenario = _scenarios(wanted)[0]
     async with profiled(processes, folder) as files:
         await measuring.warm_up(scenario, wanted.seed + wanted.repeat + 1)
     return [Profile.read(service, file.read_text().splitlines()) for service, file in files.items()]

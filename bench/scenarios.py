@@ -24,7 +24,7 @@ class Name(StrEnum):
 class Scenario:
     """A load: at `rate` orders per second (0: as fast as the clients can), for at most `orders` and `seconds`."""
 
-    name: Name
+    name: str
     question: str
     orders: int
     seconds: float
@@ -75,5 +75,15 @@ SCENARIOS: Final = {
         Scenario(Name.READ, "how soon pages are answered while 50 a second order", 0, 60.0, rate=50.0, reads_per_second=40.0),
     )
 }
+RATE_SECONDS: Final = 20.0
+
+
+def at_rate(rate: float) -> Scenario:
+    """Return the scenario of an open loop at some orders per second."""
+    return Scenario(
+        f"{rate:g}/s", f"what an order costs, and how soon it is confirmed, at {rate:g} a second", 0, RATE_SECONDS, rate
+    )
+
+
 DEFAULT: Final = (Name.MAX, Name.ACCEPT, Name.LOW)
 WARM_UP: Final = Scenario(Name.MAX, "warm-up", 3000, 30.0)
