@@ -99,7 +99,8 @@ SPECIAL: Final[Mapping[tuple[str, str], str]] = {
 }
 _SERIES: Final = """
 INSERT INTO document_series (series, kind, last, last_hash, last_at)
-SELECT 'H' || left(kind, 1) || position || '-', kind, $1::bigint, hash, issued_at FROM document WHERE order_id IN (SELECT was FROM life)
+SELECT 'H' || left(kind, 1) || position || '-', kind, $1::bigint, hash, issued_at
+FROM document WHERE order_id IN (SELECT was FROM life)
 ON CONFLICT (series) DO UPDATE SET last = excluded.last
 """
 _TOLD: Final = """
