@@ -51,8 +51,8 @@ def bench(
         typer.Option(help="Open loops at so many orders a second, as in 50,100,200,400; alone, unless --scenario is given."),
     ] = "",
     history: Annotated[int, typer.Option(min=0, help="Finished orders that lie in the databases before anything runs.")] = 0,
-    history_elsewhere: Annotated[
-        int | None, typer.Option(min=1, help="How many of them lie in the other databases than that of the orders (all).")
+    history_whole: Annotated[
+        int | None, typer.Option(min=1, help="How many of them are whole; of older ones there are orders, lines and parcels.")
     ] = None,
 ) -> None:
     """Measure throughput, latency and CPU per order on a system that is started for it."""
@@ -74,7 +74,7 @@ def bench(
         partitions=partitions,
         replicas=replicas,
         history=history,
-        history_elsewhere=history_elsewhere,
+        history_whole=history_whole,
     )
     progress = Console(stderr=True, highlight=False)
     results = asyncio.run(run.run(wanted, lambda line: progress.print(line, style="dim")))
