@@ -1,6 +1,6 @@
 """The pages that customers and staff look at: which kinds there are, and single ones made up from what the databases hold.
 
-Every kind comes up in turn, so that a rare one is measured as often as a frequent one.
+Every kind comes up in turn, so that a rare one is measured as often as a frequent one; customers look OFTEN times as often.
 """
 
 import random
@@ -24,6 +24,7 @@ ADMIN: Final = "admin"
 SHOWN_CUSTOMERS: Final = 64
 ORDERS_OF_EACH: Final = 500
 NAMES: Final = 200
+OFTEN: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +73,16 @@ Maker = Callable[[Known, random.Random], tuple[str, int | None]]
 def pages(known: Known, chance: random.Random) -> Iterator[Page]:
     """Go through all kinds of pages, again and again."""
     while True:
-        for kind, make in KINDS.items():
-            path, customer = make(known, chance)
+        for kind in in_turn():
+            path, customer = KINDS[kind](known, chance)
             yield Page(kind, path, customer)
+
+
+def in_turn() -> list[str]:
+    """List all kinds in the order in which they come up: a customer's own after each part of staff's."""
+    own = [kind for kind in KINDS if kind.startswith(OWN)]
+    staffs = [kind for kind in KINDS if not kind.startswith(OWN)]
+    return [kind for part in range(OFTEN) for kind in (*own, *staffs[part::OFTEN])]
 
 
 def _of_order(tail: str) -> Maker:

@@ -385,6 +385,7 @@ def _read_engine(url: str, service: str) -> AsyncEngine:
         max_overflow=5,
         pool_timeout=READ_PATIENCE_SECONDS,
         pool_pre_ping=True,
+        isolation_level="AUTOCOMMIT",
     )
 
 
