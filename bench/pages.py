@@ -53,8 +53,8 @@ class Known:
             [row["name"] for row in await databases.rows("order", named.format(name, table), NAMES)]
             for name, table in (("tracking_number", "shipments"), ("number", "document"))
         ]
-        ends = "SELECT order_date FROM orders WHERE order_id = (SELECT {}(order_id) FROM orders)"
-        first, last = [await databases.value("order", ends.format(end)) for end in ("min", "max")]
+        ends = "SELECT order_date FROM orders ORDER BY order_id {} LIMIT 1"
+        first, last = [await databases.value("order", ends.format(way)) for way in ("ASC", "DESC")]
         return cls(orders, found[0], found[1], first, last)
 
 

@@ -23,6 +23,8 @@ CREATE INDEX orders_unusual ON orders (order_id DESC) WHERE (status, order_state
         ('Shipped', 'confirmed', 'authorized', 'shipped', 'none'),
         ('Shipped', 'confirmed', 'captured', 'shipped', 'none'),
         ('Delivered', 'confirmed', 'captured', 'delivered', 'none'),
+        ('Delivered', 'confirmed', 'partially_refunded', 'delivered', 'none'),
+        ('Delivered', 'confirmed', 'partially_refunded', 'delivered', 'received'),
         ('Refunded', 'confirmed', 'refunded', 'delivered', 'none'),
         ('Refunded', 'confirmed', 'refunded', 'delivered', 'received'),
         ('Cancelled', 'cancelled', 'pending', 'cancelled', 'none'),

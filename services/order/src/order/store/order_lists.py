@@ -76,6 +76,8 @@ USUAL: Final = (
     ("Shipped", "confirmed", "authorized", "shipped", "none"),
     ("Shipped", "confirmed", "captured", "shipped", "none"),
     ("Delivered", "confirmed", "captured", "delivered", "none"),
+    ("Delivered", "confirmed", "partially_refunded", "delivered", "none"),
+    ("Delivered", "confirmed", "partially_refunded", "delivered", "received"),
     ("Refunded", "confirmed", "refunded", "delivered", "none"),
     ("Refunded", "confirmed", "refunded", "delivered", "received"),
     ("Cancelled", "cancelled", "pending", "cancelled", "none"),
