@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 import json
+import math
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -14,7 +15,7 @@ from rich.console import Console
 from waybill.embedded.jvm import Tier
 from waybill.embedded.kafka import DEFAULT_PARTITIONS
 from waybill.embedded.places import project_root
-from waybill.embedded.system import SERVICES
+from waybill.embedded.system import MAX_REPLICAS, SERVICES
 from waybill.errors import WaybillError
 from waybill.progress import console as plain_or_terminal
 
@@ -27,7 +28,8 @@ class WrongResultsError(WaybillError):
 
 def bench(
     scenario: Annotated[
-        list[str] | None, typer.Option(help="max, low, accept, hot or mix; repeatable. Default: max, accept and low.")
+        list[str] | None,
+        typer.Option(help="max, low, accept, hot, mix, ship, drain or read; repeatable. Default: max, accept and low."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,  # noqa: FBT002
     orders: Annotated[int | None, typer.Option(min=1, help="Orders of a run.")] = None,
@@ -43,12 +45,23 @@ def bench(
     keep: Annotated[bool, typer.Option("--keep", help="Keep the temporary directory with data and logs.")] = False,  # noqa: FBT002
     jvm_tier: Annotated[Tier, typer.Option(help="How far the broker's code is compiled.")] = Tier.QUICK,
     partitions: Annotated[int, typer.Option(min=1, help="Partitions of the topics.")] = DEFAULT_PARTITIONS,
+    replicas: Annotated[int, typer.Option(min=1, max=MAX_REPLICAS, help="Processes of each service.")] = 1,
+    rates: Annotated[
+        str,
+        typer.Option(help="Open loops at so many orders a second, as in 50,100,200,400; alone, unless --scenario is given."),
+    ] = "",
+    history: Annotated[int, typer.Option(min=0, help="Finished orders that lie in the databases before anything runs.")] = 0,
+    history_whole: Annotated[
+        int | None, typer.Option(min=1, help="How many of them are whole; of older ones there are orders, lines and parcels.")
+    ] = None,
 ) -> None:
     """Measure throughput, latency and CPU per order on a system that is started for it."""
     run, scenarios, report = modules("run", "scenarios", "report")
-    names = [_one_of(name, list(scenarios.Name), "scenario") for name in scenario or scenarios.DEFAULT]
+    usual = () if rates else scenarios.DEFAULT
+    names = [_one_of(name, list(scenarios.Name), "scenario") for name in scenario or usual]
     wanted = run.Wanted(
         scenarios=[scenarios.Name(name) for name in names],
+        rates=_rates(rates),
         orders=orders,
         seconds=seconds,
         clients=clients,
@@ -59,6 +72,9 @@ def bench(
         keep=keep,
         tier=jvm_tier,
         partitions=partitions,
+        replicas=replicas,
+        history=history,
+        history_whole=history_whole,
     )
     progress = Console(stderr=True, highlight=False)
     results = asyncio.run(run.run(wanted, lambda line: progress.print(line, style="dim")))
@@ -77,6 +93,16 @@ def modules(*names: str) -> list[ModuleType]:
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
     return [importlib.import_module(f"bench.{name}") for name in names]
+
+
+def _rates(text: str) -> list[float]:
+    try:
+        rates = [float(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        rates = [0.0]
+    if any(not 0 < rate < math.inf for rate in rates):
+        raise WaybillError(f"--rates {text}: give numbers of orders a second, as in 50,100,200")
+    return rates
 
 
 def _one_of(name: str, known: Any, what: str) -> str:
