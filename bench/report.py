@@ -39,8 +39,8 @@ def as_json(measured: Sequence[Measured], conditions: dict[str, Any], profiles: 
         "passed": all(one.passed for one in measured),
         "sources": sources,
         "conditions": conditions,
-        "scenarios": {name: combined([_plain(run) for run in runs]) for name, runs in by_scenario.items()},
-        "runs": [_plain(run) | {"statements": [asdict(one) for one in run.statements[:STATEMENTS_SHOWN]]} for run in measured],
+        "scenarios": {name: combined([plain(run) for run in runs]) for name, runs in by_scenario.items()},
+        "runs": [plain(run) | {"statements": [asdict(one) for one in run.statements[:STATEMENTS_SHOWN]]} for run in measured],
         "profiles": {
             profile.service: {
                 "samples": profile.samples,
@@ -62,13 +62,13 @@ def grouped(measured: Sequence[Measured]) -> dict[str, list[Measured]]:
 
 def median(runs: Sequence[Measured], path: str) -> float | None:
     """Take the median of one figure, named by its path."""
-    found: Any = combined([_plain(run) for run in runs])
+    found: Any = combined([plain(run) for run in runs])
     for name in path.split("."):
         found = found[name]
     return None if found is None else float(found)
 
 
-def _plain(run: Measured) -> dict[str, Any]:
+def plain(run: Measured) -> dict[str, Any]:
     plain = asdict(run)
     del plain["statements"]
     plain["checks"] = {one.what: one.problem or "ok" for one in run.checks}
@@ -91,7 +91,7 @@ def combined(values: Sequence[Any]) -> Any:
 
 def show(console: Console, measured: Sequence[Measured], profiles: Sequence[Profile]) -> None:
     """Draw the report."""
-    by_scenario = {name: (combined([_plain(run) for run in runs]), len(runs)) for name, runs in grouped(measured).items()}
+    by_scenario = {name: (combined([plain(run) for run in runs]), len(runs)) for name, runs in grouped(measured).items()}
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("median of the runs")
     for name, (_, count) in by_scenario.items():

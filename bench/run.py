@@ -72,8 +72,8 @@ async def run(wanted: Wanted, tell: Callable[[str], None]) -> Results:
         ):
             await _prices_known(databases)
             keeper = await asyncio.to_thread(token, system.system.identity.issuer, "keeper", ["warehouse"])
-            measuring = Measuring(system, databases, topics, await _tokens(system), keeper, wanted.clients)
-            results.conditions = await _conditions(wanted, folder, databases)
+            measuring = Measuring(system, databases, topics, await customers(system.system.identity.issuer), keeper, wanted.clients)
+            results.conditions = await conditions(wanted, folder, databases)
             tell("warming up")
             await measuring.warm_up(WARM_UP.limited(None, None), wanted.seed)
             for turn in range(wanted.repeat):
@@ -104,17 +104,19 @@ async def _prices_known(databases: Databases) -> None:
         await asyncio.sleep(0.1)
 
 
-async def _tokens(system: Running) -> tuple[str, ...]:
+async def customers(issuer: str) -> tuple[str, ...]:
+    """Fetch the tokens of the workload's customers."""
     turn = asyncio.Semaphore(TOKENS_AT_ONCE)
 
     async def fetch(number: int) -> str:
         async with turn:
-            return await asyncio.to_thread(token, system.system.identity.issuer, f"customer-{number}", ["customer"])
+            return await asyncio.to_thread(token, issuer, f"customer-{number}", ["customer"])
 
     return tuple(await asyncio.gather(*(fetch(number) for number in range(CUSTOMERS))))
 
 
-async def _conditions(wanted: Wanted, folder: Path, databases: Databases) -> dict[str, Any]:
+async def conditions(wanted: Wanted, folder: Path, databases: Databases) -> dict[str, Any]:
+    """Tell the conditions under which figures are taken."""
     return {
         "cores": cores(),
         "memory_mb": psutil.virtual_memory().total // 2**20,

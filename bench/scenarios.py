@@ -16,6 +16,9 @@ class Name(StrEnum):
     HOT = "hot"
     MIX = "mix"
     SHIP = "ship"
+    AT_100 = "at-100"
+    AT_200 = "at-200"
+    AT_400 = "at-400"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,10 @@ SCENARIOS: Final = {
             CLOSED_ORDERS,
             CLOSED_SECONDS,
             parcels_per_second=10.0,
+        ),
+        *(
+            Scenario(Name(f"at-{rate}"), f"what an order costs at {rate} a second", 0, 20.0, rate=rate)
+            for rate in (100, 200, 400)
         ),
     )
 }
