@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.accounting import SERVING
-from bench.measuring import Measured
+from bench.figures import Measured
 from bench.profiling import Profile
 from bench.scenarios import Name
 
@@ -69,10 +69,11 @@ def median(runs: Sequence[Measured], path: str) -> float | None:
 
 
 def plain(run: Measured) -> dict[str, Any]:
-    plain = asdict(run)
-    del plain["statements"]
-    plain["checks"] = {one.what: one.problem or "ok" for one in run.checks}
-    return plain
+    """Write a run for programs, without its statements."""
+    written = asdict(run)
+    del written["statements"]
+    written["checks"] = {one.what: one.problem or "ok" for one in run.checks}
+    return written
 
 
 def combined(values: Sequence[Any]) -> Any:

@@ -10,11 +10,14 @@ from typing import Any, Final
 
 import psutil
 
+from bench import history
 from bench.accounting import cores
 from bench.databases import Databases
-from bench.measuring import Measured, Measuring
+from bench.draining import drain
+from bench.figures import Measured
+from bench.measuring import Measuring, People
 from bench.profiling import Profile, profiled, sampler
-from bench.scenarios import DEFAULT, SCENARIOS, WARM_UP, Name
+from bench.scenarios import DEFAULT, SCENARIOS, WARM_UP, Name, Scenario, at_rate
 from bench.system import Running, running
 from bench.topics import Topics
 from bench.workload import PRODUCTS
@@ -35,6 +38,8 @@ class Wanted:
     """What is to be measured, and on what."""
 
     scenarios: Sequence[Name] = DEFAULT
+    rates: Sequence[float] = ()
+    """Further scenarios: open loops at so many orders a second."""
     orders: int | None = None
     seconds: float | None = None
     clients: int = 64
@@ -46,6 +51,8 @@ class Wanted:
     keep: bool = False
     tier: Tier = Tier.QUICK
     partitions: int = 4
+    replicas: int = 1
+    history: int = 0
 
 
 @dataclass(slots=True)
@@ -66,30 +73,42 @@ async def run(wanted: Wanted, tell: Callable[[str], None]) -> Results:
         tell(f"starting a system on {folder}")
         base = free_port_base(wanted.port_base, LAST_PORT)
         async with (
-            running(folder, base, wanted.tier, wanted.partitions, tell) as system,
+            running(folder, base, wanted.tier, wanted.partitions, wanted.replicas, tell) as system,
             Databases.of(system.system.postgres) as databases,
             Topics.of(system.system.kafka.bootstrap_servers) as topics,
         ):
             await _prices_known(databases)
-            keeper = await asyncio.to_thread(token, system.system.identity.issuer, "keeper", ["warehouse"])
-            measuring = Measuring(system, databases, topics, await customers(system.system.identity.issuer), keeper, wanted.clients)
-            results.conditions = await conditions(wanted, folder, databases)
+            measuring = Measuring(system, databases, topics, await _people(system), wanted.clients)
             tell("warming up")
             await measuring.warm_up(WARM_UP.limited(None, None), wanted.seed)
+            if wanted.history and await history.load(measuring, folder, wanted.history, wanted.seed, tell):
+                await measuring.warm_up(WARM_UP, wanted.seed)
+            results.conditions = await conditions(wanted, folder, databases)
             for turn in range(wanted.repeat):
-                for name in wanted.scenarios:
-                    tell(f"measuring {name}: {SCENARIOS[name].question} (run {turn + 1} of {wanted.repeat})")
-                    scenario = SCENARIOS[name].limited(wanted.orders, wanted.seconds)
-                    results.measured.append(await measuring.measure(scenario, wanted.seed + 1 + turn))
+                for scenario in scenarios(wanted):
+                    tell(f"measuring {scenario.name}: {scenario.question} (run {turn + 1} of {wanted.repeat})")
+                    results.measured.append(await _measure(measuring, scenario, wanted.seed + 1 + turn, tell))
             if wanted.profile:
                 tell(f"profiling {', '.join(wanted.profile)}")
                 results.profiles = await _profile(wanted, system, measuring, folder)
     return results
 
 
+def scenarios(wanted: Wanted) -> list[Scenario]:
+    """List what is wanted, with its limits."""
+    chosen = [*(SCENARIOS[name] for name in wanted.scenarios), *(at_rate(rate) for rate in wanted.rates)]
+    return [scenario.limited(wanted.orders, wanted.seconds) for scenario in chosen]
+
+
+async def _measure(measuring: Measuring, scenario: Scenario, seed: int, tell: Callable[[str], None]) -> Measured:
+    if scenario.beside_per_second:
+        return await drain(measuring, scenario, seed, tell)
+    return await measuring.measure(scenario, seed)
+
+
 async def _profile(wanted: Wanted, system: Running, measuring: Measuring, folder: Path) -> list[Profile]:
     processes = {service: system.processes[service][0] for service in wanted.profile}
-    scenario = SCENARIOS[wanted.scenarios[0]].limited(wanted.orders, wanted.seconds)
+    scenario = scenarios(wanted)[0]
     async with profiled(processes, folder) as files:
         await measuring.warm_up(scenario, wanted.seed + wanted.repeat + 1)
     return [Profile.read(service, file.read_text().splitlines()) for service, file in files.items()]
@@ -102,6 +121,13 @@ async def _prices_known(databases: Databases) -> None:
         if asyncio.get_running_loop().time() > deadline:
             raise WaybillError(f"the order service knows {known} of {PRODUCTS + 1} prices: see `./waybill logs order`")
         await asyncio.sleep(0.1)
+
+
+async def _people(system: Running) -> People:
+    issuer = system.system.identity.issuer
+    keeper = await asyncio.to_thread(token, issuer, "keeper", ["warehouse"])
+    manager = await asyncio.to_thread(token, issuer, "manager", ["admin"])
+    return People(await customers(issuer), keeper, manager)
 
 
 async def customers(issuer: str) -> tuple[str, ...]:
@@ -128,6 +154,8 @@ async def conditions(wanted: Wanted, folder: Path, databases: Databases) -> dict
         "products": PRODUCTS,
         "clients": wanted.clients,
         "partitions": wanted.partitions,
+        "replicas": wanted.replicas,
+        "history": history.loaded(folder),
         "jvm_tier": wanted.tier,
         "repeat": wanted.repeat,
         "database": await databases.server_settings(DURABLE),

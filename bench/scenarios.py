@@ -16,16 +16,15 @@ class Name(StrEnum):
     HOT = "hot"
     MIX = "mix"
     SHIP = "ship"
-    AT_100 = "at-100"
-    AT_200 = "at-200"
-    AT_400 = "at-400"
+    DRAIN = "drain"
+    READ = "read"
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """A load: at `rate` orders per second (0: as fast as the clients can), for at most `orders` and `seconds`."""
 
-    name: Name
+    name: str
     question: str
     orders: int
     seconds: float
@@ -33,6 +32,10 @@ class Scenario:
     variant: Variant = Variant.PLAIN
     parcels_per_second: float = 0.0
     """How many parcels of earlier orders are labelled, sent and delivered meanwhile."""
+    beside_per_second: float = 0.0
+    """How many orders a second go on coming in while a backlog of `orders` is worked off; 0: there is no backlog."""
+    reads_per_second: float = 0.0
+    """How many pages a second customers and staff look at meanwhile."""
 
     def limited(self, orders: int | None, seconds: float | None) -> "Scenario":
         """Return it with other limits; an open loop lasts as long as its limits and its rate allow."""
@@ -45,6 +48,7 @@ class Scenario:
 
 CLOSED_ORDERS: Final = 10_000
 CLOSED_SECONDS: Final = 60.0
+BACKLOG: Final = 100_000
 
 SCENARIOS: Final = {
     scenario.name: scenario
@@ -65,11 +69,21 @@ SCENARIOS: Final = {
             CLOSED_SECONDS,
             parcels_per_second=10.0,
         ),
-        *(
-            Scenario(Name(f"at-{rate}"), f"what an order costs at {rate} a second", 0, 20.0, rate=rate)
-            for rate in (100, 200, 400)
+        Scenario(
+            Name.DRAIN, "how fast a backlog is worked off while 50 a second come in", BACKLOG, 600.0, beside_per_second=50.0
         ),
+        Scenario(Name.READ, "how soon pages are answered while 50 a second order", 0, 60.0, rate=50.0, reads_per_second=40.0),
     )
 }
+RATE_SECONDS: Final = 20.0
+
+
+def at_rate(rate: float) -> Scenario:
+    """Return the scenario of an open loop at some orders per second."""
+    return Scenario(
+        f"{rate:g}/s", f"what an order costs, and how soon it is confirmed, at {rate:g} a second", 0, RATE_SECONDS, rate
+    )
+
+
 DEFAULT: Final = (Name.MAX, Name.ACCEPT, Name.LOW)
 WARM_UP: Final = Scenario(Name.MAX, "warm-up", 3000, 30.0)

@@ -1,19 +1,17 @@
 """Runs Waybill and its peers in turn, each on a system of its own, and sets their figures beside each other."""
 
-import asyncio
-import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from bench import run
 from bench.databases import Databases
-from bench.measuring import Measured
+from bench.figures import Measured
 from bench.peers.measuring import PeerMeasuring
 from bench.peers.system import PEERS, Peer, check_installed, serving
 from bench.report import combined, grouped, plain
 from bench.run import Results, Wanted
-from bench.scenarios import SCENARIOS, WARM_UP, Name
+from bench.scenarios import SCENARIOS, WARM_UP, Name, at_rate
 from waybill.embedded.apart import data_folder, free_port_base
 from waybill.embedded.system import LAST_PORT
 
@@ -24,7 +22,8 @@ WARM_UP_ORDERS: Final = 300
 WARM_UP_SECONDS: Final = 10.0
 BEARABLE: Final = 0.9
 """An open loop is run at so much of a peer's own maximum at most: beyond that it only queues."""
-SCENARIOS_COMPARED: Final = (Name.MAX, Name.LOW, Name.AT_100, Name.AT_200, Name.AT_400)
+SCENARIOS_COMPARED: Final = (Name.MAX, Name.LOW)
+RATES_COMPARED: Final = (100.0, 200.0, 400.0)
 
 Compared = dict[str, list[Measured]]
 
@@ -67,13 +66,12 @@ async def run_peer(peer: Peer, wanted: Wanted, tell: Callable[[str], None]) -> R
             results.conditions = await run.conditions(wanted, folder, databases)
             tell("warming up")
             await measuring.warm_up(WARM_UP.limited(WARM_UP_ORDERS, WARM_UP_SECONDS), wanted.seed)
-            for name in wanted.scenarios:
-                scenario = SCENARIOS[name].limited(wanted.orders, wanted.seconds)
-                if not _bearable(scenario.rate, results.measured):
-                    tell(f"leaving out {name}: more than it can do")
-                    continue
-                tell(f"measuring {name}")
-                results.measured.append(await measuring.measure(scenario, wanted.seed + 1))
+            for scenario in run.scenarios(wanted):
+                if _bearable(scenario.rate, results.measured):
+                    tell(f"measuring {scenario.name}")
+                    results.measured.append(await measuring.measure(scenario, wanted.seed + 1))
+                else:
+                    tell(f"leaving out {scenario.name}: more than it can do")
     return results
 
 

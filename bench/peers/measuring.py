@@ -12,9 +12,9 @@ from uuid import UUID
 
 from bench import accounting
 from bench.databases import Databases
+from bench.figures import Measured, Observed, figures
 from bench.generator import Outcome, Plan
 from bench.loading import Generator
-from bench.measuring import Measured, figures
 from bench.peers import rows
 from bench.peers.system import Serving
 from bench.scenarios import Scenario
@@ -56,8 +56,24 @@ class PeerMeasuring:
         await self._databases.statistics_settle()
         syncs = await self._databases.wal_syncs() - syncs
         checks = await rows.check(self._databases, self._serving.peer, outcome)
-        story = await rows.story(self._databases, _accepted(outcome))
-        return figures(scenario, outcome, before, after, story, {}, [], checks, written, syncs)
+        accepted = _accepted(outcome)
+        return figures(
+            Observed(
+                scenario=scenario.name,
+                outcome=outcome,
+                watched=outcome.sent,
+                accepted_per_second=len(accepted) / (outcome.ended_at - outcome.began_at),
+                before=before,
+                after=after,
+                story=await rows.story(self._databases, accepted),
+                messages={},
+                statements=[],
+                checks=checks,
+                wal_bytes=written,
+                wal_syncs=syncs,
+                reads={},
+            )
+        )
 
     def _plan(self, scenario: Scenario, seed: int) -> Plan:
         return Plan(

@@ -8,7 +8,7 @@ from bench.catalogue import UNITS
 from bench.checking import Check
 from bench.databases import Databases
 from bench.generator import Outcome
-from bench.measuring import Story
+from bench.figures import Story
 from bench.peers.system import Peer
 from bench.workload import LINES, PRODUCTS
 from contracts.order import OrderConfirmed

@@ -14,7 +14,7 @@ from rich.console import Console
 from waybill.embedded.jvm import Tier
 from waybill.embedded.kafka import DEFAULT_PARTITIONS
 from waybill.embedded.places import project_root
-from waybill.embedded.system import SERVICES
+from waybill.embedded.system import MAX_REPLICAS, SERVICES
 from waybill.errors import WaybillError
 from waybill.progress import console as plain_or_terminal
 
@@ -27,7 +27,8 @@ class WrongResultsError(WaybillError):
 
 def bench(
     scenario: Annotated[
-        list[str] | None, typer.Option(help="max, low, accept, hot or mix; repeatable. Default: max, accept and low.")
+        list[str] | None,
+        typer.Option(help="max, low, accept, hot, mix, ship, drain or read; repeatable. Default: max, accept and low."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,  # noqa: FBT002
     orders: Annotated[int | None, typer.Option(min=1, help="Orders of a run.")] = None,
@@ -43,6 +44,8 @@ def bench(
     keep: Annotated[bool, typer.Option("--keep", help="Keep the temporary directory with data and logs.")] = False,  # noqa: FBT002
     jvm_tier: Annotated[Tier, typer.Option(help="How far the broker's code is compiled.")] = Tier.QUICK,
     partitions: Annotated[int, typer.Option(min=1, help="Partitions of the topics.")] = DEFAULT_PARTITIONS,
+    replicas: Annotated[int, typer.Option(min=1, max=MAX_REPLICAS, help="Processes of each service.")] = 1,
+    history: Annotated[int, typer.Option(min=0, help="Finished orders that lie in the databases before anything runs.")] = 0,
 ) -> None:
     """Measure throughput, latency and CPU per order on a system that is started for it."""
     run, scenarios, report = modules("run", "scenarios", "report")
@@ -59,6 +62,8 @@ def bench(
         keep=keep,
         tier=jvm_tier,
         partitions=partitions,
+        replicas=replicas,
+        history=history,
     )
     progress = Console(stderr=True, highlight=False)
     results = asyncio.run(run.run(wanted, lambda line: progress.print(line, style="dim")))

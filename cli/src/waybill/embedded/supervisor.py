@@ -214,6 +214,19 @@ class Supervisor:
                 return
             self._enter(part, Phase.READY)
 
+    async def halt(self, service: str) -> None:
+        """Stop a service, all its replicas, until it is resumed."""
+        for part in self._replicas(service):
+            self._watchers.pop(part.name).cancel()
+            await self._stop(part)
+
+    async def resume(self, service: str) -> None:
+        """Start a service that was halted; done when all its replicas are ready."""
+        await self._together(*(self._start(part) for part in self._replicas(service)))
+
+    def _replicas(self, service: str) -> list[Part]:
+        return [part for part in self._parts.values() if part.kind == "service" and part.name.partition("-")[0] == service]
+
     async def _bring_down(self) -> None:
         self.state.stopping = True
         for watcher in self._watchers.values():
