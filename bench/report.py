@@ -105,12 +105,17 @@ def show(console: Console, measured: Sequence[Measured], profiles: Sequence[Prof
     for topic in dict.fromkeys(name for figure in figures for name in figure["messages_per_order"]):
         table.add_row(f"messages on {topic}", *(_shown(figure, f"messages_per_order/{topic}") for figure in figures))
     console.print(table)
+    show_wrong(console, measured)
+    for profile in profiles:
+        console.print(_functions(profile))
+
+
+def show_wrong(console: Console, measured: Sequence[Measured]) -> None:
+    """Tell which results are wrong."""
     for run in measured:
         for check in run.checks:
             if not check.passed:
                 console.print(f"WRONG RESULTS in {run.scenario}: not true that {check.what}: {check.problem}", style="bold red")
-    for profile in profiles:
-        console.print(_functions(profile))
 
 
 _ROWS: Final = (

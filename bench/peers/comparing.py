@@ -9,13 +9,12 @@ from bench.databases import Databases
 from bench.figures import Measured
 from bench.peers.measuring import PeerMeasuring
 from bench.peers.system import PEERS, Peer, check_installed, serving
-from bench.report import combined, grouped, plain
+from bench.peers.report import WAYBILL
 from bench.run import Results, Wanted
-from bench.scenarios import SCENARIOS, WARM_UP, Name, at_rate
+from bench.scenarios import WARM_UP, Name
 from waybill.embedded.apart import data_folder, free_port_base
 from waybill.embedded.system import LAST_PORT
 
-WAYBILL: Final = "waybill"
 SECONDS: Final = 20.0
 """How long a load is sent to each, unless told otherwise."""
 WARM_UP_ORDERS: Final = 300
@@ -23,14 +22,12 @@ WARM_UP_SECONDS: Final = 10.0
 BEARABLE: Final = 0.9
 """An open loop is run at so much of a peer's own maximum at most: beyond that it only queues."""
 SCENARIOS_COMPARED: Final = (Name.MAX, Name.LOW)
-RATES_COMPARED: Final = (100.0, 200.0, 400.0)
+RATES_COMPARED: Final = (20.0, 100.0, 200.0, 400.0)
 
 Compared = dict[str, list[Measured]]
 
 
-async def compare(
-    wanted: Wanted, peers: Sequence[str], tell: Callable[[str], None]
-) -> tuple[Compared, dict[str, Any]]:
+async def compare(wanted: Wanted, peers: Sequence[str], tell: Callable[[str], None]) -> tuple[Compared, dict[str, Any]]:
     """Run each system as often as wanted, in turn; answers the figures of each and the conditions. Raises WaybillError."""
     for name in peers:
         check_installed(PEERS[name])  # a missing one is told before anything starts
@@ -39,13 +36,9 @@ async def compare(
     conditions: dict[str, Any] = {}
     for turn in range(wanted.repeat):
         for name in found:
-            told = f"{name} (turn {turn + 1} of {wanted.repeat})"
+            tell(f"{name}, turn {turn + 1} of {wanted.repeat}")
             turned = replace(once, seed=wanted.seed + turn)
-            results = await (
-                run.run(turned, lambda line, told=told: tell(f"{told}: {line}"))  # type: ignore[misc]
-                if name == WAYBILL
-                else run_peer(PEERS[name], turned, lambda line, told=told: tell(f"{told}: {line}"))  # type: ignore[misc]
-            )
+            results = await (run.run(turned, tell) if name == WAYBILL else run_peer(PEERS[name], turned, tell))
             found[name] += results.measured
             conditions = conditions or results.conditions
     return found, conditions | {"repeat": wanted.repeat}
@@ -78,30 +71,3 @@ async def run_peer(peer: Peer, wanted: Wanted, tell: Callable[[str], None]) -> R
 def _bearable(rate: float, measured: Sequence[Measured]) -> bool:
     most = next((one.orders_per_second for one in measured if one.scenario == Name.MAX), None)
     return most is None or rate <= most * BEARABLE
-
-
-def medians(found: Compared) -> dict[str, dict[str, Any]]:
-    """Combine the runs of each system by scenario."""
-    return {
-        system: {name: combined([plain(one) for one in runs]) for name, runs in grouped(measured).items()}
-        for system, measured in found.items()
-    }
-
-
-def load(figures: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """List what an order costs and how soon it is confirmed, for each system at each of its loads; the last is its maximum."""
-    points = []
-    for system, scenarios in figures.items():
-        for name, one in scenarios.items():
-            rate = SCENARIOS[Name(name)].rate
-            points.append(
-                {
-                    "system": system,
-                    "scenario": name,
-                    "rate": rate or one["orders_per_second"],
-                    "cpu_ms_per_order": one["cpu_ms_per_order"],
-                    "p50_ms": one["confirmed"]["p50"],
-                    "p99_ms": one["confirmed"]["p99"],
-                }
-            )
-    return sorted(points, key=lambda point: (list(figures).index(point["system"]), point["rate"]))

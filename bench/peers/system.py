@@ -80,7 +80,7 @@ class Serving:
         self.gateway = Gateway(
             folder / "gateway",
             self.port,
-            dict.fromkeys(SERVICES, [entry]),
+            {service: [entry] for service in SERVICES},
             log_file=logs / "gateway.log",
             issuer=self.identity.issuer,
             simulators=False,

@@ -1,4 +1,4 @@
-"""The tables of the peers, the same for each: one database for each of the four services, and what the workload has in stock."""
+"""The tables of the peers, the same for each: a database for each of the four services, and what the workload has in stock."""
 
 from typing import Final
 
@@ -35,9 +35,12 @@ CREATE INDEX history_of_order ON order_history (order_id);
 CREATE TABLE idempotency (user_id text NOT NULL, key text NOT NULL, order_id uuid NOT NULL, PRIMARY KEY (user_id, key));
 """,
     "inventory": """
-CREATE TABLE stock (product_id text PRIMARY KEY, on_hand bigint NOT NULL CHECK (on_hand >= 0), reserved bigint NOT NULL DEFAULT 0);
-CREATE TABLE reservation (order_id uuid NOT NULL, product_id text NOT NULL, quantity int NOT NULL,
-    PRIMARY KEY (order_id, product_id));
+CREATE TABLE stock (
+    product_id text PRIMARY KEY, on_hand bigint NOT NULL CHECK (on_hand >= 0), reserved bigint NOT NULL DEFAULT 0
+);
+CREATE TABLE reservation (
+    order_id uuid NOT NULL, product_id text NOT NULL, quantity int NOT NULL, PRIMARY KEY (order_id, product_id)
+);
 """,
     "payment": """
 CREATE TABLE payment (
