@@ -93,13 +93,13 @@ WHERE i.indrelid = ANY($1::text[]::regclass[]) AND NOT i.indisunique
 OWN_NAMES: Final = frozenset({"tracking_number", "reference", "psp_reference", "provider_message_id", "idempotency_key"})
 """What goes by a name outside has another one for every order."""
 SPECIAL: Final[Mapping[tuple[str, str], str]] = {
-    ("document", "series"): "'H' || t.position || '-'",
+    ("document", "series"): "'H' || left(t.kind, 1) || t.position || '-'",
     ("document", "position"): "m.n + 1",
-    ("document", "number"): "'H' || t.position || '-' || m.n + 1",
+    ("document", "number"): "'H' || left(t.kind, 1) || t.position || '-' || m.n + 1",
 }
 _SERIES: Final = """
 INSERT INTO document_series (series, kind, last, last_hash, last_at)
-SELECT 'H' || position || '-', kind, $1::bigint, hash, issued_at FROM document WHERE order_id IN (SELECT was FROM life)
+SELECT 'H' || left(kind, 1) || position || '-', kind, $1::bigint, hash, issued_at FROM document WHERE order_id IN (SELECT was FROM life)
 ON CONFLICT (series) DO UPDATE SET last = excluded.last
 """
 _TOLD: Final = """
@@ -175,8 +175,11 @@ def loaded(folder: Path) -> int:
     return int(mark.read_text()) if mark.exists() else 0
 
 
-async def load(measuring: Measuring, folder: Path, orders: int, seed: int, tell: Callable[[str], None]) -> int:
-    """See to it that a past of so many orders lies in the databases; answers how many were written."""
+async def load(measuring: Measuring, folder: Path, orders: int, elsewhere: int, seed: int, tell: Callable[[str], None]) -> int:
+    """See to it that a past of so many orders lies in the databases; answers how many were written.
+
+    Of those that are written, the newest `elsewhere` are written in all databases and the others in that of the orders alone.
+    """
     already = loaded(folder)
     count = -(-orders // LIVES) * LIVES - already
     if count <= 0:
@@ -188,7 +191,7 @@ async def load(measuring: Measuring, folder: Path, orders: int, seed: int, tell:
         await measuring.running.halt(service)
     loop = asyncio.get_running_loop()
     began = loop.time()
-    await write(measuring.databases, Past(lives, already, already + count, since), tell)
+    await write(measuring.databases, Past(lives, already, already + count, since, elsewhere), tell)
     (folder / MARK).write_text(str(already + count))
     tell(f"a past of {count} orders was written in {loop.time() - began:.0f} s")
     await asyncio.gather(*(measuring.running.resume(service) for service in SERVICES))
@@ -197,12 +200,23 @@ async def load(measuring: Measuring, folder: Path, orders: int, seed: int, tell:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """Orders that lived since a moment, and the numbers of those that are to be written after them: from `first` to `end`."""
+    """Orders that lived since a moment, and the numbers of those that are to be written after them: from `first` to `end`.
+
+    Only the newest `elsewhere` of them are written in other databases than that of the orders.
+    """
 
     lives: Sequence[UUID]
     first: int
     end: int
     since: datetime
+    elsewhere: int
+
+    def begin(self, service: str) -> int:
+        """Tell from which number on orders are written in a service's database; each life as often as the others."""
+        if service == "order":
+            return self.first
+        lives = len(self.lives)
+        return max(self.first, self.end - -(-self.elsewhere // lives) * lives)
 
 
 async def write(databases: Databases, past: Past, tell: Callable[[str], None]) -> None:
@@ -239,15 +253,15 @@ class _Loading:
         for index in indexes:
             await self._run(f"DROP INDEX {index['name']}")
         statements = [copying([one for one in columns if one.table == table], own_ids) for table in tables]
-        for first in range(past.first, past.end, AT_ONCE):
+        for first in range(past.begin(self._service), past.end, AT_ONCE):
             await self._some(statements, first, min(first + AT_ONCE, past.end))
-        copies = (past.end - past.first) // len(past.lives)
+        copies = (past.end - past.begin(self._service)) // len(past.lives)
         if self._service == "inventory":
             await self._run(_SHELVES, copies)
         if self._service == "order":
             await self._run(_SERIES, past.end)
+        self._tell(f"{self._service}: {len(indexes)} indexes")
         for index in indexes:
-            self._tell(f"{self._service}: {index['name']}")
             await self._run(index["definition"])
         self._tell(f"{self._service}: vacuum")
         await self._run("VACUUM (ANALYZE)")

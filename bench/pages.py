@@ -17,6 +17,8 @@ from chassis.pages import write_cursor
 from waybill.errors import WaybillError
 
 OWN_LIST: Final = "own list"
+OWN_LISTS: Final = "own lists together"
+ADMIN_PAGES: Final = "admin pages together"
 OWN: Final = "own"
 ADMIN: Final = "admin"
 SHOWN_CUSTOMERS: Final = 64

@@ -16,11 +16,11 @@ from typing import Final
 from bench.checking import Check
 from bench.client import Answer, Connection, connect, request
 from bench.figures import Percentiles
-from bench.pages import ADMIN, KINDS, OWN_LIST, Known, pages
+from bench.pages import ADMIN, ADMIN_PAGES, KINDS, OWN_LIST, OWN_LISTS, Known, pages
 
 CONNECTIONS: Final = 32
 OK: Final = 200
-ALL: Final = {"own list (all)": OWN_LIST, "admin (all)": ADMIN}
+ALL: Final = {OWN_LISTS: OWN_LIST, ADMIN_PAGES: ADMIN}
 """Kinds that are also told together, by how their names begin."""
 
 

@@ -53,6 +53,8 @@ class Wanted:
     partitions: int = 4
     replicas: int = 1
     history: int = 0
+    history_elsewhere: int | None = None
+    """How many of the past orders lie in the other services' databases; None: all."""
 
 
 @dataclass(slots=True)
@@ -81,7 +83,7 @@ async def run(wanted: Wanted, tell: Callable[[str], None]) -> Results:
             measuring = Measuring(system, databases, topics, await _people(system), wanted.clients)
             tell("warming up")
             await measuring.warm_up(WARM_UP.limited(None, None), wanted.seed)
-            if wanted.history and await history.load(measuring, folder, wanted.history, wanted.seed, tell):
+            if wanted.history and await _live_long(measuring, folder, wanted, tell):
                 await measuring.warm_up(WARM_UP, wanted.seed)
             results.conditions = await conditions(wanted, folder, databases)
             for turn in range(wanted.repeat):
@@ -92,6 +94,11 @@ async def run(wanted: Wanted, tell: Callable[[str], None]) -> Results:
                 tell(f"profiling {', '.join(wanted.profile)}")
                 results.profiles = await _profile(wanted, system, measuring, folder)
     return results
+
+
+async def _live_long(measuring: Measuring, folder: Path, wanted: Wanted, tell: Callable[[str], None]) -> int:
+    elsewhere = wanted.history if wanted.history_elsewhere is None else wanted.history_elsewhere
+    return await history.load(measuring, folder, wanted.history, elsewhere, wanted.seed, tell)
 
 
 def scenarios(wanted: Wanted) -> list[Scenario]:

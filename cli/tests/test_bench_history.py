@@ -32,7 +32,7 @@ async def live_again(loaded: Loaded, orders: int) -> None:
     await loaded.sessions["inventory"].execute(_MORE_STOCK)
     lives = [UUID(one.order_id) for one in loaded.outcome.sent]
     long_ago = datetime.now(UTC) - timedelta(days=4000)
-    await history.write(loaded.databases, history.Past(lives, 0, orders, long_ago), lambda _: None)
+    await history.write(loaded.databases, history.Past(lives, 0, orders, long_ago, orders), lambda _: None)
 
 
 @pytest.fixture

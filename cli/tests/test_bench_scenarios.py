@@ -56,7 +56,7 @@ async def test_a_reader_asks_at_its_rate_and_tells_how_long_each_kind_took() -> 
             await eventually(lambda: _true(all(kind in reader.seconds for kind in pages.KINDS)), "each kind was asked for")
     assert reader.check.passed, reader.check.problem
     assert set(reader.took) == {*pages.KINDS, *reading.ALL}
-    assert 2.0 <= reader.took["admin (all)"].p50 < 1000.0
+    assert 2.0 <= reader.took[pages.ADMIN_PAGES].p50 < 1000.0
 
 
 async def test_a_page_that_is_refused_or_never_asked_for_counts_against_the_run() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 import json
+import math
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -45,13 +46,22 @@ def bench(
     jvm_tier: Annotated[Tier, typer.Option(help="How far the broker's code is compiled.")] = Tier.QUICK,
     partitions: Annotated[int, typer.Option(min=1, help="Partitions of the topics.")] = DEFAULT_PARTITIONS,
     replicas: Annotated[int, typer.Option(min=1, max=MAX_REPLICAS, help="Processes of each service.")] = 1,
+    rates: Annotated[
+        str,
+        typer.Option(help="Open loops at so many orders a second, as in 50,100,200,400; alone, unless --scenario is given."),
+    ] = "",
     history: Annotated[int, typer.Option(min=0, help="Finished orders that lie in the databases before anything runs.")] = 0,
+    history_elsewhere: Annotated[
+        int | None, typer.Option(min=1, help="How many of them lie in the other databases than that of the orders (all).")
+    ] = None,
 ) -> None:
     """Measure throughput, latency and CPU per order on a system that is started for it."""
     run, scenarios, report = modules("run", "scenarios", "report")
-    names = [_one_of(name, list(scenarios.Name), "scenario") for name in scenario or scenarios.DEFAULT]
+    usual = () if rates else scenarios.DEFAULT
+    names = [_one_of(name, list(scenarios.Name), "scenario") for name in scenario or usual]
     wanted = run.Wanted(
         scenarios=[scenarios.Name(name) for name in names],
+        rates=_rates(rates),
         orders=orders,
         seconds=seconds,
         clients=clients,
@@ -64,6 +74,7 @@ def bench(
         partitions=partitions,
         replicas=replicas,
         history=history,
+        history_elsewhere=history_elsewhere,
     )
     progress = Console(stderr=True, highlight=False)
     results = asyncio.run(run.run(wanted, lambda line: progress.print(line, style="dim")))
@@ -82,6 +93,16 @@ def modules(*names: str) -> list[ModuleType]:
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
     return [importlib.import_module(f"bench.{name}") for name in names]
+
+
+def _rates(text: str) -> list[float]:
+    try:
+        rates = [float(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        rates = [0.0]
+    if any(not 0 < rate < math.inf for rate in rates):
+        raise WaybillError(f"--rates {text}: give numbers of orders a second, as in 50,100,200")
+    return rates
 
 
 def _one_of(name: str, known: Any, what: str) -> str:
