@@ -8,8 +8,8 @@ from bench import run
 from bench.databases import Databases
 from bench.figures import Measured
 from bench.peers.measuring import PeerMeasuring
-from bench.peers.system import PEERS, Peer, check_installed, serving
 from bench.peers.report import WAYBILL
+from bench.peers.system import PEERS, Peer, check_installed, serving
 from bench.run import Results, Wanted
 from bench.scenarios import WARM_UP, Name
 from waybill.embedded.apart import data_folder, free_port_base
@@ -21,8 +21,6 @@ WARM_UP_ORDERS: Final = 300
 WARM_UP_SECONDS: Final = 10.0
 BEARABLE: Final = 0.9
 """An open loop is run at so much of a peer's own maximum at most: beyond that it only queues."""
-SCENARIOS_COMPARED: Final = (Name.MAX, Name.LOW)
-RATES_COMPARED: Final = (20.0, 100.0, 200.0, 400.0)
 
 Compared = dict[str, list[Measured]]
 

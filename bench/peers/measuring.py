@@ -1,7 +1,7 @@
 """Measures loads on a peer: the same generator, the same account and the same figures as for Waybill.
 
-An order counts as confirmed when its row says so, a moment before its transaction commits; Waybill's counts when the fact is on its
-topic, after the commit. So what is in a peer's favour stays there.
+An order counts as confirmed when its row says so, a moment before its transaction commits; Waybill's counts when the fact is on
+its topic, after the commit. So what is in a peer's favour stays there.
 """
 
 import asyncio

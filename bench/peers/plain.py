@@ -1,8 +1,8 @@
 """The peer `plain`: the design that most teams write. Four services, FastStream and an ORM, one message a transaction.
 
-A service takes one message at a time: it looks whether it knows it, changes its rows through the ORM, leaves what it has to tell
-in its outbox, and commits all of it together. The outbox is polled every 100 ms and its rows are published one by one. Run as
-`python -m bench.peers.plain SERVICE`.
+A service takes one message at a time: it looks whether it knows it, changes its rows through the ORM, leaves what it has to
+tell in its outbox, and commits all of it together. The outbox is polled every 100 ms and its rows are published one by one. Run
+as `python -m bench.peers.plain SERVICE`.
 """
 
 import asyncio

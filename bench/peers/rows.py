@@ -7,8 +7,8 @@ from uuid import UUID
 from bench.catalogue import UNITS
 from bench.checking import Check
 from bench.databases import Databases
-from bench.generator import Outcome
 from bench.figures import Story
+from bench.generator import Outcome
 from bench.peers.system import Peer
 from bench.workload import LINES, PRODUCTS
 from contracts.order import OrderConfirmed
