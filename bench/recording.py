@@ -28,7 +28,9 @@ KEPT: Final = (
     "wal_syncs_per_order",
     "wal_bytes_per_order",
     "messages_per_order",
-    "bytes_per_order",
+    "wal_bytes_by_service",
+    "log_bytes_per_order",
+    "statements_per_order",
 )
 MACHINE: Final = ("cores", "memory_mb", "system", "python", "file_system", "database")
 Results = dict[str, Any]

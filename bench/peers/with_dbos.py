@@ -147,9 +147,7 @@ app.get("/livez")(lambda: {"status": "ok"})
 
 
 @app.post("/api/orders", status_code=201)
-async def place(
-    order: NewOrder, user: Annotated[str, Depends(customer)], key: IdempotencyKey, response: Response
-) -> Placed:
+async def place(order: NewOrder, user: Annotated[str, Depends(customer)], key: IdempotencyKey, response: Response) -> Placed:
     """Start the workflow of an order, or find the one that was started with the same key."""
     order_id = uuid.uuid5(NAMESPACE, f"{user}:{key}")
     facts = {
@@ -171,7 +169,18 @@ async def place(
 if __name__ == "__main__":
     if os.environ.get("WORKERS"):
         from dbos import run_dbos_database_migrations
+
         run_dbos_database_migrations(database("dbos"))
         import uvicorn
-        uvicorn.run("bench.peers.with_dbos:app", host="127.0.0.1", port=int(os.environ["PEER_PORT"]), loop="uvloop", http="httptools", access_log=False, log_level="warning", workers=2)
+
+        uvicorn.run(
+            "bench.peers.with_dbos:app",
+            host="127.0.0.1",
+            port=int(os.environ["PEER_PORT"]),
+            loop="uvloop",
+            http="httptools",
+            access_log=False,
+            log_level="warning",
+            workers=2,
+        )
     serve(app)
