@@ -19,7 +19,7 @@ _STATISTICS_DELAY: Final = 10.5
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One kind of statement of a service: how often it ran, its rows, its time in the server (ms) and its WAL (bytes), in total."""
+    """A kind of statement of a service: how often it ran, its rows, time in the server (ms) and WAL (bytes), all in total."""
 
     service: str
     calls: int

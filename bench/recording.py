@@ -30,6 +30,7 @@ KEPT: Final = (
     "messages_per_order",
     "wal_bytes_by_service",
     "log_bytes_per_order",
+    "database_ms_per_order",
     "statements_per_order",
 )
 MACHINE: Final = ("cores", "memory_mb", "system", "python", "file_system", "database")

@@ -24,13 +24,9 @@ from sqlmodel import Field, SQLModel, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bench.catalogue import PRICE
+from bench.peers.tables import AUTHORISED, CONFIRMED, PLACED, RESERVED
 from bench.peers.taking import CONNECTIONS, IdempotencyKey, Line, NewOrder, Placed, brokers, customer, database, serve
 
-PLACED: Final = "plain.order.placed"
-RESERVED: Final = "plain.stock.reserved"
-AUTHORISED: Final = "plain.payment.authorised"
-CONFIRMED: Final = "plain.order.confirmed"
-TOPICS: Final = (PLACED, RESERVED, AUTHORISED, CONFIRMED)
 POLL_SECONDS: Final = 0.1
 PUBLISHED_AT_ONCE: Final = 100
 

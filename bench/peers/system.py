@@ -50,7 +50,7 @@ PEERS: Final = {
             "plain",
             "FastStream and an ORM: one message a transaction, outbox polled at 100 ms",
             {service: ("bench.peers.plain", service) for service in SERVICES},
-            topics=("plain.order.placed", "plain.stock.reserved", "plain.payment.authorised", "plain.order.confirmed"),
+            topics=tables.TOPICS,
         ),
     )
 }

@@ -1,4 +1,4 @@
-"""The tables of the peers, the same for each: a database for each of the four services, and what the workload has in stock."""
+"""What peers write to, the same for each: a database for each of the four services, the workload's stock; and topics."""
 
 from typing import Final
 
@@ -7,6 +7,12 @@ import asyncpg
 from bench.catalogue import UNITS
 from bench.workload import PRODUCTS, sku
 from waybill.embedded.postgres import EmbeddedPostgres
+
+PLACED: Final = "peer.order.placed"
+RESERVED: Final = "peer.stock.reserved"
+AUTHORISED: Final = "peer.payment.authorised"
+CONFIRMED: Final = "peer.order.confirmed"
+TOPICS: Final = (PLACED, RESERVED, AUTHORISED, CONFIRMED)
 
 _MESSAGES: Final = """
 CREATE TABLE outbox (

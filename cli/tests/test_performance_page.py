@@ -25,13 +25,23 @@ def scenario(**changed: Any) -> dict[str, Any]:
 
 
 def told(conditions: dict[str, Any] | None = None, **scenarios: dict[str, Any]) -> dict[str, Any]:
-    usual = {"cores": 2, "memory_mb": 8192, "database": {"fsync": "on"}, "repeat": 5, "replicas": 1, "partitions": 4, "history": 0}
+    usual = {
+        "cores": 2,
+        "memory_mb": 8192,
+        "database": {"fsync": "on"},
+        "repeat": 5,
+        "replicas": 1,
+        "partitions": 4,
+        "history": 0,
+    }
     return {"conditions": usual | (conditions or {}), "scenarios": scenarios, "load": [], "history": [{"orders": 0}]}
 
 
 def past(orders: int, cost: float) -> dict[str, Any]:
     answer = told({"history": orders}, max=scenario())
-    return answer | {"history": [{"orders": orders, "cpu_ms_per_order": cost, "own_list_p99_ms": 4.0, "admin_page_p99_ms": 9.0}]}
+    return answer | {
+        "history": [{"orders": orders, "cpu_ms_per_order": cost, "own_list_p99_ms": 4.0, "admin_page_p99_ms": 9.0}]
+    }
 
 
 def compared(**systems: dict[str, Any]) -> dict[str, Any]:
@@ -114,7 +124,9 @@ def test_a_recorded_run_lies_in_the_file_that_the_page_is_rendered_from(tmp_path
 
 
 def test_a_plot_is_well_formed_names_its_lines_and_says_in_words_what_it_shows() -> None:
-    drawn = plot("Cost & load", "orders per second", "CPU-ms", [Line("ours", [(20, 9), (1500, 1)]), Line("<theirs>", [(20, 30)])])
+    drawn = plot(
+        "Cost & load", "orders per second", "CPU-ms", [Line("ours", [(20, 9), (1500, 1)]), Line("<theirs>", [(20, 30)])]
+    )
     tree = ET.fromstring(drawn)  # noqa: S314 - our own text
     assert tree.get("aria-label") == "Cost & load: ours 9 at 20, 1 at 1,500; <theirs> 30 at 20"
     assert "prefers-color-scheme:dark" in drawn

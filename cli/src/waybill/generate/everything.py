@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from contracts import REGISTRY
-from waybill.generate import asyncapi, canvases, openapi, performance, saga, schemas, states
+from waybill.generate import asyncapi, canvases, openapi, performance, saga, scaling, schemas, states
 from waybill.generate.compatibility import Break, baseline, breaks
 from waybill.generate.schemas import schema_of
 from waybill.generate.system import System
@@ -19,6 +19,7 @@ def documents(root: Path, system: System) -> dict[str, str]:
         **openapi.documents(system),
         **canvases.documents(root, system),
         **performance.documents(root),
+        **scaling.documents(root, system),
     }
 
 
