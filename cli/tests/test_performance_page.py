@@ -20,7 +20,13 @@ TAKEN = {"on": "2026-01-01", "version": "0123456789"}
 def scenario(**changed: Any) -> dict[str, Any]:
     parts = dict.fromkeys(("order", "inventory", "payment", "notification", "gateway", "postgres", "kafka"), 0.2)
     some = {"p50": 6.5, "p99": 18.0, "most": 30.0}
-    figures = {"orders_per_second": 1600.0, "cpu_ms_per_order": 1.1, "cpu_ms_by_part": parts, "wal_syncs_per_order": 0.2}
+    figures: dict[str, Any] = {
+        "orders_per_second": 1600.0,
+        "cpu_ms_per_order": 1.1,
+        "cpu_ms_by_part": parts,
+        "wal_syncs_per_order": 0.2,
+    }
+    figures["foreign_cpu_percent"] = 1.4
     return {**figures, "orders": 9000, "accept": some, "confirmed": some, "statements": ["left out"], **changed}
 
 
@@ -73,6 +79,7 @@ def test_a_run_fills_its_rows_and_keeps_those_of_other_runs() -> None:
     assert row(page, "orders per second, end to end")[1:5] == ["600", "1,500", "1,600", "**goal**"]
     assert row(page, "CPU per order at 50 orders")[3:5] == ["12 ms", "must"]
     assert row(page, "rate with one hot product")[3] == "not measured"
+    assert row(page, "max |") == ["max", "5", "2026-01-01", "`0123456789`", "1.40 %"]
     assert "statements" not in results["runs"]["max"]
     assert results["runs"]["max"]["taken"] == TAKEN | {"repeat": 5}
 

@@ -18,7 +18,6 @@ from waybill.embedded.kafka import DEFAULT_PARTITIONS
 from waybill.embedded.places import project_root
 from waybill.embedded.system import MAX_REPLICAS, SERVICES
 from waybill.errors import WaybillError
-from waybill.generate import files, performance
 from waybill.progress import console as plain_or_terminal
 
 
@@ -129,11 +128,13 @@ def _compare(wanted: Any, peers: list[str], tell: Callable[[str], None], *, as_j
 
 
 def _record(told: dict[str, Any], tell: Callable[[str], None]) -> None:
-    """Keep figures for the page of performance, and write it anew."""
+    """Keep figures for the pages of performance and scaling, and write these anew."""
+    from waybill.generate import files, performance, scaling, system  # noqa: PLC0415 - loads four services, rarely needed
+
     (recording,) = modules("recording")
     root = project_root()
     recording.record(root, told)
-    for path in files.write(root, performance.documents(root)):
+    for path in files.write(root, {**performance.documents(root), **scaling.documents(root, system.load())}):
         tell(f"written: {path}")
 
 

@@ -207,7 +207,21 @@ def _machine(results: Results) -> str:
         ["file system of the data", machine.get("file_system", "")],
         ["PostgreSQL", settings],
     ]
-    return "\n".join(["| | |", "| --- | --- |", *(f"| {name} | {value} |" for name, value in rows)])
+    lines = ["| | |", "| --- | --- |", *(f"| {name} | {value} |" for name, value in rows)]
+    return "\n".join([*lines, "", _taken(results)])
+
+
+def _taken(results: Results) -> str:
+    """Tell of each scenario when it was measured, how often, and what else the machine did meanwhile."""
+    rows = [
+        [name, str(one["taken"].get("repeat", 1)), one["taken"]["on"], f"`{one['taken']['version']}`", _foreign(one)]
+        for name, one in sorted(results.get("runs", {}).items())
+    ]
+    return _table(["scenario", "runs", "on", "version", "foreign CPU"], rows) if rows else ""
+
+
+def _foreign(one: Mapping[str, Any]) -> str:
+    return f"{number(one.get('foreign_cpu_percent'))} %"
 
 
 def _commands(goals_: Sequence[Goal]) -> str:

@@ -141,7 +141,7 @@ def _costs(costs: Costs) -> str:
     table = _table(("service", "c: CPU-ms", "d: CPU-ms in its database", "w: kB of WAL"), rows)
     return (
         f"{table}\n\nOther parts, CPU-ms: {others}. Bytes on topics, b: {topics}; {costs.bytes:,.0f} in all, and"
-        f" {costs.bytes_read:,.0f} read by services. Compressed as they lie in the broker's files."
+        f" {costs.bytes_read:,.0f} read by services. As they lie in the broker's files."
     )
 
 
