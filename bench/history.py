@@ -38,6 +38,8 @@ REPLIES_KEPT: Final = timedelta(hours=48)
 CUSTOMER_OF_SO_MANY: Final = 20
 """Customers are a twentieth of the orders; the first of them have ordered most."""
 FEWEST_CUSTOMERS: Final = 256
+SHORT: Final = ("orders", "order_items", "shipments")
+"""What is written of orders that are not whole."""
 AT_ONCE: Final = 100_000
 RETURNED: Final = 0.04
 MARK: Final = "history"
@@ -99,7 +101,8 @@ SPECIAL: Final[Mapping[tuple[str, str], str]] = {
 }
 _SERIES: Final = """
 INSERT INTO document_series (series, kind, last, last_hash, last_at)
-SELECT 'H' || left(kind, 1) || position || '-', kind, $1::bigint, hash, issued_at FROM document WHERE order_id IN (SELECT was FROM life)
+SELECT 'H' || left(kind, 1) || position || '-', kind, $1::bigint, hash, issued_at
+FROM document WHERE order_id IN (SELECT was FROM life)
 ON CONFLICT (series) DO UPDATE SET last = excluded.last
 """
 _TOLD: Final = """
@@ -175,10 +178,11 @@ def loaded(folder: Path) -> int:
     return int(mark.read_text()) if mark.exists() else 0
 
 
-async def load(measuring: Measuring, folder: Path, orders: int, elsewhere: int, seed: int, tell: Callable[[str], None]) -> int:
+async def load(measuring: Measuring, folder: Path, orders: int, whole: int, seed: int, tell: Callable[[str], None]) -> int:
     """See to it that a past of so many orders lies in the databases; answers how many were written.
 
-    Of those that are written, the newest `elsewhere` are written in all databases and the others in that of the orders alone.
+    Of those that are written, the newest `whole` are whole, in all databases; of the others there are the orders, their lines
+    and their parcels.
     """
     already = loaded(folder)
     count = -(-orders // LIVES) * LIVES - already
@@ -191,7 +195,7 @@ async def load(measuring: Measuring, folder: Path, orders: int, elsewhere: int, 
         await measuring.running.halt(service)
     loop = asyncio.get_running_loop()
     began = loop.time()
-    await write(measuring.databases, Past(lives, already, already + count, since, elsewhere), tell)
+    await write(measuring.databases, Past(lives, already, already + count, since, whole), tell)
     (folder / MARK).write_text(str(already + count))
     tell(f"a past of {count} orders was written in {loop.time() - began:.0f} s")
     await asyncio.gather(*(measuring.running.resume(service) for service in SERVICES))
@@ -202,21 +206,20 @@ async def load(measuring: Measuring, folder: Path, orders: int, elsewhere: int, 
 class Past:
     """Orders that lived since a moment, and the numbers of those that are to be written after them: from `first` to `end`.
 
-    Only the newest `elsewhere` of them are written in other databases than that of the orders.
+    Only the newest `whole` of them are written with all that belongs to them.
     """
 
     lives: Sequence[UUID]
     first: int
     end: int
     since: datetime
-    elsewhere: int
+    whole: int
 
-    def begin(self, service: str) -> int:
-        """Tell from which number on orders are written in a service's database; each life as often as the others."""
-        if service == "order":
-            return self.first
+    @property
+    def whole_from(self) -> int:
+        """Tell from which number on orders are whole; each life as often as the others."""
         lives = len(self.lives)
-        return max(self.first, self.end - -(-self.elsewhere // lives) * lives)
+        return max(self.first, self.end - -(-self.whole // lives) * lives)
 
 
 async def write(databases: Databases, past: Past, tell: Callable[[str], None]) -> None:
@@ -252,10 +255,9 @@ class _Loading:
         indexes = await self._rows(_INDEXES, tables)
         for index in indexes:
             await self._run(f"DROP INDEX {index['name']}")
-        statements = [copying([one for one in columns if one.table == table], own_ids) for table in tables]
-        for first in range(past.begin(self._service), past.end, AT_ONCE):
-            await self._some(statements, first, min(first + AT_ONCE, past.end))
-        copies = (past.end - past.begin(self._service)) // len(past.lives)
+        statements = {table: copying([one for one in columns if one.table == table], own_ids) for table in tables}
+        await self._orders(statements)
+        copies = (past.end - past.whole_from) // len(past.lives)
         if self._service == "inventory":
             await self._run(_SHELVES, copies)
         if self._service == "order":
@@ -268,17 +270,29 @@ class _Loading:
         await self._run("DROP TABLE life, move")
         await self._run("RESET ALL")
 
-    async def _some(self, statements: Sequence[str], first: int, end: int) -> None:
+    async def _orders(self, statements: Mapping[str, str]) -> None:
+        """Write the orders, oldest first: those that are not whole, then those that are."""
+        past = self._past
+        if self._service == "order":
+            for first in range(past.first, past.whole_from, AT_ONCE):
+                await self._move(first, min(first + AT_ONCE, past.whole_from))
+                for table in SHORT:
+                    await self._run(statements[table])
+        for first in range(past.whole_from, past.end, AT_ONCE):
+            await self._move(first, min(first + AT_ONCE, past.end))
+            for statement in (*statements.values(), _COUNTED):
+                await self._run(statement)
+            await self._run(_TOLD, KEPT)
+            await self._run(_HEARD, KEPT, UUID(int=int(past.since.timestamp() * 1000) << 80))
+            await self._run(_REPLIED, REPLIES_KEPT)
+
+    async def _move(self, first: int, end: int) -> None:
+        """Choose when orders of these numbers live, and whose they are."""
         past = self._past
         customers = max(FEWEST_CUSTOMERS, past.end // CUSTOMER_OF_SO_MANY)
         await self._run("TRUNCATE move")
         await self._run(_MOVE, first, end, YEARS, float(past.end), float(customers))
         await self._run("ANALYZE move")
-        for statement in (*statements, _COUNTED):
-            await self._run(statement)
-        await self._run(_TOLD, KEPT)
-        await self._run(_HEARD, KEPT, UUID(int=int(past.since.timestamp() * 1000) << 80))
-        await self._run(_REPLIED, REPLIES_KEPT)
         self._tell(f"{self._service}: {end} of {past.end} orders")
 
     async def _partitions(self) -> None:

@@ -86,6 +86,7 @@ class Measuring:
         """Load the system, wait until it is at rest, and tell what it came to."""
         warehouse = await self._warehouse(scenario)
         reader = await self._reader(scenario, seed)
+        await reader.warm_up()
         async with Generator(self.plan(scenario, seed)) as generator:
             begun = await self.begin()
             async with warehouse.working(), reader.working():

@@ -1,6 +1,6 @@
 """The pages that customers and staff look at: which kinds there are, and single ones made up from what the databases hold.
 
-Every kind comes up in turn, so that a rare one is measured as often as a frequent one.
+Every kind comes up in turn, so that a rare one is measured as often as a frequent one; customers look OFTEN times as often.
 """
 
 import random
@@ -24,6 +24,7 @@ ADMIN: Final = "admin"
 SHOWN_CUSTOMERS: Final = 64
 ORDERS_OF_EACH: Final = 500
 NAMES: Final = 200
+OFTEN: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +73,16 @@ Maker = Callable[[Known, random.Random], tuple[str, int | None]]
 def pages(known: Known, chance: random.Random) -> Iterator[Page]:
     """Go through all kinds of pages, again and again."""
     while True:
-        for kind, make in KINDS.items():
-            path, customer = make(known, chance)
+        for kind in in_turn():
+            path, customer = KINDS[kind](known, chance)
             yield Page(kind, path, customer)
+
+
+def in_turn() -> list[str]:
+    """List all kinds in the order in which they come up: a customer's own after each part of staff's."""
+    own = [kind for kind in KINDS if kind.startswith(OWN)]
+    staffs = [kind for kind in KINDS if not kind.startswith(OWN)]
+    return [kind for part in range(OFTEN) for kind in (*own, *staffs[part::OFTEN])]
 
 
 def _of_order(tail: str) -> Maker:
@@ -181,13 +189,15 @@ KINDS: Final[dict[str, Maker]] = {
     f"{ADMIN} orders of a day": _orders_by(_day),
     f"{ADMIN} orders, highest": _orders(sort="highest"),
     f"{ADMIN} orders, oldest": _orders(sort="oldest"),
-    f"{ADMIN} orders by amount": _orders(amount_from=20_000, amount_to=20_100),
+    f"{ADMIN} orders by amount": _orders(amount_from=17_000, amount_to=18_000),
     f"{ADMIN} orders stuck": _orders(stuck="true"),
     f"{ADMIN} orders, cancelled with a product": _orders_by(lambda *at: {**_product(*at), "status": "Cancelled"}),
     f"{ADMIN} orders, a customer's cancelled": _orders_by(lambda *at: {**_customer(*at), "status": "Cancelled"}),
     f"{ADMIN} orders, cancelled of a day": _orders_by(lambda *at: {**_day(*at), "status": "Cancelled"}),
+    f"{ADMIN} orders of another currency": _orders(currency="USD"),
+    f"{ADMIN} orders, paid though cancelled": _orders(payment_state="captured", fulfilment_state="cancelled"),
     f"{ADMIN} orders, delivered though cancelled": _orders(status="Delivered", order_state="cancelled"),
-    f"{ADMIN} orders, refunded of high amount": _orders(payment_state="refunded", amount_from=35_000),
+    f"{ADMIN} orders, refunded of high amount": _orders(payment_state="refunded", amount_from=15_000),
     f"{ADMIN} orders, highest delivered": _orders(status="Delivered", sort="highest"),
     f"{ADMIN} orders, highest with a product": _orders_by(lambda *at: {**_product(*at), "sort": "highest"}),
     f"{ADMIN} counts": _staff("/api/admin/orders/counts"),
@@ -216,6 +226,7 @@ KINDS: Final[dict[str, Maker]] = {
     f"{ADMIN} notifications by mail": _staff("/api/admin/notifications", channel="email"),
     f"{ADMIN} notifications by SMS": _staff("/api/admin/notifications", channel="sms"),
     f"{ADMIN} notifications sent": _staff("/api/admin/notifications", status="sent"),
+    f"{ADMIN} notifications queued": _staff("/api/admin/notifications", status="queued"),
     f"{ADMIN} notifications failed": _staff("/api/admin/notifications", status="failed"),
     f"{ADMIN} notifications of an order": _orders_by(
         lambda known, chance: {"order_id": str(chance.choice(known.orders)[1])}, "/api/admin/notifications"

@@ -53,8 +53,8 @@ class Wanted:
     partitions: int = 4
     replicas: int = 1
     history: int = 0
-    history_elsewhere: int | None = None
-    """How many of the past orders lie in the other services' databases; None: all."""
+    history_whole: int | None = None
+    """How many of the past orders are whole; None: all."""
 
 
 @dataclass(slots=True)
@@ -107,8 +107,8 @@ def _memory(system: Running) -> dict[str, float]:
 
 
 async def _live_long(measuring: Measuring, folder: Path, wanted: Wanted, tell: Callable[[str], None]) -> int:
-    elsewhere = wanted.history if wanted.history_elsewhere is None else wanted.history_elsewhere
-    return await history.load(measuring, folder, wanted.history, elsewhere, wanted.seed, tell)
+    whole = wanted.history if wanted.history_whole is None else wanted.history_whole
+    return await history.load(measuring, folder, wanted.history, whole, wanted.seed, tell)
 
 
 def scenarios(wanted: Wanted, measured: Sequence[Measured] = ()) -> Iterator[Scenario]:
@@ -179,6 +179,7 @@ async def conditions(wanted: Wanted, folder: Path, databases: Databases) -> dict
         "partitions": wanted.partitions,
         "replicas": wanted.replicas,
         "history": history.loaded(folder),
+        "history_whole": wanted.history_whole,
         "jvm_tier": wanted.tier,
         "repeat": wanted.repeat,
         "database": await databases.server_settings(DURABLE),

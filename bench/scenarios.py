@@ -81,7 +81,7 @@ SCENARIOS: Final = {
             Name.DRAIN, "how fast a backlog is worked off while 50 a second come in", BACKLOG, 600.0, beside_per_second=50.0
         ),
         Scenario(Name.BUSY, "how soon an order is confirmed at 70 % of the maximum", 0, 20.0, share_of_max=0.7),
-        Scenario(Name.READ, "how soon pages are answered while 50 a second order", 0, 60.0, rate=50.0, reads_per_second=40.0),
+        Scenario(Name.READ, "how soon pages are answered while 50 a second order", 0, 90.0, rate=50.0, reads_per_second=20.0),
     )
 }
 RATE_SECONDS: Final = 20.0

@@ -27,12 +27,12 @@ SELECT gen_random_uuid(), sku, warehouse_id, 'received', 10000, 0, 'more', 'keep
 """
 
 
-async def live_again(loaded: Loaded, orders: int) -> None:
+async def live_again(loaded: Loaded, orders: int, whole: int | None = None) -> None:
     """Write so many orders, which live as the four do."""
     await loaded.sessions["inventory"].execute(_MORE_STOCK)
     lives = [UUID(one.order_id) for one in loaded.outcome.sent]
     long_ago = datetime.now(UTC) - timedelta(days=4000)
-    await history.write(loaded.databases, history.Past(lives, 0, orders, long_ago, orders), lambda _: None)
+    await history.write(loaded.databases, history.Past(lives, 0, orders, long_ago, whole or orders), lambda _: None)
 
 
 @pytest.fixture
@@ -44,6 +44,18 @@ async def old(loaded: Loaded) -> Loaded:
 
 async def rows(old: Loaded, service: str, query: str) -> list[Any]:
     return list(await old.sessions[service].fetch(query))
+
+
+async def test_of_orders_that_are_not_whole_there_is_what_lists_show(loaded: Loaded) -> None:
+    await live_again(loaded, ORDERS, whole=ORDERS // 2)
+    counts = {
+        table: (await rows(loaded, "order", f"SELECT count(DISTINCT order_id) AS n FROM {table}"))[0]["n"] - 4
+        for table in ("orders", "order_items", "order_status_history")
+    }
+    assert counts == {"orders": ORDERS, "order_items": ORDERS, "order_status_history": ORDERS // 2}
+    payments = await rows(loaded, "payment", "SELECT order_id FROM payment")
+    assert len(payments) < ORDERS
+    assert await loaded.problems() == []
 
 
 async def test_each_life_is_written_as_often_as_the_others_with_all_that_belongs_to_it(old: Loaded) -> None:
@@ -83,7 +95,9 @@ async def test_what_is_forgotten_after_some_days_is_there_for_those_days_only(ol
 
 
 async def test_indexes_and_triggers_are_as_before(loaded: Loaded) -> None:
-    query = "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename !~ '_20[0-9]+$' ORDER BY 1"
+    # Without parentheses, of which the server writes fewer for what it has written itself.
+    query = """SELECT translate(indexdef, '()', '') AS index FROM pg_indexes
+    WHERE schemaname = 'public' AND tablename !~ '_20[0-9]+$' ORDER BY 1"""
     before = await rows(loaded, "order", query)
     await live_again(loaded, 8)
     assert await rows(loaded, "order", query) == before

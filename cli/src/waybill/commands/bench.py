@@ -56,8 +56,8 @@ def bench(
     start: Annotated[bool, typer.Option("--start", help="Measure how long it takes to start, and nothing else.")] = False,  # noqa: FBT002
     record: Annotated[bool, typer.Option("--record", help="Keep the figures for docs/performance.md.")] = False,  # noqa: FBT002
     history: Annotated[int, typer.Option(min=0, help="Finished orders that lie in the databases before anything runs.")] = 0,
-    history_elsewhere: Annotated[
-        int | None, typer.Option(min=1, help="How many of them lie in the other databases than that of the orders (all).")
+    history_whole: Annotated[
+        int | None, typer.Option(min=1, help="How many of them are whole; of older ones there are orders, lines and parcels.")
     ] = None,
 ) -> None:
     """Measure throughput, latency and CPU per order on a system that is started for it; with --peers, beside others."""
@@ -80,7 +80,7 @@ def bench(
         partitions=partitions,
         replicas=replicas,
         history=history,
-        history_elsewhere=history_elsewhere,
+        history_whole=history_whole,
     )
     progress = Console(stderr=True, highlight=False)
 
