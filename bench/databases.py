@@ -19,13 +19,14 @@ _STATISTICS_DELAY: Final = 10.5
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One kind of statement of a service: how often it ran, the rows it gave or changed, time in the server (ms, in total)."""
+    """A kind of statement of a service: how often it ran, its rows, time in the server (ms) and WAL (bytes), all in total."""
 
     service: str
     calls: int
     rows: int
     milliseconds: float
     text: str
+    wal_bytes: int = 0
 
 
 class Databases:
@@ -152,12 +153,16 @@ class Databases:
         """List the services' statements since they were forgotten, the most expensive first."""
         rows = await self.rows(
             "order",
-            "SELECT r.rolname, s.calls, s.rows, s.total_exec_time, regexp_replace(s.query, '\\s+', ' ', 'g') AS text"
+            "SELECT r.rolname, s.calls, s.rows, s.total_exec_time, s.wal_bytes::bigint,"
+            " regexp_replace(s.query, '\\s+', ' ', 'g') AS text"
             " FROM pg_stat_statements s JOIN pg_roles r ON r.oid = s.userid"
             " WHERE r.rolname = ANY($1::text[]) ORDER BY s.total_exec_time DESC",
             list(SERVICES),
         )
-        return [Statement(row["rolname"], row["calls"], row["rows"], row["total_exec_time"], row["text"]) for row in rows]
+        return [
+            Statement(row["rolname"], row["calls"], row["rows"], row["total_exec_time"], row["text"], row["wal_bytes"])
+            for row in rows
+        ]
 
     async def server_settings(self, names: Iterable[str]) -> dict[str, str]:
         """Tell settings of the server."""

@@ -70,6 +70,10 @@ class Measured:
     database_ms_per_order: dict[str, float]
     checks: list[Check]
     statements: list[Statement] = field(default_factory=list)
+    wal_bytes_by_service: Mapping[str, float] = field(default_factory=dict)
+    """As far as PostgreSQL books WAL to statements: without commits and checkpoints."""
+    log_bytes_per_order: Mapping[str, float] = field(default_factory=dict)
+    """What each topic grew by in the broker's files."""
     reads: Mapping[str, Percentiles] = field(default_factory=dict)
     """How long reads of each kind took that were asked for meanwhile."""
 
@@ -136,6 +140,7 @@ class Observed:
     wal_bytes: int
     wal_syncs: int
     reads: Mapping[str, Percentiles]
+    log_bytes: Mapping[str, int] = field(default_factory=dict)
 
 
 def figures(seen: Observed) -> Measured:
@@ -184,6 +189,12 @@ def figures(seen: Observed) -> Measured:
         },
         database_ms_per_order={
             name: round(sum(one.milliseconds for one in found) / orders, 3) for name, found in sorted(by_service.items())
+        },
+        wal_bytes_by_service={
+            name: round(sum(one.wal_bytes for one in found) / orders) for name, found in sorted(by_service.items())
+        },
+        log_bytes_per_order={
+            name: round(size / orders, 1) for name, size in sorted(seen.log_bytes.items()) if name in seen.messages
         },
         checks=seen.checks,
         statements=seen.statements,

@@ -23,7 +23,7 @@ from bench.reading import Reader
 from bench.scenarios import Scenario
 from bench.shipping import Warehouse
 from bench.system import Running
-from bench.topics import Offsets, Topics, counted
+from bench.topics import Offsets, Topics, counted, log_bytes
 from contracts.topics import INVENTORY_EVENTS, ORDER_EVENTS, PAYMENT_EVENTS
 from waybill.errors import WaybillError
 
@@ -43,6 +43,7 @@ class Begun:
     written: int
     offsets: Offsets
     account: Account
+    log_bytes: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,10 @@ class Measuring:
         syncs, written = await self.databases.wal_syncs(), await self.databases.wal_bytes()
         offsets = await self._topics.ends()
         account = accounting.read(self.running.processes, own)
-        return Begun(own, self.running.restarts, syncs, written, offsets, account)
+        return Begun(own, self.running.restarts, syncs, written, offsets, account, self._log_bytes())
+
+    def _log_bytes(self) -> dict[str, int]:
+        return log_bytes(self.running.system.kafka.data)
 
     async def conclude(
         self,
@@ -139,6 +143,7 @@ class Measuring:
                 after=after,
                 story=await self._story(outcome, begun.offsets, end),
                 messages=counted(begun.offsets, end),
+                log_bytes={name: size - begun.log_bytes.get(name, 0) for name, size in self._log_bytes().items()},
                 statements=statements,
                 checks=checked,
                 wal_bytes=written,

@@ -43,8 +43,8 @@ def as_json(measured: Sequence[Measured], conditions: dict[str, Any], profiles: 
         "passed": all(one.passed for one in measured),
         "sources": sources,
         "conditions": conditions,
-        "scenarios": {name: combined([_plain(run) for run in runs]) for name, runs in by_scenario.items()},
-        "runs": [_plain(run) | {"statements": [asdict(one) for one in run.statements[:STATEMENTS_SHOWN]]} for run in measured],
+        "scenarios": {name: combined([plain(run) for run in runs]) for name, runs in by_scenario.items()},
+        "runs": [plain(run) | {"statements": [asdict(one) for one in run.statements[:STATEMENTS_SHOWN]]} for run in measured],
         "profiles": {
             profile.service: {
                 "samples": profile.samples,
@@ -89,17 +89,18 @@ def grouped(measured: Sequence[Measured]) -> dict[str, list[Measured]]:
 
 def median(runs: Sequence[Measured], path: str) -> float | None:
     """Take the median of one figure, named by its path."""
-    found: Any = combined([_plain(run) for run in runs])
+    found: Any = combined([plain(run) for run in runs])
     for name in path.split("."):
         found = found[name]
     return None if found is None else float(found)
 
 
-def _plain(run: Measured) -> dict[str, Any]:
-    plain = asdict(run)
-    del plain["statements"]
-    plain["checks"] = {one.what: one.problem or "ok" for one in run.checks}
-    return plain
+def plain(run: Measured) -> dict[str, Any]:
+    """Write a run for programs, without its statements."""
+    written = asdict(run)
+    del written["statements"]
+    written["checks"] = {one.what: one.problem or "ok" for one in run.checks}
+    return written
 
 
 def combined(values: Sequence[Any]) -> Any:
@@ -119,7 +120,7 @@ def combined(values: Sequence[Any]) -> Any:
 def show(console: Console, measured: Sequence[Measured], profiles: Sequence[Profile]) -> None:
     """Draw the report."""
     by_runs = grouped(measured)
-    by_scenario = {name: (combined([_plain(run) for run in runs]), len(runs)) for name, runs in by_runs.items()}
+    by_scenario = {name: (combined([plain(run) for run in runs]), len(runs)) for name, runs in by_runs.items()}
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("median of the runs")
     for name, (_, count) in by_scenario.items():
@@ -135,7 +136,7 @@ def show(console: Console, measured: Sequence[Measured], profiles: Sequence[Prof
     for runs in by_runs.values():
         if runs[0].reads:
             console.print(_pages(runs))
-    _show_wrong(console, measured)
+    show_wrong(console, measured)
     for profile in profiles:
         console.print(_functions(profile))
 
@@ -166,7 +167,8 @@ def _shown(figures: dict[str, Any], path: str) -> str:
     return f"{found:,.0f}" if float(found).is_integer() else f"{found:,.2f}"
 
 
-def _show_wrong(console: Console, measured: Sequence[Measured]) -> None:
+def show_wrong(console: Console, measured: Sequence[Measured]) -> None:
+    """Tell which results are wrong."""
     for run in measured:
         for check in run.checks:
             if not check.passed:

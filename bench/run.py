@@ -3,7 +3,7 @@
 import asyncio
 import os
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +23,7 @@ from bench.topics import Topics
 from bench.workload import PRODUCTS
 from waybill.embedded.apart import data_folder, free_port_base
 from waybill.embedded.jvm import Tier
-from waybill.embedded.system import LAST_PORT
+from waybill.embedded.system import LAST_PORT, SERVICES
 from waybill.errors import WaybillError
 from waybill.tokens import token
 
@@ -85,15 +85,25 @@ async def run(wanted: Wanted, tell: Callable[[str], None]) -> Results:
             await measuring.warm_up(WARM_UP.limited(None, None), wanted.seed)
             if wanted.history and await _live_long(measuring, folder, wanted, tell):
                 await measuring.warm_up(WARM_UP, wanted.seed)
-            results.conditions = await _conditions(wanted, folder, databases)
+            results.conditions = await conditions(wanted, folder, databases)
             for turn in range(wanted.repeat):
-                for scenario in _scenarios(wanted):
+                for scenario in scenarios(wanted, results.measured):
                     tell(f"measuring {scenario.name}: {scenario.question} (run {turn + 1} of {wanted.repeat})")
                     results.measured.append(await _measure(measuring, scenario, wanted.seed + 1 + turn, tell))
+            results.conditions["service_mb"] = _memory(system)
             if wanted.profile:
                 tell(f"profiling {', '.join(wanted.profile)}")
                 results.profiles = await _profile(wanted, system, measuring, folder)
     return results
+
+
+def _memory(system: Running) -> dict[str, float]:
+    """Tell how much memory each service has resident, the largest of its processes (MB)."""
+    processes = {service: system.processes[service] for service in SERVICES}
+    return {
+        service: round(max(psutil.Process(pid).memory_info().rss for pid in pids) / 2**20, 1)
+        for service, pids in processes.items()
+    }
 
 
 async def _live_long(measuring: Measuring, folder: Path, wanted: Wanted, tell: Callable[[str], None]) -> int:
@@ -101,9 +111,16 @@ async def _live_long(measuring: Measuring, folder: Path, wanted: Wanted, tell: C
     return await history.load(measuring, folder, wanted.history, whole, wanted.seed, tell)
 
 
-def _scenarios(wanted: Wanted) -> list[Scenario]:
-    chosen = [*(SCENARIOS[name] for name in wanted.scenarios), *(at_rate(rate) for rate in wanted.rates)]
-    return [scenario.limited(wanted.orders, wanted.seconds) for scenario in chosen]
+def scenarios(wanted: Wanted, measured: Sequence[Measured] = ()) -> Iterator[Scenario]:
+    """List what is wanted, with its limits; those whose rate is a share of the maximum come after it was measured."""
+    for chosen in (*(SCENARIOS[name] for name in wanted.scenarios), *(at_rate(rate) for rate in wanted.rates)):
+        scenario = chosen
+        if chosen.share_of_max:
+            most = [one.orders_per_second for one in measured if one.scenario == Name.MAX]
+            if not most:
+                raise WaybillError(f"{chosen.name} needs to know the maximum: ask for --scenario max before it")
+            scenario = chosen.at_share(most[-1])
+        yield scenario.limited(wanted.orders, wanted.seconds)
 
 
 async def _measure(measuring: Measuring, scenario: Scenario, seed: int, tell: Callable[[str], None]) -> Measured:
@@ -114,7 +131,7 @@ async def _measure(measuring: Measuring, scenario: Scenario, seed: int, tell: Ca
 
 async def _profile(wanted: Wanted, system: Running, measuring: Measuring, folder: Path) -> list[Profile]:
     processes = {service: system.processes[service][0] for service in wanted.profile}
-    scenario = _scenarios(wanted)[0]
+    scenario = next(scenarios(wanted))
     async with profiled(processes, folder) as files:
         await measuring.warm_up(scenario, wanted.seed + wanted.repeat + 1)
     return [Profile.read(service, file.read_text().splitlines()) for service, file in files.items()]
@@ -131,19 +148,24 @@ async def _prices_known(databases: Databases) -> None:
 
 async def _people(system: Running) -> People:
     issuer = system.system.identity.issuer
+    keeper = await asyncio.to_thread(token, issuer, "keeper", ["warehouse"])
+    manager = await asyncio.to_thread(token, issuer, "manager", ["admin"])
+    return People(await customers(issuer), keeper, manager)
+
+
+async def customers(issuer: str) -> tuple[str, ...]:
+    """Fetch the tokens of the workload's customers."""
     turn = asyncio.Semaphore(TOKENS_AT_ONCE)
 
     async def fetch(number: int) -> str:
         async with turn:
             return await asyncio.to_thread(token, issuer, f"customer-{number}", ["customer"])
 
-    customers = await asyncio.gather(*(fetch(number) for number in range(CUSTOMERS)))
-    keeper = await asyncio.to_thread(token, issuer, "keeper", ["warehouse"])
-    manager = await asyncio.to_thread(token, issuer, "manager", ["admin"])
-    return People(tuple(customers), keeper, manager)
+    return tuple(await asyncio.gather(*(fetch(number) for number in range(CUSTOMERS))))
 
 
-async def _conditions(wanted: Wanted, folder: Path, databases: Databases) -> dict[str, Any]:
+async def conditions(wanted: Wanted, folder: Path, databases: Databases) -> dict[str, Any]:
+    """Tell the conditions under which figures are taken."""
     return {
         "cores": cores(),
         "memory_mb": psutil.virtual_memory().total // 2**20,

@@ -18,6 +18,7 @@ class Name(StrEnum):
     SHIP = "ship"
     DRAIN = "drain"
     READ = "read"
+    BUSY = "busy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,13 @@ class Scenario:
     """How many orders a second go on coming in while a backlog of `orders` is worked off; 0: there is no backlog."""
     reads_per_second: float = 0.0
     """How many pages a second customers and staff look at meanwhile."""
+
+    share_of_max: float = 0.0
+    """The rate as a share of what the system can do, which must have been measured before; 0: the rate is known."""
+
+    def at_share(self, most: float) -> "Scenario":
+        """Return it with its rate, where the system can do `most` orders a second."""
+        return replace(self, rate=round(most * self.share_of_max, 1), share_of_max=0.0) if self.share_of_max else self
 
     def limited(self, orders: int | None, seconds: float | None) -> "Scenario":
         """Return it with other limits; an open loop lasts as long as its limits and its rate allow."""
@@ -72,6 +80,7 @@ SCENARIOS: Final = {
         Scenario(
             Name.DRAIN, "how fast a backlog is worked off while 50 a second come in", BACKLOG, 600.0, beside_per_second=50.0
         ),
+        Scenario(Name.BUSY, "how soon an order is confirmed at 70 % of the maximum", 0, 20.0, share_of_max=0.7),
         Scenario(Name.READ, "how soon pages are answered while 50 a second order", 0, 90.0, rate=50.0, reads_per_second=20.0),
     )
 }
@@ -86,4 +95,7 @@ def at_rate(rate: float) -> Scenario:
 
 
 DEFAULT: Final = (Name.MAX, Name.ACCEPT, Name.LOW)
+COMPARED: Final = (Name.MAX, Name.LOW)
+RATES_COMPARED: Final = (20.0, 100.0, 200.0, 400.0)
+"""What this system and its peers are compared by, unless told otherwise."""
 WARM_UP: Final = Scenario(Name.MAX, "warm-up", 3000, 30.0)

@@ -5,6 +5,7 @@ import importlib
 import json
 import math
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any
@@ -50,18 +51,23 @@ def bench(
         str,
         typer.Option(help="Open loops at so many orders a second, as in 50,100,200,400; alone, unless --scenario is given."),
     ] = "",
+    peers: Annotated[bool, typer.Option("--peers", help="Run other designs in turn with Waybill, and compare.")] = False,  # noqa: FBT002
+    peer: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only this one: dbos or plain; repeatable.")] = None,
+    start: Annotated[bool, typer.Option("--start", help="Measure how long it takes to start, and nothing else.")] = False,  # noqa: FBT002
+    record: Annotated[bool, typer.Option("--record", help="Keep the figures for docs/performance.md.")] = False,  # noqa: FBT002
     history: Annotated[int, typer.Option(min=0, help="Finished orders that lie in the databases before anything runs.")] = 0,
     history_whole: Annotated[
         int | None, typer.Option(min=1, help="How many of them are whole; of older ones there are orders, lines and parcels.")
     ] = None,
 ) -> None:
-    """Measure throughput, latency and CPU per order on a system that is started for it."""
+    """Measure throughput, latency and CPU per order on a system that is started for it; with --peers, beside others."""
     run, scenarios, report = modules("run", "scenarios", "report")
-    usual = () if rates else scenarios.DEFAULT
+    beside = _peers(peer or [], every=peers)
+    usual = () if rates else scenarios.COMPARED if beside else scenarios.DEFAULT
     names = [_one_of(name, list(scenarios.Name), "scenario") for name in scenario or usual]
     wanted = run.Wanted(
         scenarios=[scenarios.Name(name) for name in names],
-        rates=_rates(rates),
+        rates=_rates(rates) or (scenarios.RATES_COMPARED if beside and not scenario else []),
         orders=orders,
         seconds=seconds,
         clients=clients,
@@ -77,12 +83,66 @@ def bench(
         history_whole=history_whole,
     )
     progress = Console(stderr=True, highlight=False)
-    results = asyncio.run(run.run(wanted, lambda line: progress.print(line, style="dim")))
+
+    def tell(line: str) -> None:
+        progress.print(line, style="dim")
+
+    if start:
+        _start(repeat, tell, record=record)
+        return
+    if beside:
+        _compare(wanted, beside, tell, as_json=as_json, record=record)
+        return
+    results = asyncio.run(run.run(wanted, tell))
+    told = report.as_json(results.measured, results.conditions, results.profiles)
     if as_json:
-        typer.echo(json.dumps(report.as_json(results.measured, results.conditions, results.profiles), indent=1))
+        typer.echo(json.dumps(told, indent=1))
     else:
         report.show(plain_or_terminal(), results.measured, results.profiles)
     _fail_on_wrong(results.measured)
+    if record:
+        _record(told, tell)
+
+
+def _start(repeat: int, tell: Callable[[str], None], *, record: bool) -> None:
+    """Measure starts; they are few figures, so people and programs read the same."""
+    (starting,) = modules("starting")
+    told = {"start": asyncio.run(starting.start(repeat, tell)), "conditions": {"repeat": repeat}}
+    typer.echo(json.dumps(told["start"], indent=1))
+    if record:
+        _record(told, tell)
+
+
+def _compare(wanted: Any, peers: list[str], tell: Callable[[str], None], *, as_json: bool, record: bool) -> None:
+    """Run this system and its peers in turn, and set them side by side."""
+    comparing, report = modules("peers.comparing", "peers.report")
+    found, conditions = asyncio.run(comparing.compare(wanted, peers, tell))
+    told = report.as_json(found, conditions)
+    if as_json:
+        typer.echo(json.dumps(told, indent=1))
+    else:
+        report.show(plain_or_terminal(), found)
+    _fail_on_wrong([run for runs in found.values() for run in runs])
+    if record:
+        _record(told, tell)
+
+
+def _record(told: dict[str, Any], tell: Callable[[str], None]) -> None:
+    """Keep figures for the pages of performance and scaling, and write these anew."""
+    from waybill.generate import files, performance, scaling, system  # noqa: PLC0415 - loads four services, rarely needed
+
+    (recording,) = modules("recording")
+    root = project_root()
+    recording.record(root, told)
+    for path in files.write(root, {**performance.documents(root), **scaling.documents(root, system.load())}):
+        tell(f"written: {path}")
+
+
+def _peers(named: list[str], *, every: bool) -> list[str]:
+    if not named and not every:
+        return []
+    (system,) = modules("peers.system")
+    return list(system.PEERS) if every else [_one_of(name, list(system.PEERS), "peer") for name in dict.fromkeys(named)]
 
 
 def modules(*names: str) -> list[ModuleType]:
