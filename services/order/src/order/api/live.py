@@ -14,9 +14,9 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic_core import from_json
 
 from chassis.auth import Caller, Customer
-from chassis.broker import Tail
 from chassis.domain import Refusal
 from chassis.preconditions import etag
+from chassis.tail import Tail
 from order.api.views import order_body
 from order.model import Order, Status
 from order.store import OrderQueries
