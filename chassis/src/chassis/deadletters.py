@@ -191,7 +191,7 @@ class DeadLetters:
         return {**dict(rows[0]), "value": value, "value_encoding": encoding}
 
     async def record(self, letter_id: UUID) -> Record:
-        """Give back the record of an open dead letter; raises NotFoundError, AlreadyResolvedError, GoneError.
+        """Give back the record of an open dead letter; raises NotFoundError, AlreadyResolvedError, GoneError, NotHandledError.
 
         Where no content was kept it is read from its topic: the absence of a value means something there.
         """
@@ -217,6 +217,8 @@ class DeadLetters:
         """Read a record where it lay; one of another key is another record, of a topic that was made anew."""
         try:
             found = await self._broker.fetch(topic, partition, offset) if offset >= 0 else None
+        except UnicodeDecodeError as error:
+            raise NotHandledError("A header of it has a name that is no text.") from error
         except KafkaError as error:
             raise ConnectionError(f"the record cannot be read from {topic} now: {type(error).__name__}") from error
         if found is None or _key(found.key) != key:
