@@ -177,10 +177,29 @@ async def test_a_key_of_another_request_is_refused(database: Database) -> None:
         await batcher.submit(item("late", key="k"))
 
 
-async def test_two_processes_with_the_same_key_at_once_do_it_once(database: Database) -> None:
-    outcomes = await asyncio.gather(*(outcome(Batcher(database), item(key="k")) for _ in range(5)))
-    assert 201 in outcomes
+async def test_replicas_with_the_same_key_at_once_do_it_once_and_answer_alike(database: Database) -> None:
+    other = await Database.open("order", database.url, clock=database.clock)
+    replicas = [Batcher(one) for one in (database, other, database, other)]
+    for turn in range(10):
+        replies = await asyncio.gather(*(replica.submit(item(key=f"k{turn}")) for replica in replicas))
+        assert [reply.status for reply in replies] == [201] * 4
+        assert {bytes(reply.body) for reply in replies} == {b'{"ok": true}'}
+        assert len(await told(database)) == turn + 1
+    await other.close()
+
+
+async def test_a_replica_that_finds_the_key_answered_when_it_writes_answers_the_same(database: Database) -> None:
+    other = await Database.open("order", database.url, clock=database.clock)
+    Ledger.hold, Ledger.held = hold, held = asyncio.Event(), asyncio.Event()
+    late = asyncio.create_task(Batcher(database).submit(item(key="k")))
+    await held.wait()
+    first = await Batcher(other).submit(item(key="k"))
+    hold.set()
+    again = await late
+    assert (first.status, again.status, again.replayed) == (201, 201, True)
+    assert again.body == first.body
     assert len(await told(database)) == 1
+    await other.close()
 
 
 async def test_a_repeat_while_the_first_is_at_work_is_told_to_wait(database: Database) -> None:

@@ -1,6 +1,7 @@
 """Events in: once in effect, in order, with bad ones put aside and passing troubles waited out."""
 
 import asyncio
+import time
 import zlib
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
@@ -19,7 +20,7 @@ from pydantic import SecretStr
 
 from chassis import app as app_module
 from chassis.app import Parts, Process
-from chassis.broker import Broker
+from chassis.broker import SESSION_TIMEOUT_MS, Broker, _member
 from chassis.database import Database, Transaction
 from chassis.deadletters import AlreadyResolvedError, DeadLetters, NotHandledError
 from chassis.domain import Cause, NotFoundError, Refusal, new_id
@@ -439,6 +440,36 @@ async def test_a_restarted_consumer_goes_on_where_it_was(database: Database, kaf
         await again.start()
         await rig.wall_shows("first", "second")
         await again.stop()
+
+
+async def test_a_process_that_comes_back_under_its_name_has_its_partitions_at_once_and_leaves_them_at_once(
+    kafka: KafkaServer,
+) -> None:
+    group = f"order-{uuid4().hex[:8]}"
+    topics = ["inventory.events"]
+    brokers = [Broker(kafka.bootstrap_servers, group, instance=name) for name in ("one", "one", "two")]
+    for broker in brokers:
+        await broker.start()
+    killed = await brokers[0].subscribe(topics, group=group)
+    assert killed.sees_every_partition
+    began = time.monotonic()
+    back = await brokers[1].subscribe(topics, group=group)
+    assert back.sees_every_partition, "it stands in the place of the one that was killed, instead of sharing with it"
+    assert time.monotonic() - began < SESSION_TIMEOUT_MS / 2000
+    began = time.monotonic()
+    await back.close()
+    other = await brokers[2].subscribe(topics, group=group)
+    assert other.sees_every_partition
+    assert time.monotonic() - began < SESSION_TIMEOUT_MS / 2000, "who leaves in good order is not waited for"
+    for source in (other, killed):
+        await source.close()
+    for broker in brokers:
+        await broker.stop()
+
+
+def test_who_listens_to_other_topics_is_another_member() -> None:
+    assert _member("order-2", ["a", "b"]) == _member("order-2", ["a", "b"])
+    assert len({_member("order-2", ["a", "b"]), _member("order-2", ["a"]), _member("order", ["a"])}) == 3
 
 
 def test_a_signature_is_checked_when_it_is_declared() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -12,8 +13,11 @@ from chassis import failpoints
 from waybill.chaos import report
 from waybill.chaos.books import Books, Moment
 from waybill.chaos.course import Course, Hurt
+from waybill.chaos.crowd import PEOPLE, Crowded
 from waybill.chaos.kinds import KINDS
+from waybill.chaos.outages import OUTAGES, Endured
 from waybill.chaos.plan import FATES, Fate, Plan
+from waybill.chaos.recovery import LOSSES, QUIET, Figure
 from waybill.chaos.screen import line, picture
 from waybill.chaos.trade import FATES as LED
 from waybill.chaos.verdict import Verdict
@@ -115,6 +119,41 @@ def test_a_violation_is_named_and_is_not_sound(course: Course, tmp_path: Path) -
     text = report.write(course, tmp_path).read_text()
     assert "1 violations" in text
     assert "- **capture-once** order 1: was captured twice" in text
+
+
+def test_a_report_tells_how_losses_outages_and_a_crowd_were_endured(course: Course, tmp_path: Path) -> None:
+    course.figures = [Figure(LOSSES[0], QUIET, 0.05, 1.25, 60)]
+    course.outages = [Endured(OUTAGES[0], 8.0, asked=80, taken=80, slowest=0.4, caught_up=3.5)]
+    course.crowded = Crowded(100 * 2**20, 118 * 2**20, PEOPLE, Counter({"201": PEOPLE, "503": 40}))
+    text = report.write(course, tmp_path).read_text()
+    assert "| one of two order processes is restarted in good order | 10 | 50 ms | 1.25 s | 1 s | not met |" in text
+    assert "| Kafka is away | 8 s | 80 of 80 | 0.40 s | 3.5 s later |" in text
+    assert "memory 100 → 118 MB at the most, 1.18 times" in text
+    document = json.loads((tmp_path / "run.json").read_text())
+    assert document["outages"][0]["taken"] == 80
+    assert document["crowd"]["growth"] == 1.18
+
+
+def test_an_outage_is_endured_when_every_order_was_taken_and_confirmed() -> None:
+    assert Endured(OUTAGES[0], 8.0, asked=80, taken=80, caught_up=3.5).met
+    assert not Endured(OUTAGES[0], 8.0, asked=80, taken=79, caught_up=3.5).met
+    assert not Endured(OUTAGES[0], 8.0, asked=80, taken=80).met
+
+
+def test_a_crowd_is_endured_when_memory_is_bounded_and_all_are_told_when_to_come() -> None:
+    answers = Counter({"201": PEOPLE, "503": 7})
+    assert Crowded(100, 130, PEOPLE, answers).met
+    assert not Crowded(100, 131, PEOPLE, answers).met
+    assert not Crowded(100, 110, PEOPLE - 1, Counter({"201": PEOPLE - 1, "503": 7})).met
+    assert not Crowded(100, 110, PEOPLE, Counter({"201": PEOPLE, "503 without Retry-After": 1})).met
+
+
+def test_a_long_report_is_one_page(course: Course, tmp_path: Path) -> None:
+    course.hurts = course.hurts * 100
+    course.books.course = [Moment(float(second), second, second, second, 1) for second in range(3600)]
+    text = report.write(course, tmp_path).read_text()
+    assert "## What was done when" not in text
+    assert (tmp_path / "timeline.svg").stat().st_size < 200_000
 
 
 def test_a_run_that_was_not_looked_at_is_not_sound(course: Course) -> None:

@@ -24,13 +24,13 @@ from chassis import clocks, commands, dead_letter_api, facts_api, health_api, mi
 from chassis.auth import Verifier
 from chassis.batch import Batcher
 from chassis.broker import Broker
+from chassis.clocks import Clock, DatabaseTime
 from chassis.commands import Commands
 from chassis.database import TRANSIENT, Database
 from chassis.deadletters import DeadLetters
-from chassis.domain import Clock, utc_now
 from chassis.idempotency import RETENTION_HOURS
 from chassis.jobs import Jobs, Waker, Workers
-from chassis.limits import Limiter, TellAllowance
+from chassis.limits import BUSY, AtOnce, Doors, Limiter, TellAllowance
 from chassis.open_work import Work
 from chassis.reactions import Consumer, Reactions
 from chassis.relay import Relay
@@ -45,6 +45,7 @@ READINESS_SECONDS: Final = 2.0
 MAINTENANCE_SECONDS: Final = 3600.0
 CONNECT_RETRY_SECONDS: Final = 1.0
 WATCH_SECONDS: Final = 2.0
+CLOCK_SECONDS: Final = 10.0
 START_SECONDS: Final = 60.0
 COLLECTOR_THRESHOLDS: Final = (20_000, 20, 20)
 
@@ -84,7 +85,7 @@ class Process:
         self.settings = settings
         self.database = database
         self.metrics = Metrics()
-        self.broker = Broker(settings.kafka_bootstrap_servers, client_id=parts.name)
+        self.broker = Broker(settings.kafka_bootstrap_servers, client_id=parts.name, instance=settings.instance)
         self.relay = Relay(database, self.broker)
         self.dead_letters = DeadLetters(database, self.broker)
         self.consumer: Consumer | None = None
@@ -102,7 +103,7 @@ class Process:
             await self.workers.start()
         else:
             self.database.workforce = Waker(self.database)
-        self._tasks = [asyncio.create_task(self._connect()), asyncio.create_task(self._maintain())]
+        self._tasks = [asyncio.create_task(task()) for task in (self._connect, self._maintain, self._keep_time)]
 
     async def stop(self) -> None:
         """Stop in reverse: no new work, finish what is at hand, publish it, disconnect."""
@@ -165,6 +166,16 @@ class Process:
                 await maintain(self.database, self.settings.outbox_retention_days)
             except TRANSIENT as error:
                 log.warning("maintenance_failed", error=type(error).__name__)
+
+    async def _keep_time(self) -> None:
+        """Look now and then what time it is in the database."""
+        while isinstance(self.database.clock, DatabaseTime):
+            await asyncio.sleep(CLOCK_SECONDS)
+            try:
+                async with self.database.pool.acquire() as connection:
+                    await self.database.clock.read(connection)
+            except TRANSIENT as error:
+                log.warning("time_unknown", error=type(error).__name__)
 
     async def readiness(self) -> dict[str, str]:
         """Tell of each part whether it does its work: `ok`, or what is wrong."""
@@ -242,14 +253,14 @@ async def _within(check: Any) -> str:
     return "ok"
 
 
-def create_app(parts: Parts, settings: ServiceSettings, *, clock: Clock = utc_now) -> FastAPI:
+def create_app(parts: Parts, settings: ServiceSettings, *, clock: Clock) -> FastAPI:
     """Put a service together; nothing connects before it is served."""
     provider = configure_tracing(parts.name, settings.otlp_endpoint, settings.trace_sample_ratio)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as stack:
-            database = await _open(parts.name, settings, clocks.of_process(clock))
+            database = await _open(parts.name, settings, clock)
             stack.push_async_callback(database.close)
             database.remembered[type(settings)] = settings  # a reaction has no other way to them than through its stores
             gateways = await stack.enter_async_context(parts.gateways())
@@ -274,6 +285,8 @@ def create_app(parts: Parts, settings: ServiceSettings, *, clock: Clock = utc_no
     app = FastAPI(title=parts.title, version="1.0.0", lifespan=lifespan, telemetry=tracing)  # type: ignore[arg-type]
     app.add_middleware(BodyLimit)
     app.add_middleware(TellAllowance)
+    app.state.doors = Doors(settings.requests_at_once)
+    app.add_middleware(AtOnce, doors=app.state.doors, refused=lambda: app.state.process.metrics.refused.labels(BUSY).inc())
     routers = [_health]
     if "api" in settings.roles:
         # The service's own routes first, all in one flat list: a request is matched against one route after the other.
@@ -350,6 +363,7 @@ def main(
     if arguments not in ([], ["migrate"]):
         raise SystemExit(f"usage: python -m {package.__name__} [migrate]")
     chosen = settings()
+    clocks.mislead()
     configure_logging(package.__name__, chosen.log_level)
     if arguments == ["migrate"]:
         migrations.migrate(package, chosen.database_url.get_secret_value())

@@ -114,7 +114,9 @@ class Source:
             self.on_assignment(self.sees_every_partition)
 
     async def close(self) -> None:
-        """Leave the group."""
+        """Leave the group; a member with a name would be kept for a while, and its partitions with it."""
+        if getattr(self._consumer, "_coordinator", None) is not None:
+            self._consumer._coordinator._group_instance_id = None  # noqa: SLF001 - aiokafka has no other way to say it
         await self._subscriber.stop()
 
     async def poll(self, seconds: float, most: int) -> list[Record]:
@@ -156,8 +158,9 @@ class Source:
 
     def done(self, records: Sequence[Record]) -> None:
         """Note that these are handled; `commit` tells the broker."""
-        for record in records:
-            self._done[TopicPartition(record.topic, record.partition)] = record.offset + 1
+        latest = {(record.topic, record.partition): record.offset for record in records}  # a partition's records are in order
+        for (topic, partition), offset in latest.items():
+            self._done[TopicPartition(topic, partition)] = offset + 1
 
     @property
     def commit_is_due(self) -> bool:
@@ -246,6 +249,14 @@ def _partition(key: bytes, partitions: Sequence[int], available: Sequence[int]) 
     return partitions[zlib.crc32(key) % len(partitions)]
 
 
+def _member(instance: str, topics: Sequence[str]) -> str:
+    """Name a member of a group: one that was killed and comes back under its name has its partitions again at once.
+
+    Who listens to other topics is another member: the group would not look at what it was to be given.
+    """
+    return f"{instance}-{zlib.crc32(' '.join(topics).encode()):08x}"
+
+
 def _fill(builder: Any, facts: Sequence[Outgoing], positions: Sequence[int]) -> int:
     """Put facts into a batch, in this order, until it is full; answers how many went in: one at least."""
     for taken, position in enumerate(positions):
@@ -260,9 +271,10 @@ def _fill(builder: Any, facts: Sequence[Outgoing], positions: Sequence[int]) -> 
 class Broker:
     """The connection to Kafka of one process."""
 
-    def __init__(self, bootstrap_servers: str, client_id: str) -> None:
+    def __init__(self, bootstrap_servers: str, client_id: str, instance: str = "") -> None:
         self._bootstrap_servers = bootstrap_servers
         self._client_id = client_id
+        self._instance = instance
         self._broker = self._new()
         self._producer: Any = None
 
@@ -389,6 +401,7 @@ class Broker:
         subscriber = self._broker.subscriber(
             *topics,
             group_id=group,
+            group_instance_id=_member(self._instance, topics) if group is not None and self._instance else None,
             auto_offset_reset="latest" if latest else "earliest",
             ack_policy=AckPolicy.MANUAL,
             batch=True,

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chassis import failpoints
+from chassis.clocks import DatabaseTime
 from chassis.domain import Cause, Clock, new_id, utc_now
 from contracts import Envelope, Event
 
@@ -278,6 +279,9 @@ class Database:
             command_timeout=60,
             server_settings={"application_name": service, "jit": "off"},
         )
+        if isinstance(clock, DatabaseTime):
+            async with pool.acquire() as connection:
+                await clock.read(connection)
         return cls(service, url, pool, _read_engine(url, service), clock)
 
     async def close(self) -> None:
@@ -369,7 +373,13 @@ async def _keep(_: Any) -> None:
 
 def _read_engine(url: str, service: str) -> AsyncEngine:
     async def connect() -> Any:
-        settings = {"application_name": f"{service}-reads", "default_transaction_read_only": "on", "jit": "off"}
+        settings = {
+            "application_name": f"{service}-reads",
+            "default_transaction_read_only": "on",
+            "jit": "off",
+            # A list is planned for the values it is asked for: which index is best, or serves at all, depends on them.
+            "plan_cache_mode": "force_custom_plan",
+        }
         return await asyncpg.connect(url, command_timeout=30, server_settings=settings)
 
     return create_async_engine(
@@ -379,6 +389,7 @@ def _read_engine(url: str, service: str) -> AsyncEngine:
         max_overflow=5,
         pool_timeout=READ_PATIENCE_SECONDS,
         pool_pre_ping=True,
+        isolation_level="AUTOCOMMIT",
     )
 
 

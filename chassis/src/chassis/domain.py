@@ -8,7 +8,7 @@ constructor of its class, and never hand one to an ORM session to be written.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Self, dataclass_transform
 from uuid import UUID
 
@@ -18,10 +18,18 @@ from sqlmodel.main import SQLModelMetaclass
 
 Clock = Callable[[], datetime]
 
+_wrong_by: Callable[[], timedelta] = timedelta
+
 
 def utc_now() -> datetime:
-    """Tell the time; services take it as a `Clock`, so that a test can tell another."""
-    return datetime.now(UTC)
+    """Tell the machine's own time of day; services go by their database's, see `chassis.clocks`."""
+    return datetime.now(UTC) + _wrong_by()
+
+
+def mislead(wrong_by: Callable[[], timedelta]) -> None:
+    """Have the machine's time be wrong from now on, by what is said at each reading."""
+    global _wrong_by  # noqa: PLW0603 - there is one machine
+    _wrong_by = wrong_by
 
 
 def new_id() -> UUID:

@@ -102,10 +102,13 @@ class Replies:
         self._new[request.principal, request.key] = (request, reply)
 
     async def flush(self) -> None:
-        """Write the new replies; a unique violation means that another replica answered meanwhile."""
+        """Write the new replies, by key: two replicas with the same ones then wait for each other in turn.
+
+        A unique violation means that another replica answered meanwhile: the batch is run again, and finds its reply.
+        """
         if not self._new:
             return
-        kept = list(self._new.values())
+        kept = [self._new[place] for place in sorted(self._new)]
         columns: list[Any] = [
             [request.principal for request, _ in kept],
             [request.key for request, _ in kept],

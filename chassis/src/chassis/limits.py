@@ -1,22 +1,29 @@
-"""How much one caller may ask: so many requests a minute, told in every answer, refused past it with when to come back.
+"""How much may be asked, by one caller in a minute and by all at once; who asks too much is told when to come back.
 
-Counted per process, in windows of WINDOW_SECONDS that begin with a caller's first request, so that a limit costs no round trip;
+A caller is counted per process, in windows of WINDOW_SECONDS from a first request on, so that a limit costs no round trip;
 behind a gateway that spreads a caller over n replicas the whole is n times as much. It protects the service from a client gone
-wild and is no quota to be billed. Fields: draft-ietf-httpapi-ratelimit-headers.
+wild and is no quota to be billed. Fields: draft-ietf-httpapi-ratelimit-headers. All together are counted so that memory stays
+bounded when something behind is slow: a request that waits holds some 50 kB.
 """
 
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis.domain import Refusal
+from chassis.problems import problem
 
 WINDOW_SECONDS: Final = 60
 REMEMBERED_CALLERS: Final = 20_000
 STATE_KEY: Final = "allowance"
+ALWAYS_ANSWERED: Final = frozenset({"/livez", "/readyz", "/metrics"})
+"""Who looks after a process must see it when it is busy, too."""
+BUSY: Final = "busy"
+COME_BACK_SECONDS: Final = 1
 
 
 class TooManyRequestsError(Refusal):
@@ -92,3 +99,54 @@ class TellAllowance:
             await send(message)
 
         await self._app(scope, receive, told)
+
+
+class Doors:
+    """How many requests are inside a process, and how many may be."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.inside = 0
+
+    @property
+    def crowded(self) -> bool:
+        """Whether nobody should stay who could go."""
+        return self.inside > self.most // 2
+
+
+class AtOnce:
+    """Lets in those for whom there is room and tells the others to come back; a stream of events counts until it begins."""
+
+    def __init__(self, app: ASGIApp, doors: Doors, refused: Callable[[], None]) -> None:
+        self._app = app
+        self._doors = doors
+        self._refused = refused
+        detail = f"{doors.most} requests are being worked on; come back in a moment."
+        wait = {"Retry-After": str(COME_BACK_SECONDS)}
+        self._busy = problem(503, BUSY, "Too busy right now", detail, wait, retry_after=COME_BACK_SECONDS)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request in, or tell it to come back."""
+        doors = self._doors
+        if scope["type"] != "http" or scope["path"] in ALWAYS_ANSWERED:
+            await self._app(scope, receive, send)
+            return
+        if doors.inside >= doors.most:
+            self._refused()
+            await self._busy(scope, receive, send)
+            return
+        doors.inside += 1
+        answered = False
+
+        async def told(message: Message) -> None:
+            nonlocal answered
+            if not answered:
+                answered = True
+                doors.inside -= 1
+            await send(message)
+
+        try:
+            await self._app(scope, receive, told)
+        finally:
+            if not answered:
+                doors.inside -= 1

@@ -19,6 +19,10 @@ class ServiceSettings(BaseSettings):
 
     kafka_bootstrap_servers: str
 
+    instance: str = Field(default="", max_length=200)
+    """This process's name among all of its service, the same when it comes back: after a crash it goes on at once where it was,
+    while one without a name waits until Kafka has given it up."""
+
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=0, ge=0, le=65535)
 
@@ -31,6 +35,9 @@ class ServiceSettings(BaseSettings):
 
     requests_per_minute: int = Field(default=60_000, ge=1)
     """So many requests a minute this process answers to one caller; past it 429 with when to come back."""
+
+    requests_at_once: int = Field(default=500, ge=1)
+    """So many requests this process works on at once; past it 503 with when to come back, so that memory stays bounded."""
 
     log_level: str = "INFO"
     trace_sample_ratio: float = Field(default=0.0, ge=0, le=1)

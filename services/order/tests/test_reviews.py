@@ -22,6 +22,7 @@ from contracts.payment import (
     ReviewDecision,
 )
 from contracts.types import Client, Money
+from order.api import live
 from order.handlers import await_review, cancel_declined, cancel_expired, confirm_order, note_allocation, note_reviewed
 from order.model.order import REVIEW_MARGIN
 from order.store import ExpiredOrder
@@ -162,6 +163,28 @@ async def test_whoever_prefers_to_wait_is_answered_as_soon_as_a_review_begins(
         answer = await waiting
     assert (answer.status_code, answer.json()["status"]) == (201, "Pending")
     assert answer.headers["preference-applied"] == "wait=30"
+
+
+async def test_in_a_crowd_nobody_stays_to_wait(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shop.app.state.process, "tail", QuietTail())
+    headers = shop.of("wendy") | {"Prefer": "wait=30"}
+    shop.app.state.doors.inside = shop.app.state.doors.most - 1
+    async with asyncio.timeout(10):
+        answer = await shop.http.post("/api/orders", json=order_body(), headers=headers)
+    assert (answer.status_code, answer.json()["status"]) == (201, "Pending")
+
+
+async def test_an_order_that_is_placed_is_acknowledged_though_it_cannot_be_read(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(*_: object) -> None:
+        raise OSError("the database is away")
+
+    monkeypatch.setattr(shop.app.state.process, "tail", QuietTail())
+    monkeypatch.setattr(live, "_read", fails)
+    answer = await shop.http.post("/api/orders", json=order_body(), headers=shop.of("wendy") | {"Prefer": "wait=30"})
+    assert (answer.status_code, answer.json()["status"]) == (201, "Pending")
+    assert "preference-applied" not in answer.headers
 
 
 # --- from where an order comes --------------------------------------------------------------------------------------------

@@ -11,7 +11,9 @@ from typing import Any, Final
 import httpx2
 
 from waybill.chaos.books import Books
+from waybill.chaos.crowd import Crowded, crowd
 from waybill.chaos.kinds import KINDS
+from waybill.chaos.outages import Endured, endure
 from waybill.chaos.plan import Fault, Plan
 from waybill.chaos.recovery import Figure, measure
 from waybill.chaos.rest import at_rest
@@ -48,6 +50,14 @@ class Hurt:
         return round(self.recovered - self.healed, 1)
 
 
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What is measured when all is calm: losses at so many orders a second, and outages that last so long."""
+
+    rates: Sequence[int]
+    outage_seconds: float
+
+
 @dataclass
 class Course:
     """How a run goes, for whoever looks at it."""
@@ -61,6 +71,8 @@ class Course:
     rested: float | None = None
     left: dict[str, int] = field(default_factory=dict)
     figures: list[Figure] = field(default_factory=list)
+    outages: list[Endured] = field(default_factory=list)
+    crowded: Crowded | None = None
     verdict: Verdict | None = None
 
     @property
@@ -85,8 +97,8 @@ class Course:
         return [hurt for hurt in self.hurts if hurt.recovered is None]
 
 
-async def run(running: Running, course: Course, rest_within: float, *, figures: bool = False) -> None:
-    """Trade, hurt, heal, wait for rest and judge."""
+async def run(running: Running, course: Course, rest_within: float, measures: Measures | None = None) -> None:
+    """Trade, hurt, heal, wait for rest, measure and judge."""
     world = World(running)
     limits = httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
     url = running.system.gateway_url
@@ -109,8 +121,8 @@ async def run(running: Running, course: Course, rest_within: float, *, figures: 
                 trading.cancel()
             if finished and await at_rest(world, until - time.monotonic(), course.left):
                 course.rested = course.books.seconds
-            if figures and course.rested is not None:
-                course.figures = await measure(world, trade, course.tell)
+            if measures is not None and course.rested is not None:
+                await _measure(world, trade, course, measures)
                 await at_rest(world, rest_within, course.left)
             course.now = "reconciling"
             course.verdict = await judge(world, trade.staff, course.books)
@@ -119,6 +131,14 @@ async def run(running: Running, course: Course, rest_within: float, *, figures: 
                 still = f"{course.books.under_way} under way ({'; '.join(waiting)}), open: {course.left}"
                 course.verdict.add("at-rest", "all orders", f"not at rest {rest_within:.0f} s after healing: {still}")
         course.now = "done"
+
+
+async def _measure(world: World, trade: Trade, course: Course, measures: Measures) -> None:
+    for rate in measures.rates:
+        course.figures += await measure(world, trade, course.tell, rate)
+    course.outages = await endure(world, trade, course.tell, measures.outage_seconds)
+    course.crowded = await crowd(world, trade, course.tell)
+    course.tell("coming to rest")
 
 
 @contextlib.asynccontextmanager

@@ -47,6 +47,7 @@ _DATABASES: Final = tuple(f"{service}-postgres" for service in SERVICES)
 _BROKERS: Final = tuple(f"{service}-kafka" for service in SERVICES)
 _LED: Final = tuple(f"kafka@{topic}" for topic in ("order.events", "__consumer_offsets", "payment.events", "inventory.events"))
 _PARTNERS: Final = ("psp", "smtp", "carrier", "webhooks", "sms")
+_CLOCKS: Final = tuple(f"{service}@{way}" for way in ("ahead", "behind") for service in SERVICES)
 _PLACES: Final = (
     "payment@after_psp_ok",
     "order@before_commit",
@@ -79,9 +80,9 @@ KINDS: Final[Mapping[str, Kind]] = {
         Kind("rebalance", "replicas of a service come and go", processes.rebalance, SERVICES, (4, 6)),
         Kind(
             "clock",
-            "a service's clock is ten minutes wrong",
+            "the clock of a service's machine is ten minutes wrong",
             processes.wrong_clock,
-            ("order", "payment", "inventory", "notification"),
+            _CLOCKS,
             (3, 5),
         ),
         Kind("broker-kill", "kill -9 of Kafka", processes.kill_part, ("kafka",)),

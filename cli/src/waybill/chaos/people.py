@@ -27,12 +27,21 @@ class UnansweredError(Exception):
 class Person:
     """Somebody with a token, who asks again until there is an answer or `patience` seconds are over."""
 
-    def __init__(self, client: httpx2.AsyncClient, issuer: str, user: str, roles: Sequence[str], patience: float) -> None:
+    def __init__(
+        self,
+        client: httpx2.AsyncClient,
+        issuer: str,
+        user: str,
+        roles: Sequence[str],
+        patience: float,
+        longest_pause: float = LONGEST_PAUSE_SECONDS,
+    ) -> None:
         self.user = user
         self._client = client
         self._issuer = issuer
         self._roles = roles
         self._patience = patience
+        self._longest_pause = longest_pause
         self._token = ""
         self._signed_in = float("-inf")
         self._signing_in = asyncio.Lock()
@@ -43,7 +52,7 @@ class Person:
         last, pause = "nothing", PAUSE_SECONDS
         while time.monotonic() < until:
             try:
-                answer = await self._send(method, path, body, key, headers)
+                answer = await self.ask_once(method, path, body, key=key, **headers)
             except (httpx2.HTTPError, WaybillError) as error:
                 last = f"{type(error).__name__}: {error}"
             else:
@@ -53,18 +62,22 @@ class Person:
                 if answer.status_code == UNAUTHORIZED:
                     self._signed_in = float("-inf")
             await asyncio.sleep(pause)
-            pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
+            pause = min(pause * 1.5, self._longest_pause)
         raise UnansweredError(f"{method} {path} was not answered within {self._patience:.0f} s; the last answer: {last}")
 
-    async def _send(self, method: str, path: str, body: Any, key: str | None, headers: dict[str, str]) -> httpx2.Response:
+    async def ask_once(
+        self, method: str, path: str, body: Any = None, *, key: str | None = None, **headers: str
+    ) -> httpx2.Response:
+        """Send a request; raises httpx2.HTTPError where it is not answered, WaybillError where nobody signs people in."""
         given = {name.replace("_", "-"): value for name, value in headers.items()}
-        given["Authorization"] = f"Bearer {await self._bearer()}"
+        given["Authorization"] = f"Bearer {await self.bearer()}"
         if key is not None:
             given["Idempotency-Key"] = key
         content = {} if body is None else {"json": body}
         return await self._client.request(method, path, headers=given, **content)
 
-    async def _bearer(self) -> str:
+    async def bearer(self) -> str:
+        """Give the token; raises WaybillError where nobody signs people in."""
         async with self._signing_in:
             if time.monotonic() - self._signed_in > TOKEN_SECONDS:
                 self._token = await asyncio.to_thread(token, self._issuer, self.user, self._roles)

@@ -175,9 +175,10 @@ async def _end(helper: WebServer, *, gently: bool) -> None:
 
 @asynccontextmanager
 async def wrong_clock(world: World, hit: Hit) -> AsyncIterator[None]:
-    """Put the clock of a service ten minutes back."""
-    file = world.running.system.clock(hit.target)
-    file.write_text(str(-TEN_MINUTES))
+    """Put the clock of a service's machine ten minutes on, or back."""
+    service, _, way = hit.target.partition("@")
+    file = world.running.system.clock(service)
+    file.write_text(str(TEN_MINUTES if way == "ahead" else -TEN_MINUTES))
     try:
         yield
     finally:

@@ -1,7 +1,7 @@
 """How long customers wait when one part is lost: measured when all is calm, one loss after the other.
 
-Orders are placed all the time, and each is waited for until it is confirmed. The figure of a loss is the longest that any of
-the orders placed around it took, from the request to the confirmation: what a customer sees, restart included.
+Orders are placed all the time, and ten a second are waited for until they are confirmed. The figure of a loss is the longest
+that any of the orders placed around it took, from the request to the confirmation: what a customer sees, restart included.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 from typing import Any, Final
 
@@ -17,9 +17,14 @@ from waybill.chaos.people import Person
 from waybill.chaos.trade import ADDRESSES, CREATED, Trade
 from waybill.chaos.world import World
 
-EVERY_SECONDS: Final = 0.1
+QUIET: Final = 10
+"""Orders a second, each of them waited for."""
+BUSY: Final = 80
 BEFORE_SECONDS: Final = 2.0
-AFTER_SECONDS: Final = 12.0
+SOONEST_SECONDS: Final = 4.0
+LATEST_SECONDS: Final = 20.0
+"""Orders are placed so long after the loss at the least, and at the most; in between until all is as before."""
+AS_BEFORE_SECONDS: Final = 1.0
 LOOK_AGAIN_SECONDS: Final = 0.05
 WAIT: Final = "wait=10"
 
@@ -46,9 +51,10 @@ LOSSES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """What was measured of a loss: the usual time to confirm, and the longest around it; in seconds."""
+    """What was measured of a loss at `rate` orders a second: the usual time to confirm, and the longest; in seconds."""
 
     loss: Loss
+    rate: int
     usual: float
     longest: float
     orders: int
@@ -59,61 +65,95 @@ class Figure:
         return self.longest <= self.loss.goal
 
 
-async def measure(world: World, trade: Trade, tell: Callable[[str], None]) -> list[Figure]:
-    """Measure every loss."""
+@dataclass(slots=True)
+class _Waiting:
+    """Orders on their way: how long those took that were placed before the loss, and around it."""
+
+    before: list[float] = field(default_factory=list)
+    after: list[float] = field(default_factory=list)
+    open: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def as_before(self) -> bool:
+        """Whether nobody waits for long any more."""
+        return time.monotonic() - min(self.open.values(), default=float("inf")) < AS_BEFORE_SECONDS
+
+
+async def measure(world: World, trade: Trade, tell: Callable[[str], None], rate: int = QUIET) -> list[Figure]:
+    """Measure every loss while so many orders a second are placed."""
     figures = []
     for loss in LOSSES:
         if loss.part in world.running.state.parts:
-            tell(f"measuring: {loss.says}")
-            figures.append(await _of(world, trade, loss))
+            tell(f"measuring at {rate} orders a second: {loss.says}")
+            figures.append(await _of(world, trade, loss, rate))
     return figures
 
 
-async def _of(world: World, trade: Trade, loss: Loss) -> Figure:
-    before: list[float] = []
-    after: list[float] = []
+async def _of(world: World, trade: Trade, loss: Loss, rate: int) -> Figure:
+    waiting = _Waiting()
     await world.calm()
     async with asyncio.TaskGroup() as orders:
         began = time.monotonic()
-        struck = False
-        while (elapsed := time.monotonic() - began) < BEFORE_SECONDS + AFTER_SECONDS:
+        struck, placed = False, 0
+        while (elapsed := time.monotonic() - began) < BEFORE_SECONDS + LATEST_SECONDS:
             if elapsed >= BEFORE_SECONDS and not struck:
                 struck = True
                 pid = world.running.pid(loss.part)
                 if pid is not None:
                     os.kill(pid, loss.signal)
-            orders.create_task(_order(trade, after if elapsed >= BEFORE_SECONDS - 1 else before))
-            await asyncio.sleep(EVERY_SECONDS)
-    return Figure(loss, round(median(before), 3), round(max(after), 2), len(after))
+            if elapsed > BEFORE_SECONDS + SOONEST_SECONDS and waiting.as_before and await world.answers_all():
+                break
+            times = waiting.after if elapsed >= BEFORE_SECONDS - 1 else waiting.before
+            orders.create_task(_order(trade, waiting, times) if placed % (rate // QUIET) == 0 else _place(trade))
+            placed += 1
+            await asyncio.sleep(began + placed / rate - time.monotonic())
+    return Figure(loss, rate, round(median(waiting.before), 3), round(max(waiting.after), 2), len(waiting.after))
 
 
-async def _order(trade: Trade, times: list[float]) -> None:
-    """Place an order, and note how long it takes to be confirmed."""
+def order_of(trade: Trade) -> tuple[Person, str, dict[str, Any]]:
+    """Make up an order: who asks for it, under which Idempotency-Key, and what."""
     number = next(trade.numbers)
-    customer = trade.customers[number % len(trade.customers)]
-    key = f"{trade.plan.seed}-calm-{number}"
-    began = time.monotonic()
+    customer = trade.impatient[number % len(trade.impatient)]
     body: dict[str, Any] = {
         "items": [{"product_id": "CHAOS-0", "quantity": 1}],
         "shipping_address": ADDRESSES[0],
         "contact": {"email": f"{customer.user}@example.com"},
         "payment": {"method": "card", "token": "tok_ok"},
     }
-    answer = await customer.ask("POST", "/api/orders", body, key=key, Prefer=WAIT)
+    return customer, f"{trade.plan.seed}-calm-{number}", body
+
+
+async def _place(trade: Trade, **headers: str) -> tuple[Person, Mapping[str, Any]] | None:
+    customer, key, body = order_of(trade)
+    answer = await customer.ask("POST", "/api/orders", body, key=key, **headers)
     if answer.status_code != CREATED:
         trade.books.complain(key, f"was refused: {answer.status_code} {answer.text[:200]}")
-        return
-    placed = answer.json()
+        return None
+    placed: Mapping[str, Any] = answer.json()
     trade.note(key, placed["order_id"], customer.user)
-    if placed["status"] == "Pending":
-        await _confirmed(customer, placed["order_id"])
-    times.append(time.monotonic() - began)
+    return customer, placed
 
 
-async def _confirmed(customer: Person, order_id: str) -> None:
-    until = time.monotonic() + 60
+async def _order(trade: Trade, waiting: _Waiting, times: list[float]) -> None:
+    """Place an order, and note how long it takes to be confirmed."""
+    me, began = str(id(asyncio.current_task())), time.monotonic()
+    waiting.open[me] = began
+    try:
+        placed = await _place(trade, Prefer=WAIT)
+        if placed is not None:
+            customer, order = placed
+            if order["status"] == "Pending":
+                await confirmed(customer, f"/api/orders/{order['order_id']}")
+            times.append(time.monotonic() - began)
+    finally:
+        del waiting.open[me]
+
+
+async def confirmed(who: Person, path: str, seconds: float = 60.0) -> None:
+    """Wait until an order is decided, `seconds` at the most."""
+    until = time.monotonic() + seconds
     while time.monotonic() < until:
-        order: Mapping[str, Any] | None = await customer.read(f"/api/orders/{order_id}")
+        order: Mapping[str, Any] | None = await who.read(path)
         if order is not None and order["status"] != "Pending":
             return
         await asyncio.sleep(LOOK_AGAIN_SECONDS)

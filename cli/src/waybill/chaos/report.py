@@ -70,9 +70,36 @@ def document(course: Course) -> dict[str, Any]:
         "kinds": len({hurt.fault.kind for hurt in course.hurts}),
         "at_rest_seconds": course.rest_seconds,
         "figures": [
-            {"loss": one.loss.name, "says": one.loss.says, "usual": one.usual, "longest": one.longest, "goal": one.loss.goal}
+            {
+                "loss": one.loss.name,
+                "says": one.loss.says,
+                "orders_a_second": one.rate,
+                "usual": one.usual,
+                "longest": one.longest,
+                "goal": one.loss.goal,
+            }
             for one in course.figures
         ],
+        "outages": [
+            {
+                "outage": one.outage.name,
+                "seconds": one.seconds,
+                "asked": one.asked,
+                "taken": one.taken,
+                "slowest_seconds": one.slowest,
+                "confirmed_after_seconds": one.caught_up,
+            }
+            for one in course.outages
+        ],
+        "crowd": None
+        if course.crowded is None
+        else {
+            "memory_before": course.crowded.before,
+            "memory_at_most": course.crowded.most,
+            "growth": course.crowded.growth,
+            "answers": dict(course.crowded.answers),
+            "slowest_seconds": course.crowded.slowest,
+        },
         "dead_letters": verdict.dead_letters if verdict else None,
         "violations": [{"rule": one.rule, "subject": one.subject, "says": one.says} for one in verdict.violations]
         if verdict
@@ -107,6 +134,7 @@ def _markdown(course: Course) -> str:
         f"| waited in vain | {_counted(books.waited_in_vain) or 'none'} |",
         "",
         *_figures(course),
+        *_outages(course),
         "## Violations",
         "",
         *([f"- **{one.rule}** {one.subject}: {one.says}" for one in violations[:SHOWN]] or ["None."]),
@@ -114,14 +142,16 @@ def _markdown(course: Course) -> str:
         "",
         *_kinds(done),
         *_left_out(course),
-        "## What was done when",
-        "",
-        "| at | fault | lasted | all well again after |",
-        "|---:|---|---:|---:|",
-        *(_row(hurt) for hurt in course.hurts),
-        "",
+        *_faults(course.hurts),
     ]
     return "\n".join(lines)
+
+
+def _faults(hurts: Sequence[Hurt]) -> list[str]:
+    if len(hurts) > SHOWN:  # a page is to be read: all of them are in run.json, and to be seen in the picture
+        return []
+    head = ["## What was done when", "", "| at | fault | lasted | all well again after |", "|---:|---|---:|---:|"]
+    return [*head, *(_row(hurt) for hurt in hurts), ""]
 
 
 def _figures(course: Course) -> list[str]:
@@ -132,15 +162,38 @@ def _figures(course: Course) -> list[str]:
         "",
         "The longest that an order placed around the loss took from the request to its confirmation.",
         "",
-        "| loss | usual | longest | goal | |",
-        "|---|---:|---:|---:|---|",
+        "| loss | orders/s | usual | longest | goal | |",
+        "|---|---:|---:|---:|---:|---|",
         *(
-            f"| {one.loss.says} | {one.usual * 1000:.0f} ms | {one.longest:.2f} s | {one.loss.goal:g} s |"
+            f"| {one.loss.says} | {one.rate} | {one.usual * 1000:.0f} ms | {one.longest:.2f} s | {one.loss.goal:g} s |"
             f" {'met' if one.met else 'not met'} |"
             for one in course.figures
         ),
         "",
     ]
+
+
+def _outages(course: Course) -> list[str]:
+    if not course.outages:
+        return []
+    lines = [
+        "## Outages and crowds",
+        "",
+        "| who is away | for | orders taken, each asked for once | slowest answer | all confirmed |",
+        "|---|---:|---:|---:|---:|",
+        *(
+            f"| {one.outage.says} | {one.seconds:g} s | {one.taken} of {one.asked} | {one.slowest:.2f} s |"
+            f" {_seconds(one.caught_up)} later |"
+            for one in course.outages
+        ),
+        "",
+    ]
+    if course.crowded is not None:
+        one = course.crowded
+        memory = f"{one.before / 2**20:.0f} → {one.most / 2**20:.0f} MB at the most, {one.growth} times"
+        answers = _counted(one.answers)
+        lines += [f"A crowd before a slow database: {one.served} people served, answers {answers}; memory {memory}.", ""]
+    return lines
 
 
 def _kinds(done: Sequence[Hurt]) -> list[str]:

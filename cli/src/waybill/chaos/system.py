@@ -148,7 +148,12 @@ class Running:
     """A system that takes orders, and can be hurt."""
 
     system: HurtSystem
-    state: State
+    supervisor: Supervisor
+
+    @property
+    def state(self) -> State:
+        """How its parts are at this moment."""
+        return self.supervisor.state
 
     @property
     def links(self) -> Mapping[str, Link]:
@@ -179,7 +184,7 @@ async def running(options: Options, seed: int, tell: Callable[[str], None]) -> A
             me = asyncio.current_task()
             life.add_done_callback(lambda _: me.cancel() if me is not None else None)
             try:
-                yield Running(system, supervisor.state)
+                yield Running(system, supervisor)
             except asyncio.CancelledError:
                 if life.done():
                     raise WaybillError("the system was stopped by a signal while it was used: run it again") from None

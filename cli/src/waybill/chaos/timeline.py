@@ -13,6 +13,7 @@ RIGHT: Final = 20
 PLOT: Final = 160
 ROW: Final = 13
 GAP: Final = 24
+POINTS: Final = 400
 STYLE: Final = (
     "text{font:11px system-ui,sans-serif;fill:#444}.fault{fill:#c0392b}.missed{fill:#bbb}.recovery{fill:#f5b041}"
     ".placed{fill:none;stroke:#2471a3;stroke-width:1.5}.open{fill:#d4e6f1;stroke:none}.grid{stroke:#ddd}.heal{stroke:#1e8449}"
@@ -50,7 +51,7 @@ def _axis(span: float, scale: float, height: int) -> list[str]:
 
 
 def _orders(course: Course, scale: float) -> list[str]:
-    moments = course.books.course
+    moments = course.books.course[:: max(1, len(course.books.course) // POINTS)]
     if len(moments) < 2:  # noqa: PLR2004 - a line needs two points
         return []
     rates = [

@@ -14,7 +14,7 @@ from typing import Any, Final
 import httpx2
 
 from waybill.chaos.books import Acknowledged, Books
-from waybill.chaos.people import Person, UnansweredError
+from waybill.chaos.people import PAUSE_SECONDS, Person, UnansweredError
 from waybill.chaos.plan import CUSTOMERS, PRODUCTS, Fate, Plan, Wish
 from waybill.chaos.system import Running
 from waybill.errors import WaybillError
@@ -30,6 +30,8 @@ PRICE: Final = 1250
 RISKY_UNITS: Final = 20
 ABSURD_UNITS: Final = 900
 """More than is in any warehouse of the product that is scarce."""
+PHONES: Final = 0.25
+"""The share of orders whose customers want to be told by SMS, too."""
 SCARCE: Final = "CHAOS-SCARCE"
 PLACES: Final = ("berlin", "lyon")
 CREATED: Final = 201
@@ -57,6 +59,11 @@ class Trade:
             return Person(client, issuer, user, roles, PATIENCE_SECONDS)
 
         self.customers = [person(f"chaos-{number}", "customer") for number in range(CUSTOMERS)]
+        self.impatient = [
+            Person(client, issuer, one.user, ("customer",), PATIENCE_SECONDS, longest_pause=PAUSE_SECONDS)
+            for one in self.customers
+        ]
+        """The same customers in a hurry: they ask again without ever waiting longer, so that what is measured is the system."""
         self.keeper = person("chaos-keeper", "admin")
         self.staff = person("chaos-staff", "support", "warehouse", "finance")
         self.reviewer = person("chaos-reviewer", "fraud_reviewer")
@@ -141,6 +148,7 @@ class Errand:
             return
         if self.wish.fate in {Fate.APPROVE, Fate.REJECT}:
             await self._review()
+        await asyncio.sleep(LOOK_AGAIN_SECONDS)
         status = (await self._until(lambda order: order["status"] in DECIDED, "is decided"))["status"]
         self._trade.books.decided += 1
         if status == "Processing":
@@ -165,10 +173,13 @@ class Errand:
             items[0]["quantity"] = RISKY_UNITS
         if wish.fate is Fate.SOLD_OUT:
             items.append({"product_id": SCARCE, "quantity": ABSURD_UNITS})
+        contact = {"email": f"{self._customer.user}@example.com"}
+        if self.chance.random() < PHONES:
+            contact["phone"] = "+4930123456"
         return {
             "items": items,
             "shipping_address": self.chance.choice(ADDRESSES),
-            "contact": {"email": f"{self._customer.user}@example.com", "phone": "+4930123456"},
+            "contact": contact,
             "payment": {"method": "card", "token": wish.token},
         }
 

@@ -71,13 +71,17 @@ class World:
             return False
         return status == OK
 
+    async def answers_all(self) -> bool:
+        """Tell whether every service does its work in all its processes."""
+        services = [name for name, part in self.running.state.parts.items() if part.kind == "service"]
+        return all(await asyncio.gather(*map(self.answers, services)))
+
     async def calm(self) -> None:
         """Wait until all parts have run for so long that what a start costs is over, and every service does its work."""
         parts = self.running.state.parts
-        services = [name for name, part in parts.items() if part.kind == "service"]
         while True:
             youngest = max(part.process.created if part.process is not None else time.time() for part in parts.values())
-            if time.time() - youngest > CALM_SECONDS and all(await asyncio.gather(*map(self.answers, services))):
+            if time.time() - youngest > CALM_SECONDS and await self.answers_all():
                 return
             await asyncio.sleep(1.0)
 

@@ -139,9 +139,9 @@ class EmbeddedKafka(JavaServer):
             "share.coordinator.state.topic.min.isr": safe,
             "share.coordinator.state.topic.num.partitions": "1",
             "group.initial.rebalance.delay.ms": "0",
-            # After a kill -9 the node waits until its former session has expired: short, but longer than a pause.
-            "broker.session.timeout.ms": "3000",
-            "broker.heartbeat.interval.ms": "500",
+            # After a kill -9 the node waits until its former session has expired. It is its own controller: a pause stops both.
+            "broker.session.timeout.ms": "1000",
+            "broker.heartbeat.interval.ms": "200",
             "num.network.threads": "2",
             "num.io.threads": "4",
             "num.recovery.threads.per.data.dir": "2",

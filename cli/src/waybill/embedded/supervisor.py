@@ -6,11 +6,12 @@ whoever comes after a kill -9 of this process finds what it has left. Any failur
 """
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Final
 
 from waybill.embedded import front, orphans
@@ -45,6 +46,7 @@ class Supervisor:
         self.state = State(str(options.data_dir), options.port_base, settings={"scale": dict(options.scale)})
         self._parts: dict[str, Part] = {}
         self._watchers: dict[str, asyncio.Task[None]] = {}
+        self._kept_down: dict[str, list[asyncio.Event]] = {}
         self._stop_asked = asyncio.Event()
         self._forced = False
 
@@ -79,6 +81,20 @@ class Supervisor:
             for part in self._parts.values():
                 part.server.send(signal.SIGKILL)
         self._stop_asked.set()
+
+    @contextlib.contextmanager
+    def keeping_down(self, *names: str) -> Iterator[None]:
+        """End parts at once, and start them again only when the block is over, and every other that keeps them down."""
+        over = asyncio.Event()
+        for name in names:
+            self._kept_down.setdefault(name, []).append(over)
+            self._parts[name].server.send(signal.SIGKILL)
+        try:
+            yield
+        finally:
+            for name in names:
+                self._kept_down[name].remove(over)
+            over.set()
 
     async def _bring_up(self) -> None:
         before = State.load(self.system.data_dir)
@@ -201,6 +217,8 @@ class Supervisor:
                 self.state.parts[part.name].restarts += 1
                 self._enter(part, Phase.RESTARTING, f"{cause}, starts again")
                 await asyncio.sleep(min(FIRST_PAUSE_SECONDS * 3 ** (deaths - 1), LONGEST_PAUSE_SECONDS))
+                while kept_down := self._kept_down.get(part.name):
+                    await kept_down[0].wait()
                 try:
                     await part.server.start()
                 except (WaybillError, OSError) as error:
@@ -213,6 +231,19 @@ class Supervisor:
                 self._enter(part, Phase.FAILED, f"given up after {deaths} deaths in a row: {last_words(log)} (see {log})")
                 return
             self._enter(part, Phase.READY)
+
+    async def halt(self, service: str) -> None:
+        """Stop a service, all its replicas, until it is resumed."""
+        for part in self._replicas(service):
+            self._watchers.pop(part.name).cancel()
+            await self._stop(part)
+
+    async def resume(self, service: str) -> None:
+        """Start a service that was halted; done when all its replicas are ready."""
+        await self._together(*(self._start(part) for part in self._replicas(service)))
+
+    def _replicas(self, service: str) -> list[Part]:
+        return [part for part in self._parts.values() if part.kind == "service" and part.name.partition("-")[0] == service]
 
     async def _bring_down(self) -> None:
         self.state.stopping = True

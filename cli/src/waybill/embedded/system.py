@@ -162,7 +162,8 @@ class System:
         """Make the service processes; the passwords of their databases are chosen here on the first start."""
         for service, name, replica in self.replicas():
             port = self.options.service_port(service, replica)
-            env = self.service_environment(service) | {f"{service.upper()}_HTTP_PORT": str(port)}
+            prefix = service.upper()
+            env = self.service_environment(service) | {f"{prefix}_HTTP_PORT": str(port), f"{prefix}_INSTANCE": name}
             argv = [sys.executable, "-m", service]
             self.services[service].append(WebServer(name, self.log(name), argv, env, folder=project_root(), port=port))
 

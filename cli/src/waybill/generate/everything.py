@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from contracts import REGISTRY
-from waybill.generate import asyncapi, canvases, openapi, promised, saga, schemas, states
+from waybill.generate import asyncapi, canvases, openapi, performance, promised, saga, scaling, schemas, states
 from waybill.generate.compatibility import Break, baseline, breaks
 from waybill.generate.schemas import schema_of
 from waybill.generate.system import System
@@ -18,6 +18,8 @@ def documents(root: Path, system: System) -> dict[str, str]:
         **states.documents(),
         **openapi.documents(system),
         **canvases.documents(root, system),
+        **performance.documents(root),
+        **scaling.documents(root, system),
     }
 
 

@@ -30,6 +30,8 @@ _MOVED: Final = """
 SELECT s.order_id, p.psp_reference, s.refund_id, s.payment_id, s.amount - s.paid AS amount
 FROM exchange_source s JOIN payment p ON p.order_id = s.order_id AND p.payment_id = s.payment_id WHERE s.amount > s.paid
 """
+LEDGER_SECONDS: Final = 300.0
+"""How long books may take to be shown: a simulator's of a hundred thousand orders are long."""
 MOST_SHOWN: Final = 1000
 """A mailbox shows so many messages at once, the latest."""
 
@@ -136,7 +138,7 @@ def _is_settled(item: Mapping[str, Any], snapshot: Snapshot) -> bool:
 
 async def _items(url: str, **query: int) -> list[dict[str, Any]]:
     try:
-        async with httpx2.AsyncClient(timeout=60) as client:
+        async with httpx2.AsyncClient(timeout=LEDGER_SECONDS) as client:
             response = await client.get(url, params=query)
             response.raise_for_status()
             items: list[dict[str, Any]] = response.json()["items"]

@@ -9,6 +9,7 @@ import httpx2
 
 from order.model import LabelState, OrderState
 from waybill.errors import WaybillError
+from waybill.reconciliation.books import LEDGER_SECONDS
 from waybill.reconciliation.findings import Violation
 from waybill.reconciliation.parcels import GONE
 from waybill.reconciliation.pictures import Picture
@@ -99,7 +100,7 @@ class Sold:
 async def labels_sold(url: str) -> Sequence[Sold]:
     """Read the carriers' ledger, all of it as it is at one moment; raises WaybillError where it cannot be read."""
     try:
-        async with httpx2.AsyncClient(timeout=60) as client:
+        async with httpx2.AsyncClient(timeout=LEDGER_SECONDS) as client:
             response = await client.get(url)
             response.raise_for_status()
             return [_sold(item) for item in response.json()["items"]]

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 
@@ -16,6 +16,9 @@ from waybill.errors import WaybillError
 from waybill.options import running_state
 
 Connection = Any
+
+SETTINGS: Final = {"application_name": "reconcile", "jit": "off", "idle_in_transaction_session_timeout": "0"}
+"""A snapshot is kept while the topics are read, which takes minutes where there are many facts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ async def snapshot(sources: Sources, grace: timedelta) -> AsyncIterator[Snapshot
 
 async def _open(service: str, url: str) -> Connection:
     try:
-        connection = await asyncpg.connect(url, timeout=10, server_settings={"application_name": "reconcile", "jit": "off"})
+        connection = await asyncpg.connect(url, timeout=10, server_settings=SETTINGS)
     except (OSError, TimeoutError, asyncpg.PostgresError) as error:
         raise WaybillError(f"the database of {service} cannot be read ({error}): see `./waybill status`") from error
     return connection

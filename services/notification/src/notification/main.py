@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from chassis.app import Parts, create_app
-from chassis.domain import Clock, utc_now
+from chassis.clocks import Clock, DatabaseTime
 from notification.api import router
 from notification.gateway import HttpTexter, Mailer, NoTexter, SmtpMailer, StubProvider, Texter
 from notification.handlers import jobs, react
@@ -16,8 +16,9 @@ from notification.settings import Settings
 from notification.store import WORK, measure
 
 
-def create(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
+def create(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
     """Put the notification service together."""
+    clock = clock or DatabaseTime()
 
     @asynccontextmanager
     async def gateways() -> AsyncIterator[Mapping[type, Any]]:

@@ -8,8 +8,8 @@ import httpx2
 from fastapi import FastAPI
 
 from chassis.app import Parts, create_app
+from chassis.clocks import Clock, DatabaseTime
 from chassis.database import Database
-from chassis.domain import Clock, utc_now
 from chassis.telemetry import Metrics
 from contracts.topics import ORDER_EVENTS
 from order.api import router
@@ -20,8 +20,9 @@ from order.settings import Settings
 from order.store import WORK, count_open
 
 
-def create(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
+def create(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
     """Put the order service together."""
+    clock = clock or DatabaseTime()
     webhooks = carrier_webhooks(settings, clock)
 
     @asynccontextmanager

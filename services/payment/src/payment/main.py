@@ -7,8 +7,8 @@ from typing import Any
 from fastapi import FastAPI
 
 from chassis.app import Parts, create_app
+from chassis.clocks import Clock, DatabaseTime
 from chassis.database import Database
-from chassis.domain import Clock, utc_now
 from chassis.telemetry import Metrics
 from payment.api import router
 from payment.gateway import MeansOfPayment, PspGateway, PspWebhooks, StubPsp
@@ -17,8 +17,9 @@ from payment.settings import Settings
 from payment.store import WORK, measure
 
 
-def create(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
+def create(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
     """Make the app of a payment process."""
+    clock = clock or DatabaseTime()
     webhooks = PspWebhooks(settings.psp_webhook_secret.get_secret_value(), clock)
 
     @asynccontextmanager

@@ -12,8 +12,10 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic_core import from_json
+from sqlalchemy.exc import SQLAlchemyError
 
 from chassis.auth import Caller, Customer
+from chassis.database import TRANSIENT
 from chassis.domain import Refusal
 from chassis.preconditions import etag
 from chassis.tail import Tail
@@ -31,27 +33,33 @@ _WAIT: Final = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,4})")
 
 
 async def until_decided(request: Request, who: Caller, reply: Response) -> Response:
-    """Hold the answer to a placed order back until it is decided, or waits for a person, for as long as the caller prefers."""
+    """Hold the answer to a placed order back until it is decided, or waits for a person, for as long as the caller prefers.
+
+    In a crowd, or when it cannot be read, the answer goes out as it is: the order is placed, and nobody needs to stay for that.
+    """
     seconds = preferred_wait(request)
     tail: Tail | None = request.app.state.process.tail
     if seconds <= 0 or reply.status_code != 201 or tail is None:  # noqa: PLR2004 - only a placed order is waited for
         return reply
     order_id = UUID(from_json(bytes(reply.body))["order_id"])
-    order = await _decided(request, tail, order_id, who.user_id, seconds)
+    try:
+        order = await _decided(request, tail, order_id, who.user_id, seconds)
+    except (SQLAlchemyError, *TRANSIENT):
+        return reply
     headers = {name: value for name, value in reply.headers.items() if name not in {"content-length", "etag"}}
     headers |= {"ETag": etag(order.version), "Preference-Applied": f"wait={int(seconds)}"}
     return Response(order_body(order), reply.status_code, headers)
 
 
 async def _decided(request: Request, tail: Tail, order_id: UUID, user_id: str, seconds: float) -> Order:
-    loop = asyncio.get_running_loop()
+    loop, doors = asyncio.get_running_loop(), request.app.state.doors
     until = loop.time() + seconds
     async with tail.changes(str(order_id)) as changed:
         while True:
             changed.clear()
             order = await _read(request, order_id, user_id)
             left = until - loop.time()
-            if order.status != Status.PENDING or order.waits_for_a_person or left <= 0:
+            if order.status != Status.PENDING or order.waits_for_a_person or left <= 0 or doors.crowded:
                 return order
             try:
                 async with asyncio.timeout(min(left, LOOK_WHILE_WAITING_SECONDS)):
