@@ -46,7 +46,7 @@ class Supervisor:
         self.state = State(str(options.data_dir), options.port_base, settings={"scale": dict(options.scale)})
         self._parts: dict[str, Part] = {}
         self._watchers: dict[str, asyncio.Task[None]] = {}
-        self._kept_down: dict[str, asyncio.Event] = {}
+        self._kept_down: dict[str, list[asyncio.Event]] = {}
         self._stop_asked = asyncio.Event()
         self._forced = False
 
@@ -87,13 +87,13 @@ class Supervisor:
         """End parts at once, and start them again only when the block is over."""
         over = asyncio.Event()
         for name in names:
-            self._kept_down[name] = over
+            self._kept_down.setdefault(name, []).append(over)
             self._parts[name].server.send(signal.SIGKILL)
         try:
             yield
         finally:
             for name in names:
-                del self._kept_down[name]
+                self._kept_down[name].remove(over)
             over.set()
 
     async def _bring_up(self) -> None:
@@ -217,8 +217,8 @@ class Supervisor:
                 self.state.parts[part.name].restarts += 1
                 self._enter(part, Phase.RESTARTING, f"{cause}, starts again")
                 await asyncio.sleep(min(FIRST_PAUSE_SECONDS * 3 ** (deaths - 1), LONGEST_PAUSE_SECONDS))
-                if part.name in self._kept_down:
-                    await self._kept_down[part.name].wait()
+                while keeping := self._kept_down.get(part.name):
+                    await keeping[0].wait()
                 try:
                     await part.server.start()
                 except (WaybillError, OSError) as error:
