@@ -32,8 +32,8 @@ HANDED_AT_MOST: Final = 300
 HANDED_SECONDS: Final = 3.0
 """So many seconds' worth of calls may wait, at the pace at which calls end: more would outlast PATIENCE_SECONDS."""
 PATIENCE_SECONDS: Final = 8.0
-"""How long a row that was handed over waits for its call at the most; after that too little of its lease is left, and it waits for
-the end of it. Lease, patience and the time-out of a call fit into each other."""
+"""How long a row that was handed over waits for its call at the most; after that too little of its lease is left, and it waits
+for the end of it. Lease, patience and the time-out of a call fit into each other."""
 LONGEST_NAP_SECONDS: Final = 5.0
 RETRY_SECONDS: Final = 1.0
 STOP_SECONDS: Final = 8.0
