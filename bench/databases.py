@@ -19,13 +19,14 @@ _STATISTICS_DELAY: Final = 10.5
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One kind of statement of a service: how often it ran, the rows it gave or changed, time in the server (ms, in total)."""
+    """A kind of statement of a service: how often it ran, its rows, time in the server (ms) and WAL (bytes), all in total."""
 
     service: str
     calls: int
     rows: int
     milliseconds: float
     text: str
+    wal_bytes: int = 0
 
 
 class Databases:
@@ -69,11 +70,21 @@ class Databases:
         )
         return [(row["order_id"], row["shipment_id"]) for row in await self.rows("order", query, most)]
 
+    async def parcels_of(self, orders: Sequence[UUID]) -> list[tuple[UUID, UUID]]:
+        """List the parcels of orders: order and shipment."""
+        query = "SELECT order_id, shipment_id FROM shipments WHERE order_id = ANY($1::uuid[]) ORDER BY 1, 2"
+        return [(row["order_id"], row["shipment_id"]) for row in await self.rows("order", query, orders)]
+
+    async def totals(self, orders: Sequence[UUID]) -> dict[UUID, int]:
+        """Tell what orders cost, in minor units."""
+        query = "SELECT order_id, total_amount FROM orders WHERE order_id = ANY($1::uuid[])"
+        return {row["order_id"]: row["total_amount"] for row in await self.rows("order", query, orders)}
+
     async def undone(self) -> dict[str, int]:
         """Count what is still to do before all orders are at rest, by what it is; empty when nothing is."""
         counts = dict(zip(SERVICES, await asyncio.gather(*(self._unpublished(service) for service in SERVICES)), strict=True))
         found = {f"{service} unpublished": count for service, count in counts.items()}
-        found["orders pending"] = await self.value("order", "SELECT count(*) FROM orders WHERE order_state = 'pending'")
+        found["orders pending"] = await self.value("order", "SELECT count(*) FROM orders WHERE status = 'Pending'")
         found["orders being cancelled"] = await self.value(
             "order",
             "SELECT count(*) FROM orders WHERE order_state = 'cancelled' AND (released_at IS NULL OR voided_at IS NULL)",
@@ -94,6 +105,11 @@ class Databases:
             " + (SELECT count(*) FROM delivery WHERE status = 'waiting_for_contact')",
         )
         return {what: count for what, count in found.items() if count}
+
+    async def undecided(self, last: UUID) -> int:
+        """Count the orders placed up to `last` that are neither confirmed nor cancelled."""
+        query = "SELECT count(*) FROM orders WHERE status = 'Pending' AND order_id <= $1"
+        return int(await self.value("order", query, last))
 
     async def _unpublished(self, service: str) -> int:
         return int(await self.value(service, "SELECT count(*) FROM outbox_unpublished"))
@@ -137,12 +153,16 @@ class Databases:
         """List the services' statements since they were forgotten, the most expensive first."""
         rows = await self.rows(
             "order",
-            "SELECT r.rolname, s.calls, s.rows, s.total_exec_time, regexp_replace(s.query, '\\s+', ' ', 'g') AS text"
+            "SELECT r.rolname, s.calls, s.rows, s.total_exec_time, s.wal_bytes::bigint,"
+            " regexp_replace(s.query, '\\s+', ' ', 'g') AS text"
             " FROM pg_stat_statements s JOIN pg_roles r ON r.oid = s.userid"
             " WHERE r.rolname = ANY($1::text[]) ORDER BY s.total_exec_time DESC",
             list(SERVICES),
         )
-        return [Statement(row["rolname"], row["calls"], row["rows"], row["total_exec_time"], row["text"]) for row in rows]
+        return [
+            Statement(row["rolname"], row["calls"], row["rows"], row["total_exec_time"], row["text"], row["wal_bytes"])
+            for row in rows
+        ]
 
     async def server_settings(self, names: Iterable[str]) -> dict[str, str]:
         """Tell settings of the server."""

@@ -4,7 +4,7 @@ Closed loop: so many clients, each sends its next order when the last was answer
 whatever happened to those before, and latency counts from the moment an order was due, so that a stall is seen by everyone
 whom it would have kept waiting. Protocol: a plan as JSON on the first line of standard input; `ready` on standard output when
 all requests are written and all connections open; a second line on standard input starts the load; then one line of JSON
-tells what happened (`Outcome`).
+tells what happened (`Outcome`). A third line, or the end of standard input, ends the load before its time.
 """
 
 import asyncio
@@ -97,6 +97,7 @@ class Load:
         self._sent: list[Sent] = []
         self._failures: Counter[str] = Counter()
         self._done = asyncio.Event()
+        self._enough = False
 
     async def prepare(self) -> None:
         """Open the connections; raises OSError."""
@@ -120,6 +121,11 @@ class Load:
         used = time.process_time() - already
         return Outcome(began + epoch, time.perf_counter() + epoch, self._sent, dict(self._failures), used)
 
+    def enough(self) -> None:
+        """Send nothing more than what is due already."""
+        self._enough = True
+        self._until = 0.0
+
     def _pace(self, loop: asyncio.AbstractEventLoop, began: float) -> None:
         """Make orders due one by one; a thread, because an event loop may wake up a millisecond late."""
         for index in range(min(self.plan.count, int(self.plan.rate * self.plan.seconds))):
@@ -127,6 +133,8 @@ class Load:
             pause = due_at - time.perf_counter()
             if pause > 0:
                 time.sleep(pause)
+            if self._enough:
+                break
             loop.call_soon_threadsafe(self._becomes_due, index, due_at)
         loop.call_soon_threadsafe(self._no_more)
 
@@ -239,8 +247,14 @@ async def serve() -> None:
     await load.prepare()
     print("ready", flush=True)
     await asyncio.to_thread(sys.stdin.readline)
+    asyncio.get_running_loop().add_reader(sys.stdin.fileno(), _end_early, load)
     outcome = await load.run()
     print(outcome.write(), flush=True)
+
+
+def _end_early(load: Load) -> None:
+    asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+    load.enough()
 
 
 if __name__ == "__main__":

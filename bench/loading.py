@@ -45,6 +45,10 @@ class Generator:
         await self._tell("go")
         return Outcome.read(await self._hear(self._plan.seconds + ANSWER_SECONDS))
 
+    async def enough(self) -> None:
+        """End the load before its time; `run` answers soon."""
+        await self._tell("enough")
+
     async def _tell(self, line: str) -> None:
         if self._process.stdin is None:
             raise BrokenPipeError("the generator has no standard input")

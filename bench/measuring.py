@@ -1,33 +1,29 @@
-"""Measures one load: what customers saw, when orders were confirmed, what it cost.
+"""Measures one load: sends it, keeps the account of it until everything is at rest, and has its results checked.
 
-The account runs from the first order until everything is at rest, messages to customers included. An order counts as confirmed
-when its OrderConfirmed (or OrderCancelled) is on its topic; latency counts from the moment the order was due, whenever it could
-be sent. Throughput ends when the last order is confirmed and its message to the customer queued.
+The account runs from the first order until everything is at rest, messages to customers included.
 """
 
 import asyncio
 import time
 import uuid
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 from bench import accounting
-from bench.accounting import SERVING, Account
+from bench.accounting import Account
 from bench.checking import Check, check
-from bench.databases import Databases, Statement
-from bench.generator import Outcome, Plan
+from bench.databases import Databases
+from bench.figures import Measured, Observed, Percentiles, Story, figures
+from bench.generator import Outcome, Plan, Sent
 from bench.loading import Generator
+from bench.pages import Known
+from bench.reading import Reader
 from bench.scenarios import Scenario
 from bench.shipping import Warehouse
 from bench.system import Running
-from bench.topics import Offsets, Told, Topics, counted
-from contracts.inventory import StockReserved
-from contracts.order import OrderCancelled, OrderConfirmed, OrderPlaced
-from contracts.payment import PaymentAuthorized
+from bench.topics import Offsets, Topics, counted, log_bytes
 from contracts.topics import INVENTORY_EVENTS, ORDER_EVENTS, PAYMENT_EVENTS
 from waybill.errors import WaybillError
 
@@ -35,128 +31,144 @@ REST_POLL_SECONDS: Final = 0.2
 SPARE_SECONDS: Final = 10.0
 """Parcels are at hand for so much longer than the load is to last."""
 REST_SECONDS: Final = 180.0
-HOPS: Final = (OrderPlaced.type, StockReserved.type, PaymentAuthorized.type, OrderConfirmed.type)
-DECIDED: Final = frozenset({OrderConfirmed.type, OrderCancelled.type})
 
 
 @dataclass(frozen=True, slots=True)
-class Percentiles:
-    """Milliseconds below which half, 99 of 100 and all of the values lie; None where there are none."""
+class Begun:
+    """Where everything that is counted stood when the account was opened, and whose work is not in it."""
 
-    p50: float | None
-    p99: float | None
-    most: float | None
-
-    @classmethod
-    def of(cls, seconds: Sequence[float]) -> "Percentiles":
-        """Take the percentiles of durations in seconds."""
-        ordered = sorted(seconds)
-        last = len(ordered) - 1
-
-        def at(share: float) -> float | None:
-            return round(ordered[round(share * last)] * 1000, 2) if ordered else None
-
-        return cls(at(0.5), at(0.99), at(1.0))
+    own: frozenset[int]
+    restarts: int
+    syncs: int
+    written: int
+    offsets: Offsets
+    account: Account
+    log_bytes: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """The figures of one load. Times in milliseconds, CPU in CPU-milliseconds per order."""
+class People:
+    """Who asks: customers and staff, by their tokens."""
 
-    scenario: str
-    orders: int
-    orders_per_second: float
-    accepted_per_second: float
-    accept: Percentiles
-    confirmed: Percentiles
-    confirmed_since_order_date: Percentiles
-    hops_p50_ms: dict[str, float | None]
-    cpu_ms_per_order: float
-    cpu_ms_by_part: dict[str, float]
-    cpu_ms_of_others: dict[str, float]
-    generator_cpu_ms_per_order: float
-    foreign_cpu_percent: float
-    busy_percent: float
-    wal_syncs_per_order: float
-    wal_bytes_per_order: float
-    messages_per_order: dict[str, float]
-    statements_per_order: dict[str, float]
-    database_ms_per_order: dict[str, float]
-    checks: list[Check]
-    statements: list[Statement] = field(default_factory=list)
-
-    @property
-    def passed(self) -> bool:
-        """Whether the results are right, so that the figures count."""
-        return all(one.passed for one in self.checks)
+    customers: tuple[str, ...]
+    keeper: str
+    """Works in a warehouse."""
+    manager: str
+    """May do everything."""
 
 
 class Measuring:
     """What is needed to measure loads on a running system."""
 
-    def __init__(
-        self,
-        running: Running,
-        databases: Databases,
-        topics: Topics,
-        tokens: tuple[str, ...],
-        keeper: str,
-        clients: int,
-    ) -> None:
-        self._running = running
-        self._keeper = keeper
-        self._databases = databases
+    def __init__(self, running: Running, databases: Databases, topics: Topics, people: People, clients: int) -> None:
+        self.running = running
+        self.databases = databases
         self._topics = topics
-        self._tokens = tokens
+        self._people = people
         self._clients = clients
 
-    async def warm_up(self, scenario: Scenario, seed: int) -> None:
+    @property
+    def manager(self) -> str:
+        """The token of one who may do everything."""
+        return self._people.manager
+
+    async def warm_up(self, scenario: Scenario, seed: int) -> Outcome:
         """Load the system without measuring; raises WaybillError when it does not come to rest."""
-        async with Generator(self._plan(scenario, seed)) as generator:
+        async with Generator(self.plan(scenario, seed)) as generator:
             outcome = await generator.run()
         if outcome.failures:
             reason = next(iter(outcome.failures))
             raise WaybillError(f"orders are refused before anything is measured ({reason}): see `./waybill logs`")
-        await self._rest()
+        await self.rest()
+        return outcome
 
     async def measure(self, scenario: Scenario, seed: int) -> Measured:
         """Load the system, wait until it is at rest, and tell what it came to."""
-        own = await self._databases.processes()
-        restarts = self._running.restarts
         warehouse = await self._warehouse(scenario)
-        async with Generator(self._plan(scenario, seed)) as generator:
-            await self._databases.forget_statements()
-            await self._databases.statistics_settle()
-            syncs, written = await self._databases.wal_syncs(), await self._databases.wal_bytes()
-            begin = await self._topics.ends()
-            before = accounting.read(self._running.processes, own)
-            async with warehouse.working():
+        reader = await self._reader(scenario, seed)
+        await reader.warm_up()
+        async with Generator(self.plan(scenario, seed)) as generator:
+            begun = await self.begin()
+            async with warehouse.working(), reader.working():
                 outcome = await generator.run()
-        await self._rest()
-        after = accounting.read(self._running.processes, own)
-        written = await self._databases.wal_bytes() - written
-        statements = await self._databases.statements()
+        await self.rest()
+        checks = [warehouse.check] if scenario.parcels_per_second else []
+        checks += [reader.check] if scenario.reads_per_second else []
+        return await self.conclude(scenario, begun, outcome, outcome.sent, checks=checks, reads=reader.took)
+
+    async def begin(self) -> Begun:
+        """Open the account."""
+        own = await self.databases.processes()
+        await self.databases.forget_statements()
+        await self.databases.statistics_settle()
+        syncs, written = await self.databases.wal_syncs(), await self.databases.wal_bytes()
+        offsets = await self._topics.ends()
+        account = accounting.read(self.running.processes, own)
+        return Begun(own, self.running.restarts, syncs, written, offsets, account, self._log_bytes())
+
+    def _log_bytes(self) -> dict[str, int]:
+        return log_bytes(self.running.system.kafka.nodes[0].data)
+
+    async def conclude(
+        self,
+        scenario: Scenario,
+        begun: Begun,
+        outcome: Outcome,
+        watched: Sequence[Sent],
+        *,
+        accepted_per_second: float | None = None,
+        checks: Sequence[Check] = (),
+        reads: Mapping[str, Percentiles] | None = None,
+    ) -> Measured:
+        """Close the account of a system that is at rest, check its results, and tell the figures."""
+        after = accounting.read(self.running.processes, begun.own)
+        written = await self.databases.wal_bytes() - begun.written
+        statements = await self.databases.statements()
         end = await self._topics.ends()
-        checks = await check(self._databases, outcome)
-        if scenario.parcels_per_second:
-            checks.append(warehouse.check)
-        if self._running.restarts != restarts:
-            checks.append(Check("no process died", f"{self._running.restarts - restarts} restarts"))
-        await self._databases.statistics_settle()
-        syncs = await self._databases.wal_syncs() - syncs
-        story = await self._story(outcome, begin, end)
-        return _figures(scenario, outcome, before, after, story, counted(begin, end), statements, checks, written, syncs)
+        checked = [*await check(self.databases, outcome), *checks]
+        if self.running.restarts != begun.restarts:
+            checked.append(Check("no process died", f"{self.running.restarts - begun.restarts} restarts"))
+        await self.databases.statistics_settle()
+        syncs = await self.databases.wal_syncs() - begun.syncs
+        if accepted_per_second is None:
+            accepted = sum(1 for sent in outcome.sent if sent.order_id)
+            accepted_per_second = accepted / (outcome.ended_at - outcome.began_at)
+        return figures(
+            Observed(
+                scenario=scenario.name,
+                outcome=outcome,
+                watched=watched,
+                accepted_per_second=accepted_per_second,
+                before=begun.account,
+                after=after,
+                story=await self._story(outcome, begun.offsets, end),
+                messages=counted(begun.offsets, end),
+                log_bytes={name: size - begun.log_bytes.get(name, 0) for name, size in self._log_bytes().items()},
+                statements=statements,
+                checks=checked,
+                wal_bytes=written,
+                wal_syncs=syncs,
+                reads=reads or {},
+            )
+        )
 
     async def _warehouse(self, scenario: Scenario) -> Warehouse:
         rate = scenario.parcels_per_second
-        parcels = await self._databases.parcels(round(rate * (scenario.seconds + SPARE_SECONDS)))
-        return Warehouse("127.0.0.1", self._running.system.options.port("gateway"), self._keeper, parcels, rate)
+        parcels = await self.databases.parcels(round(rate * (scenario.seconds + SPARE_SECONDS)))
+        return Warehouse("127.0.0.1", self.running.system.options.port("gateway"), self._people.keeper, parcels, rate)
 
-    def _plan(self, scenario: Scenario, seed: int) -> Plan:
+    async def _reader(self, scenario: Scenario, seed: int) -> Reader:
+        rate, people = scenario.reads_per_second, self._people
+        known = await Known.of(self.databases, len(people.customers)) if rate else None
+        port = self.running.system.options.port("gateway")
+        return Reader("127.0.0.1", port, people.customers, people.manager, known, rate, seed)
+
+    def plan(self, scenario: Scenario, seed: int) -> Plan:
+        """Say what a generator is to send."""
         return Plan(
             host="127.0.0.1",
-            port=self._running.system.options.port("gateway"),
-            tokens=self._tokens,
+            port=self.running.system.options.port("gateway"),
+            tokens=self._people.customers,
             run=uuid.uuid4().hex,
             seed=seed,
             count=scenario.orders,
@@ -166,119 +178,28 @@ class Measuring:
             variant=scenario.variant,
         )
 
-    async def _rest(self) -> None:
+    async def lag(self) -> int:
+        """Count the records that no service has noted as handled."""
+        return await self._topics.lag()
+
+    async def rest(self, seconds: float = REST_SECONDS) -> None:
         """Wait until nothing is left to do: rows decided, facts published, records handled."""
-        deadline = time.monotonic() + REST_SECONDS
+        deadline = time.monotonic() + seconds
         left: dict[str, int] = {}
         while time.monotonic() < deadline:
-            left = await self._databases.undone()
+            left = await self.databases.undone()
             if not left:
                 behind = await self._topics.lag()
-                left = await self._databases.undone() if not behind else {"records not handled": behind}
+                left = await self.databases.undone() if not behind else {"records not handled": behind}
                 if not left:
                     return
             await asyncio.sleep(REST_POLL_SECONDS)
         what = ", ".join(f"{count} {name}" for name, count in left.items())
-        raise WaybillError(f"the system is not at rest after {REST_SECONDS:.0f} s: {what} (see `./waybill logs`)")
+        raise WaybillError(f"the system is not at rest after {seconds:.0f} s: {what} (see `./waybill logs`)")
 
-    async def _story(self, outcome: Outcome, begin: Offsets, end: Offsets) -> "Story":
+    async def _story(self, outcome: Outcome, begin: Offsets, end: Offsets) -> Story:
         accepted = [UUID(sent.order_id) for sent in outcome.sent if sent.order_id]
         names = {topic.name for topic in (ORDER_EVENTS, INVENTORY_EVENTS, PAYMENT_EVENTS)}
         told = await self._topics.read(names, begin, end)
-        dates = await self._databases.order_dates(accepted)
-        return Story.of(told.values(), dates, await self._databases.last_notification(accepted))
-
-
-@dataclass(frozen=True, slots=True)
-class Story:
-    """When each order was taken up, and when each fact about it was told (seconds since the epoch)."""
-
-    dates: dict[str, float]
-    facts: dict[str, dict[str, float]]
-    last_notification: float
-
-    @classmethod
-    def of(cls, topics: Any, dates: dict[str, float], last_notification: float) -> "Story":
-        """Sort facts by order; the first of each type counts."""
-        facts: dict[str, dict[str, float]] = defaultdict(dict)
-        for told in topics:
-            for one in told:
-                _note(facts[one.key], one)
-        return cls(dates, facts, last_notification)
-
-    def decided(self, order_id: str) -> float | None:
-        """Tell when an order was confirmed or cancelled."""
-        told = self.facts.get(order_id, {})
-        return min((at for kind, at in told.items() if kind in DECIDED), default=None)
-
-    def hops(self) -> dict[str, float | None]:
-        """Tell how long each step of the confirmed orders took, from fact to fact (ms, median)."""
-        found = {f"accepted → {HOPS[0]}": [told[HOPS[0]] - self.dates[key] for key, told in self._confirmed()]}
-        for earlier, later in pairwise(HOPS):
-            found[f"→ {later}"] = [told[later] - told[earlier] for _, told in self._confirmed()]
-        return {name: Percentiles.of(durations).p50 for name, durations in found.items()}
-
-    def _confirmed(self) -> list[tuple[str, dict[str, float]]]:
-        return [(key, told) for key, told in self.facts.items() if key in self.dates and all(hop in told for hop in HOPS)]
-
-
-def _note(facts: dict[str, float], told: Told) -> None:
-    facts[told.type] = min(told.at, facts.get(told.type, told.at))
-
-
-def _figures(
-    scenario: Scenario,
-    outcome: Outcome,
-    before: Account,
-    after: Account,
-    story: Story,
-    messages: dict[str, int],
-    statements: list[Statement],
-    checks: list[Check],
-    written: int,
-    syncs: int,
-) -> Measured:
-    accepted = [sent for sent in outcome.sent if sent.order_id]
-    orders = len(accepted)
-    if not orders:
-        reasons = "; ".join(outcome.failures) or "none was sent"
-        raise WaybillError(f"no order was accepted ({reasons}): see `./waybill logs`")
-    decided = [(sent, at) for sent in accepted if (at := story.decided(sent.order_id)) is not None]
-    last = max([story.last_notification, *(at for _, at in decided)])
-    used = {name: (after.parts[name] - before.parts.get(name, 0.0)) * 1000 / orders for name in after.parts}
-    seconds = after.at - before.at
-    cores = accounting.cores()
-    machine = after.machine - before.machine
-    known = sum(used.values()) * orders / 1000 + outcome.cpu_seconds
-    by_service: dict[str, list[Statement]] = defaultdict(list)
-    for statement in statements:
-        by_service[statement.service].append(statement)
-    return Measured(
-        scenario=scenario.name,
-        orders=orders,
-        orders_per_second=round(orders / (last - outcome.began_at), 1),
-        accepted_per_second=round(orders / (outcome.ended_at - outcome.began_at), 1),
-        accept=Percentiles.of([sent.latency for sent in accepted]),
-        confirmed=Percentiles.of([at - sent.due_at for sent, at in decided]),
-        confirmed_since_order_date=Percentiles.of(
-            [at - story.dates[sent.order_id] for sent, at in decided if sent.order_id in story.dates]
-        ),
-        hops_p50_ms=story.hops(),
-        cpu_ms_per_order=round(sum(used[name] for name in SERVING), 3),
-        cpu_ms_by_part={name: round(used[name], 3) for name in SERVING},
-        cpu_ms_of_others={name: round(value, 3) for name, value in used.items() if name not in SERVING},
-        generator_cpu_ms_per_order=round(outcome.cpu_seconds * 1000 / orders, 3),
-        foreign_cpu_percent=round(max(0.0, machine - known) / (seconds * cores) * 100, 1),
-        busy_percent=round(machine / (seconds * cores) * 100, 1),
-        wal_syncs_per_order=round(syncs / orders, 3),
-        wal_bytes_per_order=round(written / orders),
-        messages_per_order={name: round(count / orders, 3) for name, count in messages.items()},
-        statements_per_order={
-            name: round(sum(one.calls for one in found) / orders, 3) for name, found in sorted(by_service.items())
-        },
-        database_ms_per_order={
-            name: round(sum(one.milliseconds for one in found) / orders, 3) for name, found in sorted(by_service.items())
-        },
-        checks=checks,
-        statements=statements,
-    )
+        dates = await self.databases.order_dates(accepted)
+        return Story.of(told.values(), dates, await self.databases.last_notification(accepted))

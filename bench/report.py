@@ -1,7 +1,7 @@
 """The report: medians over the repetitions, as a table for people and as one JSON object for programs."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.accounting import SERVING
-from bench.measuring import Measured
+from bench.figures import Measured
+from bench.pages import ADMIN_PAGES, OWN_LISTS
 from bench.profiling import Profile
 from bench.scenarios import Name
 
@@ -22,6 +23,8 @@ HEADLINES: Final = {
     "confirmed_p50_ms": (Name.LOW, "confirmed.p50"),
     "confirmed_p99_ms": (Name.LOW, "confirmed.p99"),
 }
+TOGETHER: Final = {"own_list": OWN_LISTS, "admin_page": ADMIN_PAGES}
+SLOWEST_SHOWN: Final = 10
 STATEMENTS_SHOWN: Final = 25
 FUNCTIONS_SHOWN: Final = 25
 
@@ -36,11 +39,12 @@ def as_json(measured: Sequence[Measured], conditions: dict[str, Any], profiles: 
     headlines = {key: median(by_scenario[sources[key]], path) for key, (_, path) in HEADLINES.items()}
     return {
         **headlines,
+        **_curves(by_scenario, conditions),
         "passed": all(one.passed for one in measured),
         "sources": sources,
         "conditions": conditions,
-        "scenarios": {name: combined([_plain(run) for run in runs]) for name, runs in by_scenario.items()},
-        "runs": [_plain(run) | {"statements": [asdict(one) for one in run.statements[:STATEMENTS_SHOWN]]} for run in measured],
+        "scenarios": {name: combined([plain(run) for run in runs]) for name, runs in by_scenario.items()},
+        "runs": [plain(run) | {"statements": [asdict(one) for one in run.statements[:STATEMENTS_SHOWN]]} for run in measured],
         "profiles": {
             profile.service: {
                 "samples": profile.samples,
@@ -50,6 +54,29 @@ def as_json(measured: Sequence[Measured], conditions: dict[str, Any], profiles: 
             for profile in profiles
         },
     }
+
+
+def _curves(by_scenario: Mapping[str, Sequence[Measured]], conditions: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the points of two curves: cost and latency against the load, and against how much past there is."""
+    open_loops = {Name.LOW: 50.0} | {name: float(name[:-2]) for name in by_scenario if name.endswith("/s")}
+    load = [
+        {
+            "system": "waybill",
+            "rate": rate,
+            "cpu_ms_per_order": median(by_scenario[name], "cpu_ms_per_order"),
+            "p50_ms": median(by_scenario[name], "confirmed.p50"),
+            "p99_ms": median(by_scenario[name], "confirmed.p99"),
+        }
+        for name, rate in open_loops.items()
+        if name in by_scenario
+    ]
+    past: dict[str, Any] = {"orders": conditions.get("history", 0)}
+    if Name.MAX in by_scenario:
+        past["cpu_ms_per_order"] = median(by_scenario[Name.MAX], "cpu_ms_per_order")
+    if Name.READ in by_scenario:
+        runs = by_scenario[Name.READ]
+        past |= {f"{name}_p99_ms": median(runs, f"reads.{kind}.p99") for name, kind in TOGETHER.items()}
+    return {"load": load, "history": [past]}
 
 
 def grouped(measured: Sequence[Measured]) -> dict[str, list[Measured]]:
@@ -62,17 +89,18 @@ def grouped(measured: Sequence[Measured]) -> dict[str, list[Measured]]:
 
 def median(runs: Sequence[Measured], path: str) -> float | None:
     """Take the median of one figure, named by its path."""
-    found: Any = combined([_plain(run) for run in runs])
+    found: Any = combined([plain(run) for run in runs])
     for name in path.split("."):
         found = found[name]
     return None if found is None else float(found)
 
 
-def _plain(run: Measured) -> dict[str, Any]:
-    plain = asdict(run)
-    del plain["statements"]
-    plain["checks"] = {one.what: one.problem or "ok" for one in run.checks}
-    return plain
+def plain(run: Measured) -> dict[str, Any]:
+    """Write a run for programs, without its statements."""
+    written = asdict(run)
+    del written["statements"]
+    written["checks"] = {one.what: one.problem or "ok" for one in run.checks}
+    return written
 
 
 def combined(values: Sequence[Any]) -> Any:
@@ -91,7 +119,8 @@ def combined(values: Sequence[Any]) -> Any:
 
 def show(console: Console, measured: Sequence[Measured], profiles: Sequence[Profile]) -> None:
     """Draw the report."""
-    by_scenario = {name: (combined([_plain(run) for run in runs]), len(runs)) for name, runs in grouped(measured).items()}
+    by_runs = grouped(measured)
+    by_scenario = {name: (combined([plain(run) for run in runs]), len(runs)) for name, runs in by_runs.items()}
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("median of the runs")
     for name, (_, count) in by_scenario.items():
@@ -104,10 +133,10 @@ def show(console: Console, measured: Sequence[Measured], profiles: Sequence[Prof
     for topic in dict.fromkeys(name for figure in figures for name in figure["messages_per_order"]):
         table.add_row(f"messages on {topic}", *(_shown(figure, f"messages_per_order/{topic}") for figure in figures))
     console.print(table)
-    for run in measured:
-        for check in run.checks:
-            if not check.passed:
-                console.print(f"WRONG RESULTS in {run.scenario}: not true that {check.what}: {check.problem}", style="bold red")
+    for runs in by_runs.values():
+        if runs[0].reads:
+            console.print(_pages(runs))
+    show_wrong(console, measured)
     for profile in profiles:
         console.print(_functions(profile))
 
@@ -136,6 +165,26 @@ def _shown(figures: dict[str, Any], path: str) -> str:
     if found is None:
         return "-"
     return f"{found:,.0f}" if float(found).is_integer() else f"{found:,.2f}"
+
+
+def show_wrong(console: Console, measured: Sequence[Measured]) -> None:
+    """Tell which results are wrong."""
+    for run in measured:
+        for check in run.checks:
+            if not check.passed:
+                console.print(f"WRONG RESULTS in {run.scenario}: not true that {check.what}: {check.problem}", style="bold red")
+
+
+def _pages(runs: Sequence[Measured]) -> Table:
+    """Show how soon pages are answered: all of a kind together, then the slowest."""
+    kinds = combined([{kind: asdict(took) for kind, took in run.reads.items()} for run in runs])
+    slowest = sorted(kinds.keys() - set(TOGETHER.values()), key=lambda kind: -kinds[kind]["p99"])[:SLOWEST_SHOWN]
+    table = Table(title=f"pages in {runs[0].scenario}, and the slowest of them", box=None, pad_edge=False, title_justify="left")
+    for column in ("page", "p50 ms", "p99 ms"):
+        table.add_column(column, justify="left" if column == "page" else "right")
+    for kind in (*TOGETHER.values(), *slowest):
+        table.add_row(kind, f"{kinds[kind]['p50']:.1f}", f"{kinds[kind]['p99']:.1f}")
+    return table
 
 
 def _functions(profile: Profile) -> Table:

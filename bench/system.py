@@ -17,7 +17,7 @@ from bench.accounting import service_of
 from waybill.embedded.jvm import Tier
 from waybill.embedded.state import State, data_dir_lock
 from waybill.embedded.supervisor import Supervisor
-from waybill.embedded.system import Options, System
+from waybill.embedded.system import SERVICES, Options, System
 from waybill.errors import WaybillError
 
 STUBS: Final = {
@@ -40,7 +40,12 @@ class Running:
     """A system that takes orders."""
 
     system: BenchSystem
-    state: State
+    supervisor: Supervisor
+
+    @property
+    def state(self) -> State:
+        """Return the state of all parts."""
+        return self.supervisor.state
 
     @property
     def processes(self) -> dict[str, list[int]]:
@@ -56,13 +61,22 @@ class Running:
         """Count the parts' restarts; a measured system has none."""
         return sum(part.restarts for part in self.state.parts.values())
 
+    async def halt(self, service: str) -> None:
+        """Stop a service until it is resumed."""
+        await self.supervisor.halt(service)
+
+    async def resume(self, service: str) -> None:
+        """Start a service that was halted; done when it is ready."""
+        await self.supervisor.resume(service)
+
 
 @contextlib.asynccontextmanager
 async def running(
-    data_dir: Path, port_base: int, tier: Tier, partitions: int, tell: Callable[[str], None]
+    data_dir: Path, port_base: int, tier: Tier, partitions: int, replicas: int, tell: Callable[[str], None]
 ) -> AsyncIterator[Running]:
     """Start a system and stop it afterwards. Raises WaybillError when it does not start, or ends while it is used."""
-    options = Options(data_dir, port_base, service_env=STUBS, tier=tier, partitions=partitions)
+    scale = dict.fromkeys(SERVICES, replicas)
+    options = Options(data_dir, port_base, scale=scale, service_env=STUBS, tier=tier, partitions=partitions)
     with data_dir_lock(data_dir):
         system = BenchSystem(options)
         ready = asyncio.Event()
@@ -87,7 +101,7 @@ async def running(
             raise WaybillError("the system under load was stopped while it started: run the benchmark again")
         life.add_done_callback(lambda _: user.cancel() if user is not None else None)
         try:
-            yield Running(system, supervisor.state)
+            yield Running(system, supervisor)
         except asyncio.CancelledError:
             if life.done():
                 raise WaybillError("the system under load was stopped: run the benchmark again") from None

@@ -3,10 +3,12 @@
 A record's time is when its publisher gave it to the broker, right after the commit: the first moment anyone else can know.
 """
 
+import contextlib
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -99,3 +101,12 @@ def counted(begin: Offsets, end: Offsets) -> dict[str, int]:
     for place, offset in end.items():
         counts[place.topic] += offset - begin.get(place, 0)
     return dict(counts)
+
+
+def log_bytes(data: Path) -> dict[str, int]:
+    """Tell how many bytes each topic takes in a broker's data directory."""
+    sizes: dict[str, int] = defaultdict(int)
+    for segment in data.glob("*-*/*.log"):
+        with contextlib.suppress(FileNotFoundError):  # it was compacted away meanwhile
+            sizes[segment.parent.name.rpartition("-")[0]] += segment.stat().st_size
+    return dict(sizes)

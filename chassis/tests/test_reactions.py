@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import zlib
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.record.util import calc_crc32c
 from fastapi import APIRouter
 from pydantic import SecretStr
 
@@ -20,7 +22,7 @@ from chassis import app as app_module
 from chassis.app import Parts, Process
 from chassis.broker import SESSION_TIMEOUT_MS, Broker, _member
 from chassis.database import Database, Transaction
-from chassis.deadletters import AlreadyResolvedError, DeadLetters
+from chassis.deadletters import AlreadyResolvedError, DeadLetters, NotHandledError
 from chassis.domain import Cause, NotFoundError, Refusal, new_id
 from chassis.jobs import Jobs
 from chassis.reactions import Consumer, Reactions
@@ -272,6 +274,41 @@ async def test_eight_kinds_of_poison_end_in_the_topic_of_dead_letters_while_othe
     assert kept == put
     in_turn = [one["reason"] for one in sorted(letters, key=lambda one: (one["kafka_partition"], one["kafka_offset"]))]
     assert Counter(in_turn) == {"bad-value": 4, "bad-key": 1, "bad-header": 1, "unknown-type": 2}
+
+
+async def send_with_a_name_that_is_no_text(rig: Rig, kafka: KafkaServer) -> None:
+    """Write what other clients may: here it is made by hand, with its sum."""
+    producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap_servers)
+    await producer.start()
+    try:
+        made = producer.create_batch()
+        made.append(timestamp=None, key=str(rig.key).encode(), value=b"{}", headers=[("a-header", b"x")])
+        raw = bytes(made._build()).replace(b"a-header", b"\xff-header")  # noqa: SLF001 - no client of ours can do it
+        made._buffer = raw[:17] + calc_crc32c(raw[21:]).to_bytes(4, "big") + raw[21:]  # noqa: SLF001
+        sent = await producer.send_batch(made, "inventory.events", partition=zlib.crc32(str(rig.key).encode()) % 4)
+        await sent
+    finally:
+        await producer.stop()
+
+
+async def test_a_header_whose_name_is_no_text_is_put_aside_and_the_others_go_on(rig: Rig, kafka: KafkaServer) -> None:
+    """The client cannot take such a record apart, and drops what it has fetched with it."""
+    names = [f"n{number}" for number in range(6)]
+    for name in names:
+        await rig.send(name)
+        await rig.send(f"elsewhere {name}", key=uuid4())
+        if name in {"n2", "n3"}:
+            await send_with_a_name_that_is_no_text(rig, kafka)
+
+    async def shown() -> bool:
+        return [line for line in await rig.wall() if line in names] == names and len(await rig.wall()) == 2 * len(names)
+
+    await eventually(shown, "every other record is handled once, in order", within=15)
+    letters = await rig.letters_show(2)
+    assert [one["reason"] for one in letters] == ["bad-header"] * 2
+    with pytest.raises(NotHandledError, match="no text"):
+        await rig.letters.record(letters[0]["id"])
+    assert rig.consumer.alive
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from waybill.embedded.system import LAST_PORT
+
 
 @pytest.fixture
 def data_dir(tmp_path: Path) -> Path:
@@ -16,11 +18,12 @@ def data_dir(tmp_path: Path) -> Path:
 @pytest.fixture
 def port_base() -> int:
     """Name the first of a run of free ports, below those of the whole-system tests, which run at the same time."""
+    room = LAST_PORT + 1
     for _ in range(100):
-        base = random.randrange(20000, 26000, 50)  # noqa: S311 - no secret
-        if all(_free(base + offset) for offset in range(50)):
+        base = random.randrange(20000, 26000 - room, room)  # noqa: S311 - no secret
+        if all(_free(base + offset) for offset in range(room)):
             return base
-    raise AssertionError("there are no 50 free ports in a row")
+    raise AssertionError(f"there are no {room} free ports in a row")
 
 
 def _free(port: int) -> bool:

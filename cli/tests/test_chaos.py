@@ -45,13 +45,21 @@ def test_a_quick_run_has_what_it_promises() -> None:
 
 def test_every_kind_comes_before_a_deck_is_shuffled_anew() -> None:
     deck = sum(kind.weight for kind in KINDS.values())
-    plan = Plan.make(3, 10, 2 * deck, 600)
+    plan = Plan.make(3, 10, 2 * deck, 600, brokers=3)
     assert {fault.kind for fault in plan.faults[:deck]} == set(KINDS)
     assert {fault.kind for fault in plan.faults[deck:]} == set(KINDS)
 
 
 def test_only_some_kinds_may_be_wanted() -> None:
     assert {fault.kind for fault in Plan.make(1, 1, 9, 60, ("kill", "lock")).faults} == {"kill", "lock"}
+
+
+def test_what_needs_three_brokers_or_few_orders_is_left_out_and_told() -> None:
+    assert set(Plan.make(1, 10, 60, 60).left_out) == {"leader-kill", "controller-kill", "two-brokers-down"}
+    plan = Plan.make(1, 20_000, 300, 60, brokers=3)
+    assert plan.left_out == {"broker-wiped": "takes too long with more than 10000 orders"}
+    assert {"leader-kill", "controller-kill", "two-brokers-down"} <= {fault.kind for fault in plan.faults}
+    assert Plan.make(1, 10, 5, 60, ("leader-kill",)).faults == []
 
 
 def test_fates_are_of_a_hundred_and_each_is_led_somewhere() -> None:
@@ -71,6 +79,7 @@ def test_a_fault_names_those_whom_it_can_hurt() -> None:
     hurts = {fault.name: fault.hurts for fault in plan.faults}
     assert set(hurts["cut-database order-postgres"]) == {"order"}
     assert set(hurts["broker-kill kafka"]) == {"kafka", *SERVICES}
+    assert set(hurts["mixed-versions order"]) == {"order"}
     assert set(hurts["kill-all"]) == set(SERVICES)
     assert set(hurts["lock order.orders"]) == {"order"}
     assert set(hurts["poison order.events"]) == set(SERVICES)
@@ -164,6 +173,8 @@ def test_kinds_and_a_plan_are_listed_without_a_system() -> None:
     plans = [runner.invoke(application(["chaos"]), ["chaos", "--plan", "--seed", "9", "--faults", "5"]).stdout for _ in "12"]
     assert plans[0] == plans[1]
     assert re.match(r" +0\.5 s  ", plans[0])
+    alone = runner.invoke(application(["chaos"]), ["chaos", "--only", "leader-kill", "--only", "two-brokers-down"])
+    assert str(alone.exception) == "leader-kill needs 3 brokers; two-brokers-down needs 3 brokers"
     refused = runner.invoke(application(["chaos"]), ["chaos", "--only", "meteor"])
     assert isinstance(refused.exception, WaybillError)
     assert "there is no fault meteor" in str(refused.exception)

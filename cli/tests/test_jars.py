@@ -1,5 +1,6 @@
 """The Java programs' jars: only what was committed gets in, and what changed is noticed."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,13 @@ def test_a_missing_jar_is_fetched_once(repository: Repository, lock_file: Path, 
         paths = class_path("kafka", tmp_path, lock_file)
         assert [path.name for path in paths] == ["broker-4.4.0.jar"]
         assert paths[0].read_bytes() == GOOD
+    assert repository.downloads == 1
+
+
+def test_programs_of_a_kind_that_start_together_fetch_once(repository: Repository, lock_file: Path, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(lambda _: class_path("kafka", tmp_path, lock_file), range(3)))
+    assert found[0] == found[1] == found[2]
     assert repository.downloads == 1
 
 

@@ -185,6 +185,10 @@ def test_a_saga_is_retried(gateway: Answering, capsys: pytest.CaptureFixture[str
     gateway.answers[f"POST /api/admin/orders/{ORDER}/saga/retry"] = {**done, "missing_services": []}
     assert run(gateway, str(ORDER), "--retry", "--json") == 0
     assert json.loads(capsys.readouterr().out)["services"] == done["services"]
+    assert run(gateway, str(ORDER), "--retry", "--reason", "the PSP is back") == 0
+    assert [one.body for one in gateway.seen][1:] == [{"reason": "from the command line"}, {"reason": "the PSP is back"}]
+    assert run(gateway, str(ORDER), "--force-cancel", "why", "--reason", "why") == 1
+    assert "--reason is of --retry" in capsys.readouterr().err
 
 
 def test_an_order_is_cancelled_by_force_for_a_reason(gateway: Answering, capsys: pytest.CaptureFixture[str]) -> None:

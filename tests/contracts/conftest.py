@@ -1,6 +1,7 @@
 """What the contract tests look at: the repository, and the four services as they declare themselves."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,10 @@ class Example:
 
     @classmethod
     def read(cls, path: Path, topic: str) -> "Example":
-        written: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return cls.of(path, topic, json.loads(path.read_text(encoding="utf-8")))
+
+    @classmethod
+    def of(cls, path: Path, topic: str, written: Mapping[str, Any]) -> "Example":
         headers = [(name, value.encode()) for name, value in written["headers"].items()]
         return cls(path, topic, written["key"].encode(), headers, json.dumps(written["value"]).encode())
 

@@ -28,6 +28,7 @@ SELDOM: Final = 2
 @pytest.mark.timeout(120 + COMMANDS_IN_A_RUN // 2)
 async def test_whatever_is_done_all_services_agree(make_empty_saga: MakeSaga) -> None:
     saga = await make_empty_saga()
+    saga.mixed_versions = True
     chance = random.Random(COMMANDS_IN_A_RUN)  # noqa: S311 - the point is that it can be repeated
     trade = Trade(saga, chance)
     await trade.open()

@@ -23,7 +23,7 @@ from pydantic_core import to_json
 from chassis import clocks, commands, dead_letter_api, facts_api, health_api, migrations, problems, tasks
 from chassis.auth import Verifier
 from chassis.batch import Batcher
-from chassis.broker import Broker, Tail
+from chassis.broker import Broker
 from chassis.clocks import Clock, DatabaseTime
 from chassis.commands import Commands
 from chassis.database import TRANSIENT, Database
@@ -37,6 +37,7 @@ from chassis.relay import Relay
 from chassis.requests import BodyLimit
 from chassis.schema import maintain_partitions
 from chassis.settings import ServiceSettings
+from chassis.tail import Tail
 from chassis.telemetry import Metrics, configure_logging, configure_tracing
 from contracts import Topic
 

@@ -29,7 +29,9 @@ CONFLICT_ATTEMPTS: Final = 3
 HELD_UP_SECONDS: Final = 0.1
 BUSY_BATCH: Final = 16
 REST_SECONDS: Final = 0.01
-"""After a batch of so many the next one gathers so long: callers in a crowd wait no longer, and each costs a tenth less."""
+LONGEST_REST_SECONDS: Final = 0.05
+"""After a batch of so many the next one gathers as long as that one took, within these bounds: callers in a crowd wait no
+longer, since each costs less."""
 
 
 class Store(Protocol):
@@ -290,7 +292,8 @@ class Batcher:
                 batch, self._waiting = self._waiting[: self._size], self._waiting[self._size :]
                 await self._settle(batch)
                 if BUSY_BATCH <= len(batch) < self._size:
-                    await asyncio.sleep(REST_SECONDS)
+                    took = asyncio.get_running_loop().time() - self._began_at
+                    await asyncio.sleep(min(LONGEST_REST_SECONDS, max(REST_SECONDS, took)))
         finally:
             self._free += 1
             self._start()

@@ -11,17 +11,17 @@ import asyncio
 import contextlib
 import time
 import zlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import structlog
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
-from chassis import tasks
 from chassis.database import Outgoing
 
 SESSION_TIMEOUT_MS: Final = 6000
@@ -29,8 +29,13 @@ HEARTBEAT_MS: Final = 500
 """Members of a group learn with their next heartbeat that somebody came or left, and stand still until all of them have."""
 MAX_POLL_INTERVAL_MS: Final = 60 * 60 * 1000
 """A consumer that waits for its database keeps its partitions: they would wait no less elsewhere."""
+METADATA_MS: Final = 3000
+"""How often it is looked up who leads. A consumer that has got partitions asks where they begin; where that node leads no
+more, aiokafka asks it again and again: it looks anew after a failed fetch, not after this, and else every five minutes."""
 DRAIN_SECONDS: Final = 20
 RETRY_SECONDS: Final = 1.0
+FETCH_MS: Final = 5000
+ONE_MS: Final = 200
 FOLLOW_SECONDS: Final = 2.0
 COMMIT_SECONDS: Final = 0.1
 """How often offsets are committed while there is work. A crash repeats what was handled since, and the inbox drops it; a
@@ -73,6 +78,18 @@ class Record(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Blank:
+    """Stands for a record that the client cannot take apart: a header of it has a name that is no text."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None = None
+    value: bytes | None = None
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
 class Source:
     """A consumer of some topics. `handling` is held while a batch is worked on; a rebalance waits for it."""
 
@@ -81,6 +98,8 @@ class Source:
         self.on_assignment: Callable[[bool], None] = lambda _: None
         self.closing = False
         self._done: dict[Any, int] = {}
+        self._next: dict[Any, int] = {}
+        """Where each partition goes on behind what was answered."""
         self._committed_at = 0.0
         self._resting = False
         self._consumer: Any = None
@@ -109,12 +128,39 @@ class Source:
             log.warning("broker_unavailable", error=type(error).__name__)
             await asyncio.sleep(RETRY_SECONDS)
             return []
+        except UnicodeDecodeError:
+            return await self._one_by_one()
+        self._next.update((place, records[-1].offset + 1) for place, records in fetched.items())
         return [record for records in fetched.values() for record in records]
+
+    async def _one_by_one(self) -> list[Record]:
+        """Take a record of each partition, or a blank where the client stumbles over it, having dropped what it had fetched."""
+        found: list[Record] = []
+        for place in self._consumer.assignment():
+            at = self._next.get(place)
+            if at is None:
+                at = await self._consumer.committed(place) or (await self._consumer.beginning_offsets([place]))[place]
+            self._consumer.seek(place, at)
+            try:
+                fetched = await self._consumer.getmany(place, timeout_ms=ONE_MS, max_records=1)
+            except UnicodeDecodeError:
+                fetched = {place: [Blank(place.topic, place.partition, at)]}
+            for record in fetched.get(place, ()):
+                found.append(record)
+                self._next[place] = record.offset + 1
+                self._consumer.seek(place, record.offset + 1)
+        return found
+
+    def reassigned(self) -> None:
+        """Note that others may have gone on with what was ours meanwhile."""
+        self._next.clear()
+        self.on_assignment(self.sees_every_partition)
 
     def done(self, records: Sequence[Record]) -> None:
         """Note that these are handled; `commit` tells the broker."""
-        for record in records:
-            self._done[TopicPartition(record.topic, record.partition)] = record.offset + 1
+        latest = {(record.topic, record.partition): record.offset for record in records}  # a partition's records are in order
+        for (topic, partition), offset in latest.items():
+            self._done[TopicPartition(topic, partition)] = offset + 1
 
     @property
     def commit_is_due(self) -> bool:
@@ -190,7 +236,7 @@ class _Drain(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_assigned(self, assigned: Any) -> None:
         log.info("partitions_assigned", count=len(assigned))
-        self._source.on_assignment(self._source.sees_every_partition)
+        self._source.reassigned()
 
 
 def _partition(key: bytes, partitions: Sequence[int], available: Sequence[int]) -> int:
@@ -234,12 +280,13 @@ class Broker:
 
     def _new(self) -> KafkaBroker:
         return KafkaBroker(
-            self._bootstrap_servers,
+            self._bootstrap_servers.split(","),  # of several in one string FastStream makes one address
             client_id=self._client_id,
             acks="all",
             enable_idempotence=False,
             linger_ms=0,
             request_timeout_ms=10_000,
+            metadata_max_age_ms=METADATA_MS,
             partitioner=_partition,
             allow_auto_create_topics=False,
             ack_policy=AckPolicy.MANUAL,
@@ -319,6 +366,23 @@ class Broker:
             value if value is not None or key is not None else b"", topic=topic, key=key, headers=headers
         )
 
+    async def fetch(self, topic: str, partition: int, offset: int) -> Record | None:
+        """Read one record where it lies; None where it lies there no more. Raises KafkaError when the broker is away."""
+        place = TopicPartition(topic, partition)
+        consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap_servers, request_timeout_ms=10_000)
+        try:
+            await consumer.start()
+            consumer.assign([place])
+            begin, end = (await consumer.beginning_offsets([place]))[place], (await consumer.end_offsets([place]))[place]
+            if not begin <= offset < end:
+                return None
+            consumer.seek(place, offset)
+            fetched = await consumer.getmany(place, timeout_ms=FETCH_MS, max_records=1)
+        finally:
+            await consumer.stop()
+        found: Record | None = next(iter(fetched.get(place, ())), None)
+        return found if found is not None and found.offset == offset else None
+
     async def subscribe(
         self,
         topics: Sequence[str],
@@ -348,54 +412,3 @@ class Broker:
         )
         await source.open(subscriber)
         return source
-
-
-class Tail:
-    """Follows a topic from now on, outside any group, and tells listeners of a key that something happened to it."""
-
-    def __init__(self, broker: Broker, topic: str) -> None:
-        self._broker = broker
-        self._topic = topic
-        self._listeners: dict[str, set[Callable[[], None]]] = {}
-        self._switching = asyncio.Lock()
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Be ready to follow; nothing is fetched while nobody listens."""
-        self._source = await self._broker.subscribe([self._topic], group=None, latest=True)
-        self._source.rest()
-        self._task = asyncio.create_task(self._run())
-
-    async def stop(self) -> None:
-        """Stop following."""
-        if self._task is not None:
-            await tasks.cancel([self._task])
-            await self._source.close()
-
-    @property
-    def alive(self) -> bool:
-        """Whether it follows."""
-        return self._task is not None and not self._task.done()
-
-    async def _run(self) -> None:
-        while True:
-            for record in await self._source.poll(30.0, 1000):
-                if self._listeners and record.key is not None:
-                    for listener in tuple(self._listeners.get(record.key.decode(errors="replace"), ())):
-                        listener()
-
-    @contextlib.asynccontextmanager
-    async def changes(self, key: str) -> AsyncIterator[asyncio.Event]:
-        """Give an event that is set whenever a fact about `key` arrives; clear it before looking at the row."""
-        changed = asyncio.Event()
-        self._listeners.setdefault(key, set()).add(changed.set)
-        try:
-            async with self._switching:
-                await self._source.follow()
-            yield changed
-        finally:
-            self._listeners[key].discard(changed.set)
-            if not self._listeners[key]:
-                del self._listeners[key]
-            if not self._listeners:
-                self._source.rest()

@@ -373,7 +373,13 @@ async def _keep(_: Any) -> None:
 
 def _read_engine(url: str, service: str) -> AsyncEngine:
     async def connect() -> Any:
-        settings = {"application_name": f"{service}-reads", "default_transaction_read_only": "on", "jit": "off"}
+        settings = {
+            "application_name": f"{service}-reads",
+            "default_transaction_read_only": "on",
+            "jit": "off",
+            # A list is planned for the values it is asked for: which index is best, or serves at all, depends on them.
+            "plan_cache_mode": "force_custom_plan",
+        }
         return await asyncpg.connect(url, command_timeout=30, server_settings=settings)
 
     return create_async_engine(
@@ -383,6 +389,7 @@ def _read_engine(url: str, service: str) -> AsyncEngine:
         max_overflow=5,
         pool_timeout=READ_PATIENCE_SECONDS,
         pool_pre_ping=True,
+        isolation_level="AUTOCOMMIT",
     )
 
 

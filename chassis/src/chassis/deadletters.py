@@ -2,7 +2,7 @@
 
 A dead letter goes to the topic `<topic>.<service>.dlt` and to a table of the service's database, both before the offset is
 committed, so none is lost; the same record put aside twice is one row. Of a restricted topic only the coordinates are kept,
-since its records are personal data.
+since its records are personal data, and of a huge record what is small about it: who sends one back finds it on its topic.
 """
 
 import asyncio
@@ -22,6 +22,10 @@ from chassis.domain import NotFoundError, Refusal, new_id
 from contracts import TOPICS
 
 LARGEST_VALUE: Final = 256 * 1024
+LARGEST_KEY: Final = 16 * 1024
+LARGEST_HEADER: Final = 2048
+MOST_HEADERS: Final = 64
+"""A dead letter must fit where it goes, however large the record was: all of this together is less than a topic takes."""
 _LISTED: Final = (
     "id, topic, kafka_partition, kafka_offset, key, type, reason, error, status, created_at, resolved_at, resolved_by, note"
 )
@@ -64,7 +68,13 @@ class DeadLetter:
     @property
     def headers(self) -> dict[str, str]:
         """The record's headers in readable form."""
-        return {name: "" if value is None else value.decode(errors="backslashreplace") for name, value in self.record.headers}
+        ours_first = sorted(self.record.headers, key=lambda header: not header[0].startswith("ce_"))[:MOST_HEADERS]
+        return {_text(name)[:LARGEST_HEADER]: _text(value)[:LARGEST_HEADER] for name, value in ours_first}
+
+    @property
+    def key(self) -> str | None:
+        """The record's key in readable form."""
+        return _key(self.record.key)
 
 
 class AlreadyResolvedError(Refusal):
@@ -72,6 +82,13 @@ class AlreadyResolvedError(Refusal):
 
     slug = "dead-letter-resolved"
     title = "The dead letter is resolved already"
+
+
+class GoneError(Refusal):
+    """The record's content was not kept, and its topic does not have it any more."""
+
+    slug = "dead-letter-gone"
+    title = "The record is no longer there"
 
 
 class NotHandledError(Refusal):
@@ -115,8 +132,21 @@ class DeadLetters:
                 "dlt-offset": str(record.offset),
                 "dlt-consumer": self._database.service,
             }
-            await self._broker.put(topic.dead_letters(self._database.service), record.key, value, headers)
+            key = None if record.key is None else record.key[:LARGEST_KEY]
+            await self._broker.put(topic.dead_letters(self._database.service), key, value, headers)
         async with self._database.transaction() as transaction:
+            # Of another record at this place: its topic was lost and made anew.
+            await transaction.fetch(
+                """UPDATE dead_letter SET kafka_offset = least(0, (SELECT min(kafka_offset) FROM dead_letter)) - 1
+                WHERE topic = $1 AND kafka_partition = $2 AND kafka_offset = $3
+                AND (key, headers, value) IS DISTINCT FROM ($4::text, $5::jsonb, $6::bytea)""",
+                record.topic,
+                record.partition,
+                record.offset,
+                letter.key,
+                letter.headers,
+                value,
+            )
             await transaction.fetch(
                 """INSERT INTO dead_letter
                 (id, topic, kafka_partition, kafka_offset, key, type, reason, error, headers, value, created_at)
@@ -125,11 +155,11 @@ class DeadLetters:
                 record.topic,
                 record.partition,
                 record.offset,
-                None if record.key is None else record.key.decode(errors="backslashreplace").replace("\x00", ""),
+                letter.key,
                 letter.headers.get("ce_type"),
                 letter.reason,
                 letter.error.replace("\x00", ""),
-                {name: text.replace("\x00", "") for name, text in letter.headers.items()},
+                letter.headers,
                 value,
                 letter.at,
             )
@@ -160,8 +190,11 @@ class DeadLetters:
         value, encoding = _readable(rows[0]["value"])
         return {**dict(rows[0]), "value": value, "value_encoding": encoding}
 
-    async def record(self, letter_id: UUID) -> StoredRecord:
-        """Give back the record of an open dead letter; raises NotFoundError, AlreadyResolvedError."""
+    async def record(self, letter_id: UUID) -> Record:
+        """Give back the record of an open dead letter; raises NotFoundError, AlreadyResolvedError, GoneError, NotHandledError.
+
+        Where no content was kept it is read from its topic: the absence of a value means something there.
+        """
         async with self._database.transaction() as transaction:
             rows = await transaction.fetch("SELECT * FROM dead_letter WHERE id = $1", letter_id)
         if not rows:
@@ -169,6 +202,8 @@ class DeadLetters:
         row = rows[0]
         if row["status"] != "open":
             raise AlreadyResolvedError(f"It was {row['status']} by {row['resolved_by']}.")
+        if row["value"] is None:
+            return await self._on_topic(row["topic"], row["kafka_partition"], row["kafka_offset"], row["key"])
         return StoredRecord(
             row["topic"],
             row["kafka_partition"],
@@ -177,6 +212,20 @@ class DeadLetters:
             row["value"],
             [(name, text.encode()) for name, text in row["headers"].items()],
         )
+
+    async def _on_topic(self, topic: str, partition: int, offset: int, key: str | None) -> Record:
+        """Read a record where it lay; one of another key is another record, of a topic that was made anew."""
+        try:
+            found = await self._broker.fetch(topic, partition, offset) if offset >= 0 else None
+        except UnicodeDecodeError as error:
+            raise NotHandledError("A header of it has a name that is no text.") from error
+        except KafkaError as error:
+            raise ConnectionError(f"the record cannot be read from {topic} now: {type(error).__name__}") from error
+        if found is None or _key(found.key) != key:
+            raise GoneError(
+                f"Its content was not kept, and {topic} no longer has it at {partition}/{offset}: it can be discarded."
+            )
+        return found
 
     async def resolve(self, letter_id: UUID, status: str, who: str, note: str) -> None:
         """Close an open dead letter as `retried` or `discarded`."""
@@ -193,6 +242,16 @@ class DeadLetters:
         if not rows:
             raise AlreadyResolvedError("Somebody else resolved it meanwhile.")
         log.info("dead_letter_resolved", id=str(letter_id), status=status, by=who)
+
+
+def _text(value: str | bytes | None) -> str:
+    """Make anything readable, and such that PostgreSQL takes it."""
+    text = value.decode(errors="backslashreplace") if isinstance(value, bytes) else value or ""
+    return text.replace("\x00", "")
+
+
+def _key(key: bytes | None) -> str | None:
+    return None if key is None else _text(key[:LARGEST_KEY])
 
 
 def _readable(value: bytes | None) -> tuple[str | None, str | None]:

@@ -32,8 +32,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 POLL_SECONDS: Final = 5.0
 BUSY_BATCH: Final = 16
 REST_SECONDS: Final = 0.05
-"""A consumer that finds so many records at once is busy: it rests so long before it looks again, so that the next batch is
-worth its cost, some 4 ms of processor time however few records it has. A lone event is never kept waiting."""
+REST_SHARE: Final = 3.0
+LONGEST_REST_SECONDS: Final = 0.25
+"""A consumer that finds so many records at once is busy: it rests before it looks again, so that the next batch is worth its
+cost, some 4 ms of processor time however few records it has. It rests REST_SHARE times as long as its batch took, within these
+bounds: the more the machine is at its limit, the larger the batches. A lone event is never kept waiting."""
 STALLED_AFTER_SECONDS: Final = 60.0
 DRAIN_SECONDS: Final = 10.0
 
@@ -195,7 +198,7 @@ class Consumer:
     async def _run(self) -> None:
         while self.stopped_because is None and not self._source.closing:
             records = await self._source.poll(POLL_SECONDS, self._batch_size)
-            self.polled_at = time.monotonic()
+            began_at = self.polled_at = time.monotonic()
             if records:
                 async with self._source.handling:
                     await self._handle_all(records)
@@ -205,7 +208,8 @@ class Consumer:
                 failpoints.reach("before_offset_commit")
                 await self._source.commit()
             if BUSY_BATCH <= len(records) < self._batch_size:
-                await asyncio.sleep(REST_SECONDS)
+                took = time.monotonic() - began_at
+                await asyncio.sleep(min(LONGEST_REST_SECONDS, max(REST_SECONDS, REST_SHARE * took)))
 
     async def _handle_all(self, records: Sequence[Record]) -> None:
         """See a batch through: handled, or put aside, however long the database is away."""

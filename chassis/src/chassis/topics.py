@@ -1,8 +1,9 @@
 """Make Waybill's topics where they do not exist yet: `python -m chassis.topics`, a job that runs once and may run again.
 
 The contracts say which topics there are and how long they keep; the environment says where and how wide:
-`KAFKA_BOOTSTRAP_SERVERS`, `TOPIC_PARTITIONS` (4), `TOPIC_REPLICATION_FACTOR` (1). A topic that exists is left as it is:
-more partitions would send a key to another place, and order per key would be lost.
+`KAFKA_BOOTSTRAP_SERVERS`, `TOPIC_PARTITIONS` (4), `TOPIC_REPLICATION_FACTOR` (1). With three copies or more, all but one must
+have a record before its producer is told that it is stored. A topic that exists is left as it is: more partitions would send a
+key to another place, and order per key would be lost.
 """
 
 import asyncio
@@ -18,15 +19,21 @@ CONSUMERS = ("order", "payment", "inventory", "notification")
 FOR_EVER = "-1"
 
 
+def in_sync(replication_factor: int) -> int:
+    """Tell how many copies must have a record before it counts as stored: one may be away where there are three."""
+    return max(1, replication_factor - 1)
+
+
 def plan(partitions: int, replication_factor: int) -> list[NewTopic]:
     """Return every topic of the contracts and, for each consumer, where its dead letters of that topic wait for a person."""
     planned = []
+    safe = {"min.insync.replicas": str(in_sync(replication_factor))}
     for topic in TOPICS.values():
         kept = FOR_EVER if topic.retention_seconds is None else str(topic.retention_seconds * 1000)
-        settings = {"cleanup.policy": "compact" if topic.compacted else "delete", "retention.ms": kept}
+        settings = {"cleanup.policy": "compact" if topic.compacted else "delete", "retention.ms": kept} | safe
         planned.append(NewTopic(topic.name, partitions, replication_factor, topic_configs=settings))
         planned += [
-            NewTopic(topic.dead_letters(consumer), 1, replication_factor, topic_configs={"retention.ms": FOR_EVER})
+            NewTopic(topic.dead_letters(consumer), 1, replication_factor, topic_configs={"retention.ms": FOR_EVER} | safe)
             for consumer in CONSUMERS
         ]
     return planned

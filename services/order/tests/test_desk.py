@@ -17,8 +17,9 @@ from contracts.types import Money
 from order.api.desk import _cell
 from order.handlers import await_review, note_captured
 from order.model import FulfilmentState, Order, OrderState, PaymentState, ReturnState, Status
-from order.store import DeskFilter, OrderLists, Sort
-from order.store.order_lists import counting, listing
+from order.store import AXES, DeskFilter, OrderLists, Sort
+from order.store.order_counts import ANEW, FRESH, STALE, Crowded
+from order.store.order_lists import MOST_COUNTED, USUAL, counting, listing
 from services.order.tests.conftest import Shop
 from services.order.tests.many import MANY, NOW
 
@@ -47,6 +48,11 @@ FILTERS: Final[dict[str, DeskFilter]] = {
     "expensive": DeskFilter(currency="EUR", amount_from=40_450),
     "too expensive": DeskFilter(currency="EUR", amount_from=10**9),
     "stuck": DeskFilter(stuck_since=NOW - timedelta(hours=1), now=NOW),
+    "another currency": DeskFilter(currency="USD"),
+    "delivered though cancelled": DeskFilter(status=Status.DELIVERED, order_state=OrderState.CANCELLED),
+    "paid though cancelled": DeskFilter(payment_state=PaymentState.CAPTURED, fulfilment_state=FulfilmentState.CANCELLED),
+    "paid and on its way back": DeskFilter(payment_state=PaymentState.CAPTURED, return_state=ReturnState.REQUESTED),
+    "a customer's cancelled": DeskFilter(user_id="user-7", status=Status.CANCELLED),
 }
 
 
@@ -99,6 +105,78 @@ async def test_counts_are_exact_up_to_their_cap(past: Database) -> None:
     assert found["many"] == 10_001
     assert found["status Pending"] == found["payment pending"] == found["order pending"] == MANY / 1000
     assert found["stuck"] == await stuck_by_hand(past)
+
+
+async def test_what_is_looked_for_among_the_unusual_is_there(past: Database) -> None:
+    """Each two states that no usual order has at once find just those orders that have them."""
+    axes = {"status": Status, "order_state": OrderState, "payment_state": PaymentState, "return_state": ReturnState}
+    async with past.transaction() as transaction:
+        rows = await transaction.fetch(
+            f"SELECT order_id, {', '.join(AXES)} FROM orders WHERE return_state <> 'none' OR payment_state LIKE 'partially%'"
+        )
+    pairs = {(one, other) for row in rows for one in axes for other in axes if one < other}
+    asked = {frozenset({(one, row[one]), (other, row[other])}) for row in rows for one, other in pairs}
+    found = 0
+    for pair in asked:
+        states: dict[str, Any] = {axis: axes[axis](value) for axis, value in pair}
+        narrowed = DeskFilter(**states)
+        if not narrowed.unusual:
+            continue
+        async with past.reading() as session:
+            ids, _ = await OrderLists(session).ids(narrowed, Sort.NEWEST, 10_000, None)
+        expected = {row["order_id"] for row in rows if all(row[axis] == value for axis, value in pair)}
+        assert expected <= set(ids), pair
+        found += len(ids)
+    assert found
+
+
+def test_the_unusual_are_told_by_two_states_at_least() -> None:
+    assert not any(DeskFilter.at(axis, value).unusual for axis, values in AXES.items() for value in values if _usual(value))
+    assert DeskFilter(status=Status.DELIVERED, order_state=OrderState.PENDING).unusual
+
+
+def _usual(value: str) -> bool:
+    return any(value in row for row in USUAL)
+
+
+def test_what_was_found_to_be_more_than_is_counted_is_taken_for_it_for_a_while() -> None:
+    crowded, views = Crowded(), {"many": DeskFilter(), "vast": DeskFilter(), "few": DeskFilter(), ANEW: DeskFilter()}
+
+    def look(now: datetime, **counts: int) -> set[str]:
+        due = crowded.due(views, now)
+        found = crowded.complete(views, {name: counts.get(name, MOST_COUNTED + 1) for name in due}, now)
+        assert found == {name: counts.get(name, MOST_COUNTED + 1) for name in views}
+        return set(due)
+
+    assert look(NOW, few=3) == set(views)
+    assert look(NOW + timedelta(seconds=1), few=4) == {"few", ANEW}
+    later = NOW + FRESH
+    assert look(later, few=3) == {"many", "few", ANEW}, "one at a time"
+    assert look(later, few=3) == {"vast", "few", ANEW}
+    assert look(later, few=3) == {"few", ANEW}
+    assert look(later + STALE, few=3, many=7) == set(views), "nobody has counted for long"
+    assert look(later + STALE, few=3, many=8) == {"many", "few", ANEW}, "what has become few is counted each time"
+
+
+async def test_staff_who_look_again_have_only_the_few_counted(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("order.store.order_counts.MOST_COUNTED", 1)
+    asked: list[set[str]] = []
+    counts = OrderLists.counts
+
+    async def noted(self: OrderLists, views: Any) -> dict[str, int]:
+        asked.append(set(views))
+        return await counts(self, views)
+
+    monkeypatch.setattr(OrderLists, "counts", noted)
+    for user in ("ada", "bob"):
+        await shop.place(user)
+    for _ in range(2):
+        reply = await shop.ask("GET", "/api/admin/orders/counts", "support", user="sue")
+        assert reply.status_code == 200, reply.text
+        assert reply.json()["axes"]["status"]["Pending"]["count"] == reply.json()["matching"]["count"] == 2
+    assert {"status.Pending", "all"} <= asked[0]
+    assert not {"status.Pending", "all"} & asked[1]
+    assert "status.Delivered" in asked[1]
 
 
 async def stuck_by_hand(database: Database) -> int:

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from waybill.chaos import network, partners, processes, records, stores
+from waybill.chaos import brokers, network, partners, processes, records, stores
 from waybill.chaos.world import Hit, World
 from waybill.embedded.system import SERVICES
 
@@ -20,7 +20,10 @@ class Hurts(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of fault: `lasts` is between how many seconds and how many, `weight` how often it comes in each round."""
+    """A kind of fault: `lasts` is between how many seconds and how many, `weight` how often it comes in each round.
+
+    It applies where the broker has so many nodes at least, and no more orders are placed than `most_orders`.
+    """
 
     name: str
     says: str
@@ -28,10 +31,21 @@ class Kind:
     targets: Sequence[str] = ()
     lasts: tuple[float, float] = (0.0, 0.0)
     weight: int = 1
+    nodes: int = 1
+    most_orders: int | None = None
+
+    def unfit(self, nodes: int, orders: int) -> str:
+        """Say why it does not apply to a run; nothing where it does."""
+        if nodes < self.nodes:
+            return f"needs {self.nodes} brokers"
+        if self.most_orders is not None and orders > self.most_orders:
+            return f"takes too long with more than {self.most_orders} orders"
+        return ""
 
 
 _DATABASES: Final = tuple(f"{service}-postgres" for service in SERVICES)
 _BROKERS: Final = tuple(f"{service}-kafka" for service in SERVICES)
+_LED: Final = tuple(f"kafka@{topic}" for topic in ("order.events", "__consumer_offsets", "payment.events", "inventory.events"))
 _PARTNERS: Final = ("psp", "smtp", "carrier", "webhooks", "sms")
 _CLOCKS: Final = tuple(f"{service}@{way}" for way in ("ahead", "behind") for service in SERVICES)
 _PLACES: Final = (
@@ -59,6 +73,9 @@ KINDS: Final[Mapping[str, Kind]] = {
         Kind("rolling-restart", "one service after the other is restarted", processes.rolling_restart),
         Kind("freeze", "SIGSTOP of a service for some seconds", processes.freeze, SERVICES, (3, 4)),
         Kind("freeze-long", "SIGSTOP of a service until others take its partitions", processes.freeze, SERVICES, (9, 12)),
+        Kind(
+            "mixed-versions", "a later version of a service works beside this one", processes.mixed_versions, SERVICES, (4, 7)
+        ),
         Kind("starve", "a service gets 5 % of a processor", processes.starve, SERVICES, (3, 5)),
         Kind("rebalance", "replicas of a service come and go", processes.rebalance, SERVICES, (4, 6)),
         Kind(
@@ -74,6 +91,16 @@ KINDS: Final[Mapping[str, Kind]] = {
         Kind("broker-kill", "kill -9 of Kafka", processes.kill_part, ("kafka",)),
         Kind("broker-restart", "Kafka is stopped in good order and started again", processes.stop_part, ("kafka",)),
         Kind("broker-freeze", "SIGSTOP of Kafka", processes.freeze, ("kafka",), (3, 5)),
+        Kind("leader-kill", "kill -9 of the node that leads a partition", brokers.leader_kill, _LED, nodes=3),
+        Kind("controller-kill", "kill -9 of the node that is the controller", brokers.controller_kill, ("kafka",), nodes=3),
+        Kind("two-brokers-down", "two of three nodes are away: facts wait", brokers.two_down, ("kafka",), (4, 8), nodes=3),
+        Kind(
+            "broker-wiped",
+            "all that the broker stored is lost, and told anew from the outboxes",
+            brokers.wiped,
+            ("kafka",),
+            most_orders=10_000,
+        ),
         Kind("database-kill", "kill -9 of PostgreSQL", processes.kill_part, ("postgres",)),
         Kind("database-restart", "PostgreSQL is restarted at once", processes.stop_database, ("postgres",)),
         Kind("database-freeze", "SIGSTOP of PostgreSQL's processes", processes.freeze, ("postgres",), (2, 4)),

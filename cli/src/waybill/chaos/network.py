@@ -1,7 +1,7 @@
 """Faults of the links between parts."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from typing import Final
 
 from waybill.chaos.proxy import Manner
@@ -11,36 +11,46 @@ LATE_SECONDS: Final = 0.3
 LOSS: Final = 0.02
 
 
+@contextmanager
+def _behaving(world: World, name: str, manner: Manner) -> Iterator[None]:
+    """Have a link behave in a manner; one to the broker is a link to each of its nodes."""
+    with ExitStack() as stack:
+        for link in world.links.values():
+            if link.name == name or link.name.startswith(f"{name}-"):
+                stack.enter_context(link.behaving(manner))
+        yield
+
+
 @asynccontextmanager
 async def cut(world: World, hit: Hit) -> AsyncIterator[None]:
     """Reset what is connected, and refuse new connections."""
-    with world.links[hit.target].behaving(Manner(cut=True)):
+    with _behaving(world, hit.target, Manner(cut=True)):
         yield
 
 
 @asynccontextmanager
 async def mute_there(world: World, hit: Hit) -> AsyncIterator[None]:
     """Keep what the service says from the other part."""
-    with world.links[hit.target].behaving(Manner(mute_there=True)):
+    with _behaving(world, hit.target, Manner(mute_there=True)):
         yield
 
 
 @asynccontextmanager
 async def mute_back(world: World, hit: Hit) -> AsyncIterator[None]:
     """Keep what the other part answers from the service."""
-    with world.links[hit.target].behaving(Manner(mute_back=True)):
+    with _behaving(world, hit.target, Manner(mute_back=True)):
         yield
 
 
 @asynccontextmanager
 async def late(world: World, hit: Hit) -> AsyncIterator[None]:
     """Make everything arrive later, both ways."""
-    with world.links[hit.target].behaving(Manner(delay=LATE_SECONDS / 2)):
+    with _behaving(world, hit.target, Manner(delay=LATE_SECONDS / 2)):
         yield
 
 
 @asynccontextmanager
 async def loss(world: World, hit: Hit) -> AsyncIterator[None]:
     """Lose some of what passes; it is sent again, and comes late."""
-    with world.links[hit.target].behaving(Manner(loss=LOSS)):
+    with _behaving(world, hit.target, Manner(loss=LOSS)):
         yield

@@ -8,7 +8,7 @@ import random
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -121,11 +121,18 @@ class Plan:
     seconds: float
     wishes: Sequence[Wish]
     faults: Sequence[Fault]
+    brokers: int = 1
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Kinds of faults that do not apply to this run, and why."""
 
     @classmethod
-    def make(cls, seed: int, orders: int, faults: int, seconds: float, only: Sequence[str] = ()) -> "Plan":
-        """Choose orders and faults; `only` names the kinds of faults to choose from, all of them when empty."""
-        return cls(seed, seconds, _wishes(seed, orders, seconds), _faults(seed, faults, seconds, only))
+    def make(cls, seed: int, orders: int, faults: int, seconds: float, only: Sequence[str] = (), *, brokers: int = 1) -> "Plan":
+        """Choose orders and faults; `only` names the kinds to choose from (default: all), as far as they apply."""
+        wanted = [kind for kind in KINDS.values() if not only or kind.name in only]
+        left_out = {kind.name: why for kind in wanted if (why := kind.unfit(brokers, orders))}
+        kinds = [kind for kind in wanted if kind.name not in left_out]
+        found = _faults(seed, faults if kinds else 0, seconds, kinds)
+        return cls(seed, seconds, _wishes(seed, orders, seconds), found, brokers, left_out)
 
     @property
     def kinds(self) -> int:
@@ -163,10 +170,9 @@ def _token(fate: Fate, chance: random.Random) -> str:
     return "tok_ok"
 
 
-def _faults(seed: int, count: int, seconds: float, only: Sequence[str]) -> list[Fault]:
+def _faults(seed: int, count: int, seconds: float, kinds: Sequence[Kind]) -> list[Fault]:
     """Choose faults so that every kind comes before any comes again, as often as its weight says."""
     chance = random.Random(f"{seed}-faults")  # noqa: S311
-    kinds = [kind for kind in KINDS.values() if not only or kind.name in only]
     room = seconds * (1 - QUIET_AT_THE_END)
     found: list[Fault] = []
     targets: Counter[str] = Counter({kind.name: chance.randrange(100) for kind in KINDS.values()})

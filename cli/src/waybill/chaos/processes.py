@@ -4,12 +4,14 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Final
 
 import psutil
 
+from waybill.chaos import later
 from waybill.chaos.world import Hit, World
 from waybill.embedded.system import SERVICES
 from waybill.embedded.web import WebServer
@@ -33,7 +35,7 @@ def _pids(world: World, *names: str) -> list[int]:
 
 
 def _one(world: World, hit: Hit) -> str:
-    """Choose a process of the service that is hit."""
+    """Choose a process of the service that is hit, or a node of the broker; of other parts there is one."""
     return hit.chance.choice(world.running.replicas(hit.target))
 
 
@@ -54,7 +56,7 @@ async def kill_all(world: World, hit: Hit) -> AsyncIterator[None]:  # noqa: ARG0
 @asynccontextmanager
 async def kill_part(world: World, hit: Hit) -> AsyncIterator[None]:
     """Kill a part that is no service."""
-    _send(signal.SIGKILL, _pids(world, hit.target))
+    _send(signal.SIGKILL, _pids(world, _one(world, hit)))
     yield
 
 
@@ -68,7 +70,7 @@ async def keep_down(world: World, hit: Hit) -> AsyncIterator[None]:
 @asynccontextmanager
 async def stop_part(world: World, hit: Hit) -> AsyncIterator[None]:
     """Ask a part to stop in good order."""
-    _send(signal.SIGTERM, _pids(world, hit.target))
+    _send(signal.SIGTERM, _pids(world, _one(world, hit)))
     yield
 
 
@@ -118,8 +120,7 @@ async def rolling_restart(world: World, hit: Hit) -> AsyncIterator[None]:  # noq
 @asynccontextmanager
 async def freeze(world: World, hit: Hit) -> AsyncIterator[None]:
     """Stop a process where it stands, with its children, and have it go on later."""
-    name = _one(world, hit) if hit.target in SERVICES else hit.target
-    pids = _pids(world, name)
+    pids = _pids(world, _one(world, hit))
     for pid in tuple(pids):
         with contextlib.suppress(psutil.NoSuchProcess):
             pids += [child.pid for child in psutil.Process(pid).children(recursive=True)]
@@ -160,6 +161,19 @@ async def rebalance(world: World, hit: Hit) -> AsyncIterator[None]:
         yield
     finally:
         await asyncio.gather(*(_end(helper, gently=number % 2 == 0) for number, helper in enumerate(helpers)))
+
+
+@asynccontextmanager
+async def mixed_versions(world: World, hit: Hit) -> AsyncIterator[None]:
+    """Have a process of a later version of a service work beside the others, as in the midst of a rolling upgrade."""
+    program = [sys.executable, "-m", later.__name__, hit.target]
+    newer = world.running.system.helper(hit.target, world.next_helper(), program)
+    with contextlib.suppress(WaybillError):
+        await newer.start()
+    try:
+        yield
+    finally:
+        await _end(newer, gently=True)
 
 
 async def _end(helper: WebServer, *, gently: bool) -> None:

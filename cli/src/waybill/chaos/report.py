@@ -28,9 +28,10 @@ def command(course: Course) -> str:
     """Tell how to do the same again."""
     plan = course.plan
     only = "".join(f" --only {kind}" for kind in course.only)
+    nodes = "" if plan.brokers == 1 else f" --brokers {plan.brokers}"
     return (
         f"./waybill chaos --seed {plan.seed} --orders {len(plan.wishes)} --faults {len(plan.faults)}"
-        f" --minutes {plan.seconds / 60:g}{only}"
+        f" --minutes {plan.seconds / 60:g}{nodes}{only}"
     )
 
 
@@ -41,6 +42,8 @@ def document(course: Course) -> dict[str, Any]:
         "sound": course.sound,
         "seed": course.plan.seed,
         "again": command(course),
+        "brokers": course.plan.brokers,
+        "left_out": dict(course.plan.left_out),
         "orders": {
             "planned": len(course.plan.wishes),
             "acknowledged": len(books.orders),
@@ -138,6 +141,7 @@ def _markdown(course: Course) -> str:
         *([f"- … and {len(violations) - SHOWN} more"] if len(violations) > SHOWN else []),
         "",
         *_kinds(done),
+        *_left_out(course),
         *_faults(course.hurts),
     ]
     return "\n".join(lines)
@@ -205,6 +209,11 @@ def _kinds(done: Sequence[Hurt]) -> list[str]:
     head = ["| kind | | times | recovery, median | longest |", "|---|---|---:|---:|---:|"]
     note = "Recovery: from the end of the fault until those work again that it could hurt, faults that overlap included."
     return ["## Kinds of faults", "", note, "", *head, *rows, ""]
+
+
+def _left_out(course: Course) -> list[str]:
+    left = course.plan.left_out
+    return ["Left out: " + ", ".join(f"{name} ({why})" for name, why in left.items()) + ".", ""] if left else []
 
 
 def _row(hurt: Hurt) -> str:

@@ -1,19 +1,21 @@
 """The system that is hurt: as `./waybill up` starts it, with links that can be hurt between services and what they talk to.
 
-PostgreSQL and Kafka are reached by each service through a link of its own, so is the PSP by payment, the carriers by order,
-mail and SMS by notification, and the gateway by the PSP's webhooks. Kafka tells clients where to go, so each service has a
-listener of its own there, which says that it is to be found behind that service's link. Processes can be armed to die at a
-failpoint, and told another time.
+PostgreSQL and each node of Kafka are reached by each service through a link of its own, so is the PSP by payment, the carriers
+by order, mail and SMS by notification, and the gateway by the PSP's webhooks. Kafka tells clients where to go, so each service
+has a listener of its own at each node, which says that it is to be found behind that service's link. Processes can be armed to
+die at a failpoint, and told another time.
 """
 
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from waybill.chaos.proxy import Address, Link
+from waybill.embedded.cluster import MOST_NODES
+from waybill.embedded.kafka import EmbeddedKafka
 from waybill.embedded.places import socket_directory
 from waybill.embedded.postgres import SOCKET_NAME
 from waybill.embedded.state import State, data_dir_lock
@@ -23,9 +25,9 @@ from waybill.embedded.web import WebServer
 from waybill.errors import WaybillError
 
 LISTENERS: Final = LAST_PORT + 1
-LINKS: Final = LISTENERS + len(SERVICES)
+LINKS: Final = LISTENERS + MOST_NODES * len(SERVICES)
 PARTNERS: Final = ("psp", "carrier", "smtp", "sms", "webhooks")
-PARTNER_LINKS: Final = LINKS + len(SERVICES)
+PARTNER_LINKS: Final = LINKS + MOST_NODES * len(SERVICES)
 HANDS: Final = PARTNER_LINKS + len(PARTNERS)
 """From here on, ports of processes that come and go."""
 HELPER_PORTS: Final = 20
@@ -49,14 +51,16 @@ class HurtSystem(System):
         super().__init__(options)
         self.seed = seed
         self.links = {link.name: link for link in self._make_links()}
-        self.kafka.settings = {**self.kafka.settings, **self._listeners()}
+        for node in self.kafka.nodes:
+            node.settings = {**node.settings, **self._listeners(node)}
 
     def _make_links(self) -> Iterator[Link]:
-        base = self.options.port_base
-        for number, service in enumerate(SERVICES):
+        for service in SERVICES:
             socket = self._sockets(service) / SOCKET_NAME
             yield self._link(f"{service}-postgres", socket, self.postgres.sockets / SOCKET_NAME)
-            yield self._link(f"{service}-kafka", (HOST, base + LINKS + number), (HOST, base + LISTENERS + number))
+            for node in self.kafka.nodes:
+                near, far = (self._kafka(first, service, node) for first in (LINKS, LISTENERS))
+                yield self._link(f"{service}-{node.name}", near, far)
         targets = {name: self.options.port(name) for name in ("psp", "carrier", "smtp", "sms")}
         targets["webhooks"] = self.options.port("gateway")
         for name in PARTNERS:
@@ -64,6 +68,11 @@ class HurtSystem(System):
 
     def _link(self, name: str, listens: Address, target: Address) -> Link:
         return Link(name, listens, target, self.seed)
+
+    def _kafka(self, first: int, service: str, node: EmbeddedKafka) -> tuple[str, int]:
+        """Tell where a service finds a node, counted from the `first` port of its kind."""
+        row = node.membership.node - 1
+        return HOST, self.options.port_base + first + row * len(SERVICES) + SERVICES.index(service)
 
     def _partner(self, name: str) -> int:
         return self.options.port_base + PARTNER_LINKS + PARTNERS.index(name)
@@ -73,17 +82,17 @@ class HurtSystem(System):
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def _listeners(self) -> dict[str, str]:
-        base = self.options.port_base
-        names = {service.upper(): number for number, service in enumerate(SERVICES)}
-        ours = {name: f"{name}://{HOST}:{base + LISTENERS + number}" for name, number in names.items()}
-        told = {name: f"{name}://{HOST}:{base + LINKS + number}" for name, number in names.items()}
-        plain = f"PLAINTEXT://{HOST}:{self.kafka.port}"
-        controller = f"CONTROLLER://{HOST}:{self.kafka.controller_port}"
-        protocols = ["PLAINTEXT:PLAINTEXT", "CONTROLLER:PLAINTEXT", *(f"{name}:PLAINTEXT" for name in names)]
+    def _listeners(self, node: EmbeddedKafka) -> dict[str, str]:
+        ours, told = (
+            [f"{service.upper()}://{':'.join(map(str, self._kafka(first, service, node)))}" for service in SERVICES]
+            for first in (LISTENERS, LINKS)
+        )
+        plain = f"PLAINTEXT://{HOST}:{node.port}"
+        controller = f"CONTROLLER://{HOST}:{node.controller_port}"
+        protocols = ["PLAINTEXT:PLAINTEXT", "CONTROLLER:PLAINTEXT", *(f"{name.upper()}:PLAINTEXT" for name in SERVICES)]
         return {
-            "listeners": ",".join([plain, controller, *ours.values()]),
-            "advertised.listeners": ",".join([plain, *told.values()]),
+            "listeners": ",".join([plain, controller, *ours]),
+            "advertised.listeners": ",".join([plain, *told]),
             "listener.security.protocol.map": ",".join(protocols),
         }
 
@@ -94,7 +103,9 @@ class HurtSystem(System):
         host = str(self.postgres.sockets)
         through = {
             f"{prefix}_DATABASE_URL": usual[f"{prefix}_DATABASE_URL"].replace(host, str(self._sockets(service))),
-            f"{prefix}_KAFKA_BOOTSTRAP_SERVERS": f"{HOST}:{self.options.port_base + LINKS + SERVICES.index(service)}",
+            f"{prefix}_KAFKA_BOOTSTRAP_SERVERS": ",".join(
+                ":".join(map(str, self._kafka(LINKS, service, node))) for node in self.kafka.nodes
+            ),
             "WAYBILL_FAILPOINTS": f"@{self.failpoints(service)}",
             "WAYBILL_CLOCK": f"@{self.clock(service)}",
         }
@@ -122,12 +133,12 @@ class HurtSystem(System):
             given["SIMULATOR_WEBHOOK_URL"] = f"http://{HOST}:{self._partner('webhooks')}/api/webhooks/psp"
         return super()._simulator(name, arguments, port, given)
 
-    def helper(self, service: str, number: int) -> WebServer:
-        """Make another process of a service that reacts and works, and is behind no gateway."""
+    def helper(self, service: str, number: int, program: Sequence[str] | None = None) -> WebServer:
+        """Make another process of a service that reacts and works, and is behind no gateway; `program`: not the usual one."""
         port = self.options.port_base + HANDS + number
         prefix = service.upper()
         env = self.service_environment(service) | {f"{prefix}_HTTP_PORT": str(port), f"{prefix}_ROLES": "reactions,workers"}
-        argv = self.services[service][0].command().argv
+        argv = program or self.services[service][0].command().argv
         name = f"{service}-helper-{number}"
         return WebServer(name, self.log(name), argv, env, folder=self.services[service][0].command().folder, port=port)
 
@@ -155,7 +166,7 @@ class Running:
         return process.pid if process is not None and process.alive else None
 
     def replicas(self, service: str) -> list[str]:
-        """Name the processes of a service."""
+        """Name the processes of a service, or the nodes of the broker."""
         return [name for name in self.state.parts if name == service or name.startswith(f"{service}-")]
 
 

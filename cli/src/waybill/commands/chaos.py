@@ -40,6 +40,7 @@ def chaos(
     minutes: Annotated[float | None, typer.Option(min=0.1, help=f"How long orders are placed (default {SHORT[2]:g}).")] = None,
     long: Annotated[bool, typer.Option("--long", help=f"{LONG[0]} orders, {LONG[1]} faults, an hour.")] = False,  # noqa: FBT002
     only: Annotated[list[str] | None, typer.Option(help="Only faults of this kind; repeatable.")] = None,
+    brokers: Annotated[int, typer.Option(help="Nodes of its broker, 1 or 3: three have faults of their own.")] = 1,
     rest: Annotated[float, typer.Option(min=1, help="Within so many seconds after healing all is at rest.")] = 60.0,
     figures: Annotated[bool, typer.Option(help="Measure in the end how losses, outages and crowds are endured.")] = True,  # noqa: FBT002
     outage: Annotated[
@@ -64,7 +65,8 @@ def chaos(
         raise WaybillError(f"there is no fault {', '.join(sorted(unknown))}: `./waybill chaos --kinds` lists them")
     if kinds:
         for kind in KINDS.values():
-            typer.echo(f"{kind.name:20} {kind.says}")
+            needs = f" ({why})" if (why := kind.unfit(brokers, 0)) else ""
+            typer.echo(f"{kind.name:20} {kind.says}{needs}")
         return 0
     usual = LONG if long else SHORT
     chosen = Plan.make(
@@ -73,7 +75,10 @@ def chaos(
         usual[1] if faults is None else faults,
         (minutes or usual[2]) * 60,
         only or (),
+        brokers=brokers,
     )
+    if not chosen.faults and chosen.left_out:
+        raise WaybillError("; ".join(f"{name} {why}" for name, why in chosen.left_out.items()))
     if plan:
         for fault in chosen.faults:
             typer.echo(f"{fault.at:8.1f} s  {fault.name}{f' for {fault.lasts:g} s' if fault.lasts else ''}")
@@ -82,6 +87,9 @@ def chaos(
     console = Console(stderr=True) if as_json else plain_or_terminal()
     console.print(f"seed {chosen.seed}: {report.command(course)}", highlight=False, soft_wrap=True)
     measures = Measures((QUIET, BUSY) if long else (QUIET,), outage or (LONG_OUTAGE_SECONDS if long else SHORT_OUTAGE_SECONDS))
+    if chosen.left_out:
+        left = ", ".join(f"{name} ({why})" for name, why in chosen.left_out.items())
+        console.print(f"left out: {left}", highlight=False, soft_wrap=True)
     wanted = None if data_dir is None else data_dir.expanduser().resolve()
     with data_folder("chaos", wanted, keep=keep) as folder:
         options = Options(
@@ -90,6 +98,7 @@ def chaos(
             scale={"order": 2},
             service_env=SETTINGS,
             tier=Tier.FULL if long else Tier.QUICK,
+            brokers=brokers,
         )
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_run(options, course, console, rest, measures if figures else None))

@@ -14,14 +14,19 @@ def generate(
     accept: Annotated[
         list[str] | None, typer.Option(metavar="TYPE", help="Let this type change incompatibly: no release has carried it yet.")
     ] = None,
+    promise: Annotated[
+        str | None, typer.Option(metavar="VERSION", help="Keep what is told now as what this release promises.")
+    ] = None,
 ) -> int:
     """Render schemas, AsyncAPI, OpenAPI, the saga's page, state diagrams and service canvases; refuse broken contracts."""
     # Only here: the other commands need not load four services.
-    from waybill.generate import everything, files, system  # noqa: PLC0415
+    from waybill.generate import everything, files, promised, system  # noqa: PLC0415
 
     root = project_root()
     loaded = system.load()
-    broken = [one for one in everything.broken_promises(root, against) if one.type not in (accept or [])]
+    released = {name for one in promised.promises(root) for name in one.schemas}
+    free = set(accept or ()) - released
+    broken = [one for one in everything.broken_promises(root, against) if one.type not in free]
     if broken:
         heard = everything.consumers(loaded)
         lines = "\n  ".join(one.told_to(heard) for one in broken)
@@ -37,4 +42,6 @@ def generate(
     for path in changed:
         typer.echo(f"written: {path}")
     typer.echo(f"{len(wanted)} generated files are fresh, {len(changed)} of them written now")
+    if promise is not None:
+        typer.echo(f"promised: {promised.promise(root, promise).relative_to(root)}")
     return 0

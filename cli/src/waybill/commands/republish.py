@@ -35,7 +35,7 @@ def republish(
 ) -> None:
     """List every kept fact as unpublished, so that services publish it when they start; they must be stopped meanwhile."""
     if database:
-        counts = asyncio.run(_list_all(Sources.named(database, None, None).databases))
+        counts = asyncio.run(list_all(Sources.named(database, None, None).databases))
     else:
         counts = asyncio.run(_list_here(data_dir_of(data_dir)))
     if as_json:
@@ -54,10 +54,10 @@ async def _list_here(data_dir: Path) -> dict[str, int]:
         raise WaybillError(f"Waybill runs on {data_dir}: stop it with `./waybill down`, so that facts go out in their order")
     with data_dir_lock(data_dir):
         async with EmbeddedPostgres(data_dir / "postgres", log_file=data_dir / "logs" / "postgres.log") as postgres:
-            return await _list_all({service: postgres.url(service) for service in SERVICES})
+            return await list_all({service: postgres.url(service) for service in SERVICES})
 
 
-async def _list_all(urls: Mapping[str, str]) -> dict[str, int]:
+async def list_all(urls: Mapping[str, str]) -> dict[str, int]:
     """List the facts of all services, or of none: a service that runs would put what is new before what is old."""
     async with AsyncExitStack() as stack:
         connections = {}

@@ -22,6 +22,7 @@ def saga(
     older_than: Annotated[int, typer.Option(min=0, help="With --stuck: waiting for so many seconds.")] = 60,
     retry: Annotated[bool, typer.Option("--retry", help="Have all services do now what they owe the order.")] = False,  # noqa: FBT002
     force_cancel: Annotated[str | None, typer.Option(metavar="REASON", help="Cancel the order, whatever it waits for.")] = None,
+    reason: Annotated[str, typer.Option(help="With --retry: why; it stands in the order's history.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,  # noqa: FBT002
     data_dir: DataDir = None,
     gateway: Gateway = None,
@@ -32,9 +33,11 @@ def saga(
         raise WaybillError("name one order, or say --stuck")
     if (retry or force_cancel is not None) and (order_id is None or (retry and force_cancel is not None)):
         raise WaybillError("name one order, and either --retry or --force-cancel REASON")
+    if reason and not retry:
+        raise WaybillError("--reason is of --retry: --force-cancel has its own")
     place = deployment(data_dir, gateway, token)
     if order_id is not None and (retry or force_cancel is not None):
-        return _show_done(asyncio.run(_act(place, order_id, force_cancel)), as_json=as_json)
+        return _show_done(asyncio.run(_act(place, order_id, force_cancel, reason)), as_json=as_json)
     if order_id is None:
         return _show_stuck(asyncio.run(_stuck(place, older_than)), older_than, as_json=as_json)
     found = asyncio.run(_saga(place, order_id))
@@ -62,14 +65,14 @@ async def _stuck(place: Deployment, seconds: int) -> list[dict[str, Any]]:
         return [order async for order in api.pages("/api/admin/orders/stuck", older_than_seconds=seconds)]
 
 
-async def _act(place: Deployment, order_id: UUID, reason: str | None) -> dict[str, Any]:
-    """Cancel an order by force for a reason, or without one have its saga retried."""
+async def _act(place: Deployment, order_id: UUID, force_cancel: str | None, reason: str) -> dict[str, Any]:
+    """Cancel an order by force, or where that is not wanted have its saga retried; each for a reason."""
     where = f"/api/admin/orders/{order_id}/saga"
     async with signed_in(place, "operator", "support") as api:
-        if reason is not None:
-            order: dict[str, Any] = await api.post(f"{where}/force-cancel", {"reason": reason})
+        if force_cancel is not None:
+            order: dict[str, Any] = await api.post(f"{where}/force-cancel", {"reason": force_cancel})
             return {name: order[name] for name in ("order_id", "status", "order_state", "payment_state", "fulfilment_state")}
-        done: dict[str, Any] = await api.post(f"{where}/retry", {"reason": "from the command line"})
+        done: dict[str, Any] = await api.post(f"{where}/retry", {"reason": reason or "from the command line"})
         return done
 
 

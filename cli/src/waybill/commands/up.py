@@ -39,6 +39,9 @@ def up(
     ] = None,
     jvm_tier: Annotated[Tier, typer.Option(help="quick: small and soon ready; full: for long, busy runs.")] = Tier.QUICK,
     partitions: Annotated[int, typer.Option(min=1, help="Partitions of topics that are made.")] = DEFAULT_PARTITIONS,
+    brokers: Annotated[
+        int | None, typer.Option(help="Nodes of Kafka, 1 or 3 (default: as the data were made, 1 at first).")
+    ] = None,
 ) -> None:
     """Start everything and show what runs where; Ctrl-C stops it."""
     options = Options(
@@ -48,6 +51,7 @@ def up(
         settings_by_service(service_env or []),
         jvm_tier,
         partitions,
+        brokers,
     )
     console = plain_or_terminal()
     if detach:

@@ -12,6 +12,7 @@ import logging
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ PROGRAMS: Final = {
 }
 
 PARALLEL_DOWNLOADS: Final = 8
+_TURNS: Final = {program: threading.Lock() for program in PROGRAMS}
+"""The nodes of a broker start together: the first fetches, the others find."""
 
 
 class JarError(WaybillError):
@@ -68,10 +71,11 @@ def class_path(program: str, cache: Path, lock_file: Path = LOCK_FILE) -> list[P
     jars = locked(program, lock_file)
     directory = cache / "jars"
     directory.mkdir(parents=True, exist_ok=True)
-    bad = altered(jars, directory)
-    if bad:
-        fetch(bad, directory)
+    with _TURNS[program]:
         bad = altered(jars, directory)
+        if bad:
+            fetch(bad, directory)
+            bad = altered(jars, directory)
         if bad:
             raise JarError(f"{directory / bad[0].file_name} is not the file Waybill was tested with: remove it and start again")
     return [directory / jar.file_name for jar in jars]
@@ -146,7 +150,7 @@ def _read_memory(path: Path) -> dict[str, list[int | str]]:
 
 
 def _write_memory(path: Path, memory: dict[str, list[int | str]]) -> None:
-    part = path.with_suffix(f".{os.getpid()}")
+    part = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
     part.write_text(json.dumps(memory, indent=1))
     part.replace(path)
 

@@ -12,7 +12,7 @@ from abc import ABC
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 from waybill.embedded.places import cache_dir
 from waybill.embedded.server import Server
@@ -42,6 +42,8 @@ class JavaServer(Server, ABC):
     """A Java program with its ahead-of-time cache."""
 
     _recording: Path | None = None
+    _recorded: ClassVar[set[Path]] = set()
+    """Caches that programs of this process are writing: of several of a kind, the first does it."""
 
     @property
     def stop_note(self) -> str:
@@ -56,13 +58,19 @@ class JavaServer(Server, ABC):
         folder = cache_dir() / "jvm"
         folder.mkdir(exist_ok=True)
         cache = folder / f"{program}-{name}.aot"
-        if cache.exists():
+        part = folder / f"{cache.stem}.{os.getpid()}.part"
+        if self._recording is not None:
+            self._recorded.discard(self._recording)
             self._recording = None
-            option = f"-XX:AOTCache={cache}"
+        if cache.exists():
+            options = [f"-XX:AOTCache={cache}", "-Xlog:aot*=off,cds*=off"]
+        elif part in self._recorded:
+            options = []
         else:
-            self._recording = folder / f"{cache.stem}.{os.getpid()}.part"
-            option = f"-XX:AOTCacheOutput={self._recording}"
-        return [command[0], option, "-Xlog:aot*=off,cds*=off", *command[1:], *arguments]
+            self._recording = part
+            self._recorded.add(part)
+            options = [f"-XX:AOTCacheOutput={part}", "-Xlog:aot*=off,cds*=off"]
+        return [command[0], *options, *command[1:], *arguments]
 
     async def stop(self) -> None:
         """Stop the program; a first run takes some seconds longer, in which it writes its cache."""
@@ -70,6 +78,7 @@ class JavaServer(Server, ABC):
         if recording is None:
             await super().stop()
             return
+        self._recorded.discard(recording)
         usual, self.stop_deadline = self.stop_deadline, RECORDING_STOP_DEADLINE
         try:
             await super().stop()

@@ -1,4 +1,7 @@
-"""Apache Kafka 4.4 from its published jars: one node that is broker and controller, on the loopback address.
+"""Apache Kafka 4.4 from its published jars: a node that is broker and controller, on the loopback address.
+
+It stands alone, or is one of three (see `cluster`): then every record is stored by two before a producer is told, so that any
+one of them can be lost, and writing waits while two are.
 
 Ready means that an admin client got the cluster described. Topics are made here and never by a stray publish. The log survives
 a kill -9: what a producer was told is stored is in the page cache of the machine, and is recovered on the next start.
@@ -8,6 +11,8 @@ import asyncio
 import contextlib
 import uuid
 from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +27,8 @@ from waybill.embedded.server import Command, NotReadyError, StartError, last_wor
 
 DEFAULT_PARTITIONS: Final = 4
 HEAP_MEGABYTES: Final = 384
+MEMBERS_HEAP_MEGABYTES: Final = 256
+"""Of each node where there are several: the work is shared, the machine's memory too."""
 REQUEST_TIMEOUT_MS: Final = 20_000
 
 LOGGING: Final = """\
@@ -36,8 +43,31 @@ logger.server.level = INFO
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """A node's place in a cluster: its number, the controllers' ports by number, and the file with the cluster's id."""
+
+    node: int
+    controllers: Mapping[int, int]
+    id_file: Path
+
+    @property
+    def size(self) -> int:
+        """How many nodes there are; each record lies on all of them."""
+        return len(self.controllers)
+
+    def cluster_id(self) -> str:
+        """Read the cluster's id, which the first of its nodes that is made chooses, with how many they are."""
+        with contextlib.suppress(FileNotFoundError):
+            return self.id_file.read_text().split()[0]
+        chosen = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        self.id_file.parent.mkdir(parents=True, exist_ok=True)
+        self.id_file.write_text(f"{chosen} {self.size}\n")
+        return chosen
+
+
 class EmbeddedKafka(JavaServer):
-    """A single Kafka node with its log under `directory`; port 0 picks free ones.
+    """A Kafka node with its log under `directory`, alone unless it is a member; port 0 picks free ones.
 
     `async with EmbeddedKafka(directory) as kafka: await kafka.create_topics(); kafka.bootstrap_servers`; the log stays.
     """
@@ -55,6 +85,7 @@ class EmbeddedKafka(JavaServer):
         tier: Tier = Tier.QUICK,
         settings: dict[str, str] | None = None,
         name: str = "kafka",
+        membership: Membership | None = None,
     ) -> None:
         self.directory = Path(directory).resolve()
         super().__init__(name, log_file or self.directory / "kafka.log")
@@ -63,6 +94,7 @@ class EmbeddedKafka(JavaServer):
         self.controller_port = controller_port or free[1]
         self.tier = tier
         self.settings = settings or {}
+        self.membership = membership or Membership(1, {1: self.controller_port}, self.directory / "cluster")
         self.data = self.directory / "data"
         self._properties = self.directory / "server.properties"
         self._logging = self.directory / "log4j2.properties"
@@ -83,25 +115,28 @@ class EmbeddedKafka(JavaServer):
             await self._format()
 
     def _server_properties(self) -> dict[str, str]:
+        copies, safe = str(self.membership.size), str(topics.in_sync(self.membership.size))
         return {
             "process.roles": "broker,controller",
-            "node.id": "1",
-            "controller.quorum.voters": f"1@127.0.0.1:{self.controller_port}",
+            "node.id": str(self.membership.node),
+            "controller.quorum.voters": ",".join(
+                f"{node}@127.0.0.1:{port}" for node, port in self.membership.controllers.items()
+            ),
             "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self.controller_port}",
             "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
             "controller.listener.names": "CONTROLLER",
             "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
             "log.dirs": str(self.data),
             "auto.create.topics.enable": "false",
-            "default.replication.factor": "1",
-            "min.insync.replicas": "1",
-            "offsets.topic.replication.factor": "1",
+            "default.replication.factor": copies,
+            "min.insync.replicas": safe,
+            "offsets.topic.replication.factor": copies,
             "offsets.topic.num.partitions": "4",
-            "transaction.state.log.replication.factor": "1",
-            "transaction.state.log.min.isr": "1",
+            "transaction.state.log.replication.factor": copies,
+            "transaction.state.log.min.isr": safe,
             "transaction.state.log.num.partitions": "1",
-            "share.coordinator.state.topic.replication.factor": "1",
-            "share.coordinator.state.topic.min.isr": "1",
+            "share.coordinator.state.topic.replication.factor": copies,
+            "share.coordinator.state.topic.min.isr": safe,
             "share.coordinator.state.topic.num.partitions": "1",
             "group.initial.rebalance.delay.ms": "0",
             # After a kill -9 the node waits until its former session has expired. It is its own controller: a pause stops both.
@@ -118,12 +153,11 @@ class EmbeddedKafka(JavaServer):
         } | self.settings
 
     async def _format(self) -> None:
-        # The id is written only when the format succeeded, so an interrupted first start is simply done again.
-        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # The data directory gets the id only when the format succeeded: an interrupted first start is simply done again.
         format_ = [
             "kafka.tools.StorageTool",
             "format",
-            f"--cluster-id={cluster}",
+            f"--cluster-id={self.membership.cluster_id()}",
             "-c",
             str(self._properties),
             "--ignore-formatted",
@@ -142,7 +176,8 @@ class EmbeddedKafka(JavaServer):
             raise StartError(f"Kafka could not make its log directory {self.data}: {last_words(self.log_file)}")
 
     def _java(self) -> list[str]:
-        return java(self._jars, heap_megabytes=HEAP_MEGABYTES, tier=self.tier)
+        heap = HEAP_MEGABYTES if self.membership.size == 1 else MEMBERS_HEAP_MEGABYTES
+        return java(self._jars, heap_megabytes=heap, tier=self.tier)
 
     def command(self) -> Command:
         """Run the node in the foreground."""
@@ -161,8 +196,8 @@ class EmbeddedKafka(JavaServer):
                 cluster = await admin.describe_cluster()
         except (OSError, TimeoutError, KafkaError) as error:
             raise NotReadyError(f"{type(error).__name__}: {error}") from error
-        if not cluster["brokers"]:
-            raise NotReadyError("no broker has joined the cluster")
+        if self.membership.node not in {broker["node_id"] for broker in cluster["brokers"]}:
+            raise NotReadyError("it has not joined the cluster")
 
     @contextlib.asynccontextmanager
     async def _admin(self, timeout_ms: int = REQUEST_TIMEOUT_MS):  # type: ignore[no-untyped-def]  # noqa: ANN202

@@ -46,7 +46,6 @@ class Supervisor:
         self.state = State(str(options.data_dir), options.port_base, settings={"scale": dict(options.scale)})
         self._parts: dict[str, Part] = {}
         self._watchers: dict[str, asyncio.Task[None]] = {}
-        self._kept_down: dict[str, list[asyncio.Event]] = {}
         self._stop_asked = asyncio.Event()
         self._forced = False
 
@@ -85,16 +84,15 @@ class Supervisor:
     @contextlib.contextmanager
     def keeping_down(self, *names: str) -> Iterator[None]:
         """End parts at once, and start them again only when the block is over."""
-        over = asyncio.Event()
-        for name in names:
-            self._kept_down.setdefault(name, []).append(over)
-            self._parts[name].server.send(signal.SIGKILL)
+        servers = [self._parts[name].server for name in names]
+        for server in servers:
+            server.hold()
+            server.send(signal.SIGKILL)
         try:
             yield
         finally:
-            for name in names:
-                self._kept_down[name].remove(over)
-            over.set()
+            for server in servers:
+                server.release()
 
     async def _bring_up(self) -> None:
         before = State.load(self.system.data_dir)
@@ -217,8 +215,6 @@ class Supervisor:
                 self.state.parts[part.name].restarts += 1
                 self._enter(part, Phase.RESTARTING, f"{cause}, starts again")
                 await asyncio.sleep(min(FIRST_PAUSE_SECONDS * 3 ** (deaths - 1), LONGEST_PAUSE_SECONDS))
-                while keeping := self._kept_down.get(part.name):
-                    await keeping[0].wait()
                 try:
                     await part.server.start()
                 except (WaybillError, OSError) as error:
@@ -231,6 +227,19 @@ class Supervisor:
                 self._enter(part, Phase.FAILED, f"given up after {deaths} deaths in a row: {last_words(log)} (see {log})")
                 return
             self._enter(part, Phase.READY)
+
+    async def halt(self, service: str) -> None:
+        """Stop a service, all its replicas, until it is resumed."""
+        for part in self._replicas(service):
+            self._watchers.pop(part.name).cancel()
+            await self._stop(part)
+
+    async def resume(self, service: str) -> None:
+        """Start a service that was halted; done when all its replicas are ready."""
+        await self._together(*(self._start(part) for part in self._replicas(service)))
+
+    def _replicas(self, service: str) -> list[Part]:
+        return [part for part in self._parts.values() if part.kind == "service" and part.name.partition("-")[0] == service]
 
     async def _bring_down(self) -> None:
         self.state.stopping = True

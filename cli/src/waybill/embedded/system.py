@@ -15,10 +15,11 @@ import psutil
 
 from chassis import topics
 from waybill.embedded import migrations
+from waybill.embedded.cluster import MOST_NODES, SIZES, KafkaCluster, node_name
 from waybill.embedded.gateway import Gateway
 from waybill.embedded.identity import AUDIENCE, IdentityProvider
 from waybill.embedded.jvm import Tier
-from waybill.embedded.kafka import DEFAULT_PARTITIONS, EmbeddedKafka
+from waybill.embedded.kafka import DEFAULT_PARTITIONS
 from waybill.embedded.places import project_root
 from waybill.embedded.postgres import EmbeddedPostgres
 from waybill.embedded.server import Command, Server
@@ -30,12 +31,13 @@ DEFAULT_PORT_BASE: Final = 8080
 MAX_REPLICAS: Final = 10
 MAX_PORT: Final = 65535
 
-# Offsets from --port-base. Services have ten ports each, from SERVICE_PORTS on.
+# Offsets from --port-base. Services have ten ports each, from SERVICE_PORTS on; further nodes of the broker follow.
 PORTS: Final = {
     "gateway": 0, "identity": 1, "kafka": 2, "controller": 3, "psp": 4, "smtp": 5, "mail": 6, "sms": 7, "carrier": 8,
 }  # fmt: skip
 SERVICE_PORTS: Final = {name: 10 + 10 * index for index, name in enumerate(SERVICES)}
-LAST_PORT: Final = max(SERVICE_PORTS.values()) + MAX_REPLICAS - 1
+NODE_PORTS: Final = max(SERVICE_PORTS.values()) + MAX_REPLICAS
+LAST_PORT: Final = NODE_PORTS + 2 * (MOST_NODES - 1) - 1
 
 SECRETS: Final = {
     "psp_api_key": "sk_test",
@@ -65,6 +67,8 @@ class Options:
     service_env: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     tier: Tier = Tier.QUICK
     partitions: int = DEFAULT_PARTITIONS
+    brokers: int | None = None
+    """How many nodes the broker has; None: as many as it was made with, one at first."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.port_base <= MAX_PORT - LAST_PORT:
@@ -74,6 +78,10 @@ class Options:
                 raise WaybillError(f"--scale {name}={count}: there is no service {name}; there are {', '.join(SERVICES)}")
             if not 1 <= count <= MAX_REPLICAS:
                 raise WaybillError(f"--scale {name}={count}: give a number from 1 to {MAX_REPLICAS}")
+        if self.brokers is not None and self.brokers not in SIZES:
+            raise WaybillError(
+                f"--brokers {self.brokers}: give {' or '.join(map(str, SIZES))}; two would not outlive the loss of one"
+            )
 
     def port(self, name: str) -> int:
         """Return the port of a part that is no service."""
@@ -82,6 +90,13 @@ class Options:
     def service_port(self, name: str, replica: int) -> int:
         """Return the port of a service's replica, counted from 0."""
         return self.port_base + SERVICE_PORTS[name] + replica
+
+    def node_ports(self, node: int) -> tuple[int, int]:
+        """Return the ports of a node of the broker, counted from 1: for clients, and for the other controllers."""
+        if node == 1:
+            return self.port("kafka"), self.port("controller")
+        first = self.port_base + NODE_PORTS + 2 * (node - 2)
+        return first, first + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +117,7 @@ class System:
         self.data_dir = options.data_dir
         self.secrets = _secrets(options.data_dir)
         self.postgres = EmbeddedPostgres(self.data_dir / "postgres", log_file=self.log("postgres"))
-        self.kafka = EmbeddedKafka(
-            self.data_dir / "kafka",
-            options.port("kafka"),
-            options.port("controller"),
-            log_file=self.log("kafka"),
-            tier=options.tier,
-        )
+        self.kafka = self._broker()
         self.identity = IdentityProvider(self.data_dir / "identity", options.port("identity"), log_file=self.log("identity"))
         self.simulators = [self._psp(), self._mail(), self._sms(), self._carrier()]
         self.gateway = self._gateway()
@@ -144,7 +153,7 @@ class System:
             Part("gateway", "gateway", self.gateway, self.gateway_url),
             *services,
             Part("postgres", "database", self.postgres, str(self.postgres.sockets)),
-            Part("kafka", "broker", self.kafka, self.kafka.bootstrap_servers),
+            *(Part(node.name, "broker", node, node.bootstrap_servers) for node in self.kafka.nodes),
             Part("identity", "identity", self.identity, self.identity.issuer),
             *simulators,
         ]
@@ -218,7 +227,7 @@ class System:
 
     async def create_topics(self) -> None:
         """Make the topics of the contracts, and remember which they were."""
-        await self.kafka.create_topics(partitions=self.options.partitions)
+        await self.kafka.create_topics(self.options.partitions)
         self._topics_mark.write_text(self._topics_wanted())
 
     @property
@@ -249,6 +258,10 @@ class System:
             catalogue.seed(self.gateway_url, self.identity.issuer), terms_of_sale.seed(self.gateway_url, self.identity.issuer)
         )
         self._catalogue_mark.touch()
+
+    def _broker(self) -> KafkaCluster:
+        ports = {node: self.options.node_ports(node) for node in range(1, MOST_NODES + 1)}
+        return KafkaCluster(self.data_dir, ports, self.options.brokers, log=self.log, tier=self.options.tier)
 
     def _psp(self) -> WebServer:
         port = self.options.port("psp")
@@ -301,6 +314,9 @@ class System:
     def ports(self) -> dict[str, int]:
         """Return every port that is going to be listened on, by the name of its part."""
         named = {name: self.options.port(name) for name in PORTS}
+        for node in range(2, len(self.kafka.nodes) + 1):
+            name = node_name(node)
+            named[name], named[f"{name}'s controller"] = self.options.node_ports(node)
         return named | {name: self.options.service_port(service, replica) for service, name, replica in self.replicas()}
 
 

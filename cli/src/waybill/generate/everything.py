@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from contracts import REGISTRY
-from waybill.generate import asyncapi, canvases, openapi, saga, schemas, states
+from waybill.generate import asyncapi, canvases, openapi, performance, promised, saga, scaling, schemas, states
 from waybill.generate.compatibility import Break, baseline, breaks
 from waybill.generate.schemas import schema_of
 from waybill.generate.system import System
@@ -18,12 +18,15 @@ def documents(root: Path, system: System) -> dict[str, str]:
         **states.documents(),
         **openapi.documents(system),
         **canvases.documents(root, system),
+        **performance.documents(root),
+        **scaling.documents(root, system),
     }
 
 
 def broken_promises(root: Path, ref: str | None = None) -> list[Break]:
-    """List what has changed incompatibly since `ref` (None: the last commit)."""
-    return breaks(baseline(root, ref), {name: schema_of(event) for name, event in REGISTRY.items()})
+    """List what has changed incompatibly since `ref` (None: the last commit), or since a release."""
+    since = breaks(baseline(root, ref), {name: schema_of(event) for name, event in REGISTRY.items()})
+    return [*since, *promised.broken(root)]
 
 
 def consumers(system: System) -> dict[str, list[str]]:

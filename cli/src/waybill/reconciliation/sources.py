@@ -39,7 +39,7 @@ class Sources:
         gateway = state.parts["gateway"].address
         return cls(
             {service: postgres.url(service, service) for service in SERVICES},
-            state.parts["kafka"].address,
+            ",".join(part.address for part in state.parts.values() if part.kind == "broker"),
             f"{gateway}/sim/psp/ledger",
             {"email": f"{gateway}/sim/mail/messages", "sms": f"{gateway}/sim/sms/messages"},
             f"{gateway}/sim/carrier/ledger",

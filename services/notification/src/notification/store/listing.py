@@ -49,6 +49,8 @@ async def list_deliveries(
     )
     wanted = {Delivery.order_id: order_id, Delivery.status: status, Delivery.channel: channel}
     query = query.where(*(col(column) == value for column, value in wanted.items() if value is not None))
+    if status in {Status.QUEUED, Status.SENDING}:
+        query = query.where(col(Delivery.due_at).is_not(None))  # as all of these have: the index of what is due finds them
     if before is not None:
         query = query.where(col(Delivery.delivery_id) < before)
     connection = await session.connection()

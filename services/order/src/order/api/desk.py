@@ -17,7 +17,7 @@ from order.api.views import OrderPage, order_page
 from order.model import FulfilmentState, Order, OrderState, PaymentState, ReturnState, Status
 from order.model.order import IN_REVIEW
 from order.model.waiting import PATIENCE
-from order.store import AXES, MOST_COUNTED, DeskFilter, OrderLists, OrderQueries, Sort
+from order.store import ANEW, AXES, MOST_COUNTED, Crowded, DeskFilter, OrderLists, OrderQueries, Sort
 
 router = APIRouter(prefix="/api/admin/orders", tags=["admin"])
 
@@ -147,11 +147,15 @@ async def count_all_orders(request: Request, _: Reader, query: Annotated[DeskQue
     axes = {f"{axis}.{value}": DeskFilter.at(axis, value) for axis, values in AXES.items() for value in values}
     views = {f"views.{name}": view for name, view in _views(now).items()}
     matching = query.narrowed(now, request.app.state.settings.currency)
+    # Without a filter all orders match, and how many those are can be remembered; else the next one asks for others.
+    match = "all" if matching == DeskFilter(now=now) else ANEW
+    wanted = {match: matching, **axes, **views}
+    crowded = database.remembered.setdefault(Crowded, Crowded())
     async with database.reading() as session:
-        found = await OrderLists(session).counts({"matching": matching, **axes, **views})
-    counted = {name: Count.of(number) for name, number in found.items()}
+        found = await OrderLists(session).counts(crowded.due(wanted, now))
+    counted = {name: Count.of(number) for name, number in crowded.complete(wanted, found, now).items()}
     return OrderCounts(
-        matching=counted["matching"],
+        matching=counted[match],
         axes={axis: {str(value): counted[f"{axis}.{value}"] for value in values} for axis, values in AXES.items()},
         views={name.removeprefix("views."): counted[name] for name in views},
     )

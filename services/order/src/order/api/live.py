@@ -15,10 +15,10 @@ from pydantic_core import from_json
 from sqlalchemy.exc import SQLAlchemyError
 
 from chassis.auth import Caller, Customer
-from chassis.broker import Tail
 from chassis.database import TRANSIENT
 from chassis.domain import Refusal
 from chassis.preconditions import etag
+from chassis.tail import Tail
 from order.api.views import order_body
 from order.model import Order, Status
 from order.store import OrderQueries

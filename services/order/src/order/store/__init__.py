@@ -6,6 +6,7 @@ from order.store.deadlines import ExpiredChange, ExpiredOrder
 from order.store.documents import DocumentFilter, DocumentQueries, DocumentStore, SeriesAudit
 from order.store.exchanges import StepDue
 from order.store.open_work import count_open
+from order.store.order_counts import ANEW, Crowded
 from order.store.order_lists import AXES, MOST_COUNTED, DeskFilter, OrderLists, Sort
 from order.store.orders import OrderStore
 from order.store.owed import WORK
@@ -16,10 +17,12 @@ from order.store.search import Found, Search
 from order.store.throttle import DeclineStore, Throttle
 
 __all__ = [
+    "ANEW",
     "AXES",
     "MOST_COUNTED",
     "WORK",
     "CartStore",
+    "Crowded",
     "DeclineStore",
     "DeskFilter",
     "DocumentFilter",

@@ -1,10 +1,11 @@
 """Staff's lists of orders: by any axis, held, risky or stuck, by date, product, customer and amount; and how many there are.
 
 Every filter alone, with any sort that is offered, reads about as many rows as it answers, however many orders there ever were
-(a test counts them); filters together are served by the most telling one. Three rules make it so. What a status tells apart
+(a test counts them); filters together are served by the most telling one. Four rules make it so. What a status tells apart
 already needs no index of its own: orders whose payment is pending are looked for among the Pending and those being cancelled.
-An order's id carries the moment of its placing, so newest first is the order of ids, and a date is a range of them. And what
-can lie in several places is looked for in each, in order, and merged, so that no plan hangs on a guess of the planner's.
+An order's id carries the moment of its placing, so newest first is the order of ids, and a date is a range of them. What can
+lie in several places is looked for in each, in order, and merged, so that no plan hangs on a guess of the planner's. And states
+that no usual order has at once, each of them however frequent, are looked for among the few unusual ones.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -14,7 +15,7 @@ from enum import StrEnum
 from typing import Any, Final, Self
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, tuple_, union
+from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, text, tuple_, union
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -68,6 +69,26 @@ _PLACES: Final[Mapping[tuple[str, str], Sequence[ColumnElement[bool]]]] = {
 }
 
 
+USUAL: Final = (
+    ("Pending", "pending", "pending", "unplanned", "none"),
+    ("Pending", "pending", "authorized", "unplanned", "none"),
+    ("Processing", "confirmed", "authorized", "planned", "none"),
+    ("Shipped", "confirmed", "authorized", "shipped", "none"),
+    ("Shipped", "confirmed", "captured", "shipped", "none"),
+    ("Delivered", "confirmed", "captured", "delivered", "none"),
+    ("Delivered", "confirmed", "partially_refunded", "delivered", "none"),
+    ("Delivered", "confirmed", "partially_refunded", "delivered", "received"),
+    ("Refunded", "confirmed", "refunded", "delivered", "none"),
+    ("Refunded", "confirmed", "refunded", "delivered", "received"),
+    ("Cancelled", "cancelled", "pending", "cancelled", "none"),
+    ("Cancelled", "cancelled", "declined", "cancelled", "none"),
+    ("Cancelled", "cancelled", "voided", "cancelled", "none"),
+)
+"""What orders are, by their axes, nearly all their lives; all others are in an index of their own, which repeats these."""
+# In the words of that index, or it is not used.
+_unusual: Final = text(f"({', '.join(f'orders.{axis}' for axis in AXES)}) NOT IN ({', '.join(map(str, USUAL))})")
+
+
 class Sort(StrEnum):
     """How a list of orders is sorted."""
 
@@ -111,7 +132,7 @@ class DeskFilter:
     @property
     def conditions(self) -> list[ColumnElement[bool]]:
         """Say it of the columns of an order."""
-        wanted: list[ColumnElement[bool]] = []
+        wanted: list[Any] = [_unusual] if self.unusual else []
         for name in (*AXES, "hold_reason", "user_id", "currency"):
             value = getattr(self, name)
             if value is not None:
@@ -136,9 +157,16 @@ class DeskFilter:
         return wanted
 
     @property
+    def unusual(self) -> bool:
+        """Whether no usual order is in all of the states that are asked for."""
+        states = [getattr(self, axis) for axis in AXES]
+        return not any(all(state in {None, its} for state, its in zip(states, usual, strict=True)) for usual in USUAL)
+
+    @property
     def places(self) -> list[Sequence[ColumnElement[bool]]]:
         """List, for each condition that no index serves by itself, the places to look in."""
-        found = [_PLACES[key] for name in AXES if (key := (name, str(getattr(self, name)))) in _PLACES]
+        states = () if self.unusual else AXES
+        found = [_PLACES[key] for name in states if (key := (name, str(getattr(self, name)))) in _PLACES]
         return found if self.stuck_since is None else [*found, _stuck(self.stuck_since, self.now or self.stuck_since)]
 
 

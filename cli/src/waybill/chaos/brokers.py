@@ -1,0 +1,185 @@
+"""Faults of the broker as a whole: who leads is killed, two of three nodes are down, or all that it stored is lost."""
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from waybill.chaos.stores import AWAY as DATABASE_AWAY
+from waybill.chaos.world import Hit, World
+from waybill.commands.republish import list_all
+from waybill.embedded.kafka import EmbeddedKafka
+from waybill.embedded.server import Server
+from waybill.embedded.system import SERVICES
+from waybill.errors import WaybillError
+
+AWAY: Final = (OSError, TimeoutError, KafkaError)
+ASK_SECONDS: Final = 5.0
+LOOK_SECONDS: Final = 0.2
+DOWN_SECONDS: Final = 1.0
+"""Who is down for so long was not about to be started when it was held."""
+READY_SECONDS: Final = 60.0
+QUORUM: Final = Path("__cluster_metadata-0") / "quorum-state"
+_NOT_MISSED: Final = """
+UPDATE dead_letter SET status = 'discarded', resolved_by = 'chaos', resolved_at = now(), note = 'its topic was lost'
+WHERE status = 'open' AND (topic, kafka_partition, kafka_offset) IN (SELECT * FROM unnest($1::text[], $2::int[], $3::bigint[]))
+"""
+
+
+@asynccontextmanager
+async def leader_kill(world: World, hit: Hit) -> AsyncIterator[None]:
+    """Kill the node that leads a partition of a topic."""
+    node = await _leader(world, hit)
+    if node is None:
+        world.missed()
+    else:
+        _kill([node])
+    yield
+
+
+async def _leader(world: World, hit: Hit) -> EmbeddedKafka | None:
+    """Find out who leads some partition of the topic that is named behind the target's `@`."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=world.kafka, request_timeout_ms=int(ASK_SECONDS * 1000))
+    try:
+        async with asyncio.timeout(2 * ASK_SECONDS):
+            await admin.start()
+            (topic,) = await admin.describe_topics([hit.target.partition("@")[2]])
+    except AWAY:
+        return None
+    finally:
+        await admin.close()
+    leaders = sorted({partition["leader"] for partition in topic["partitions"]})
+    nodes = {node.membership.node: node for node in world.running.system.kafka.nodes}
+    return nodes.get(hit.chance.choice(leaders)) if leaders else None
+
+
+@asynccontextmanager
+async def controller_kill(world: World, hit: Hit) -> AsyncIterator[None]:  # noqa: ARG001 - who it is, the others' votes say
+    """Kill the node that is the controller at this moment."""
+    node = controller(world.running.system.kafka.nodes)
+    if node is None:
+        world.missed()
+    else:
+        _kill([node])
+    yield
+
+
+def controller(nodes: Sequence[EmbeddedKafka]) -> EmbeddedKafka | None:
+    """Find the controller: each node keeps beside its metadata whom it knows for it, since which of the elections."""
+    known: list[tuple[int, int]] = []
+    for node in nodes:
+        with suppress(OSError, ValueError, KeyError):
+            state = json.loads((node.data / QUORUM).read_text())
+            known.append((state["leaderEpoch"], state["leaderId"]))
+    latest = max(known, default=(0, -1))[1]
+    return next((node for node in nodes if node.membership.node == latest), None)
+
+
+@asynccontextmanager
+async def two_down(world: World, hit: Hit) -> AsyncIterator[None]:
+    """Take two of the nodes away at once and keep them away: one alone must not take a record for stored."""
+    nodes = hit.chance.sample(world.running.system.kafka.nodes, 2)
+    for node in nodes:
+        node.hold()
+    try:
+        _kill(nodes)
+        yield
+    finally:
+        for node in nodes:
+            node.release()
+
+
+def _kill(nodes: Iterable[EmbeddedKafka]) -> None:
+    for node in nodes:
+        if node.pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(node.pid, signal.SIGKILL)
+
+
+@asynccontextmanager
+async def wiped(world: World, hit: Hit) -> AsyncIterator[None]:  # noqa: ARG001 - all of the broker is hit
+    """Lose all that the broker has stored, and do what the operator's page says about it."""
+    system = world.running.system
+    services = [server for service in SERVICES for server in system.services[service]]
+    nodes = system.kafka.nodes
+    held: list[Server] = [*services, *nodes]
+    for server in held:
+        server.hold()
+    try:
+        await asyncio.gather(*map(_end, services))
+        await asyncio.gather(*map(_end, nodes))
+        await _forgive_poison(world)
+        for node in nodes:
+            await asyncio.to_thread(shutil.rmtree, node.data, ignore_errors=True)
+        await _republished(world)
+        for node in nodes:
+            held.remove(node)
+            node.release()
+        await _made_topics(world)
+    finally:
+        for server in held:
+            server.release()
+    yield
+
+
+async def _end(server: Server) -> None:
+    """Have a program that is held end, also one that was about to start."""
+    loop = asyncio.get_running_loop()
+    down_since = loop.time()
+    while loop.time() - down_since < DOWN_SECONDS:
+        if server.running:
+            await server.stop()
+            down_since = loop.time()
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _forgive_poison(world: World) -> None:
+    """Of the records that nobody can read, expect no dead letter any more: who had not come to them never will."""
+    lost, world.poisoned = world.poisoned, []
+    columns: tuple[list[Any], ...] = (
+        [one.topic for one in lost],
+        [one.partition for one in lost],
+        [one.offset for one in lost],
+    )
+    for service in SERVICES:
+        await _insisting(lambda service=service: _execute(world, service, columns))
+
+
+async def _execute(world: World, service: str, columns: Sequence[list[Any]]) -> None:
+    connection = await world.database(service)
+    try:
+        await connection.execute(_NOT_MISSED, *columns)
+    finally:
+        await connection.close()
+
+
+async def _republished(world: World) -> None:
+    urls = {service: world.running.system.postgres.url(service) for service in SERVICES}
+    await _insisting(lambda: list_all(urls))
+
+
+async def _made_topics(world: World) -> None:
+    await _insisting(world.running.system.create_topics)
+
+
+async def _insisting(do: Any) -> None:
+    """Do something until it is done: a database may be away, a helper may still run, a node may not be back yet."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + READY_SECONDS
+    while True:
+        try:
+            await do()
+        except (*AWAY, *DATABASE_AWAY, WaybillError):
+            if loop.time() > until:
+                raise
+            await asyncio.sleep(LOOK_SECONDS)
+        else:
+            return
