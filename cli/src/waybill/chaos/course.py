@@ -69,6 +69,7 @@ class Course:
     books: Books = field(default_factory=Books)
     hurts: list[Hurt] = field(default_factory=list)
     now: str = "starting"
+    traded: bool = False
     healed: float | None = None
     rested: float | None = None
     left: dict[str, int] = field(default_factory=dict)
@@ -93,6 +94,10 @@ class Course:
         """Say what is done now."""
         self.now = activity
 
+    def note_traded(self, _: "asyncio.Task[None]") -> None:
+        """Note that nobody places orders any more, or waits for any."""
+        self.traded = True
+
     @property
     def open_faults(self) -> list[Hurt]:
         """The faults that are not over, or from which the system has not recovered."""
@@ -112,6 +117,7 @@ async def run(running: Running, course: Course, rest_within: float, measures: Me
         async with _background(_watch(world, course), _keep_notes(course)):
             course.now = "trading"
             trading = asyncio.create_task(trade.run())
+            trading.add_done_callback(course.note_traded)
             try:
                 await _hurt(world, course)
                 course.now = "healing"
@@ -168,7 +174,7 @@ async def _hurt(world: World, course: Course) -> None:
 async def _reached(course: Course, share: float) -> None:
     """Wait until so much of the trade is done: where it is slower than planned, the faults are, too."""
     while True:
-        if course.books.asked >= share * len(course.plan.wishes):
+        if course.traded or course.books.asked >= share * len(course.plan.wishes):
             return
         await asyncio.sleep(LOOK_SECONDS)
 
