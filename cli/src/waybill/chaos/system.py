@@ -38,7 +38,11 @@ SETTINGS: Final = {
     # The simulator finds a payment at once; a PSP's search takes a minute.
     "payment": {"PAYMENT_PSP_SEARCH_LAG_SECONDS": "1"},
     # What was cut off is tried again soon, since the outages are short.
-    "notification": {"NOTIFICATION_RETRY_SCHEDULE_SECONDS": "1,2,5"},
+    "notification": {
+        "NOTIFICATION_RETRY_SCHEDULE_SECONDS": "1,2,5",
+        # A busy machine answers late: more mails are on their way at once.
+        "NOTIFICATION_SMTP_CONNECTIONS": "16",
+    },
 }
 
 HOST: Final = "127.0.0.1"
