@@ -22,10 +22,10 @@ from waybill.errors import WaybillError
 PATIENCE_SECONDS: Final = 150.0
 """How long anybody waits for an answer, or for something that was promised; longer than any outage."""
 LOOK_AGAIN_SECONDS: Final = 0.7
-LOOKS_A_SECOND: Final = 60
+LOOKS_A_SECOND: Final = 40
 """All who wait look so often together, however many they are: looking is not what the system is to be tried with."""
 REQUEST_SECONDS: Final = 12.0
-MOST_UNDER_WAY: Final = 600
+MOST_UNDER_WAY: Final = 250
 """With so many errands not done, nobody comes to place another order: a machine that is slower than the plan stretches it."""
 STOCK: Final = 1_000_000
 PRICE: Final = 1250
