@@ -137,7 +137,7 @@ async def test_a_part_that_dies_is_started_again(data_dir: Path, port_base: int)
 
 async def test_a_part_that_is_kept_down_starts_again_when_that_is_over(data_dir: Path, port_base: int) -> None:
     async with running(data_dir, port_base) as subject:
-        with subject.keeping_down("order", "mail"):
+        with subject.keeping_down("order", "mail"), subject.keeping_down("order"):
             for name in ("order", "mail"):
                 await until(lambda name=name: phase(subject, name) is Phase.RESTARTING, f"{name} was ended")  # type: ignore[misc]
             kafka = subject.state.parts["kafka"].process

@@ -93,7 +93,8 @@ class Blank:
 class Source:
     """A consumer of some topics. `handling` is held while a batch is worked on; a rebalance waits for it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, in_group: bool) -> None:
+        self._in_group = in_group
         self.handling = asyncio.Lock()
         self.on_assignment: Callable[[bool], None] = lambda _: None
         self.closing = False
@@ -138,8 +139,10 @@ class Source:
         found: list[Record] = []
         for place in self._consumer.assignment():
             at = self._next.get(place)
-            if at is None:
+            if at is None and self._in_group:
                 at = await self._consumer.committed(place) or (await self._consumer.beginning_offsets([place]))[place]
+            if at is None:  # who follows alone looks at what comes from now on, and may miss some of it
+                at = await self._consumer.position(place)
             self._consumer.seek(place, at)
             try:
                 fetched = await self._consumer.getmany(place, timeout_ms=ONE_MS, max_records=1)
@@ -395,7 +398,7 @@ class Broker:
 
         `on_assignment` is told after each rebalance whether this consumer has all partitions.
         """
-        source = Source()
+        source = Source(in_group=group is not None)
         if on_assignment is not None:
             source.on_assignment = on_assignment
         subscriber = self._broker.subscriber(

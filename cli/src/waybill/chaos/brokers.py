@@ -25,7 +25,7 @@ AWAY: Final = (OSError, TimeoutError, KafkaError)
 ASK_SECONDS: Final = 5.0
 LOOK_SECONDS: Final = 0.2
 DOWN_SECONDS: Final = 1.0
-"""Who is down for so long was not about to be started when it was held."""
+"""Who is down for so long was not about to be started."""
 READY_SECONDS: Final = 60.0
 QUORUM: Final = Path("__cluster_metadata-0") / "quorum-state"
 _NOT_MISSED: Final = """
@@ -87,14 +87,8 @@ def controller(nodes: Sequence[EmbeddedKafka]) -> EmbeddedKafka | None:
 async def two_down(world: World, hit: Hit) -> AsyncIterator[None]:
     """Take two of the nodes away at once and keep them away: one alone must not take a record for stored."""
     nodes = hit.chance.sample(world.running.system.kafka.nodes, 2)
-    for node in nodes:
-        node.hold()
-    try:
-        _kill(nodes)
+    with world.running.supervisor.keeping_down(*(node.name for node in nodes)):
         yield
-    finally:
-        for node in nodes:
-            node.release()
 
 
 def _kill(nodes: Iterable[EmbeddedKafka]) -> None:
@@ -107,35 +101,27 @@ def _kill(nodes: Iterable[EmbeddedKafka]) -> None:
 @asynccontextmanager
 async def wiped(world: World, hit: Hit) -> AsyncIterator[None]:  # noqa: ARG001 - all of the broker is hit
     """Lose all that the broker has stored, and do what the operator's page says about it."""
-    system = world.running.system
+    system, supervisor = world.running.system, world.running.supervisor
     services = [server for service in SERVICES for server in system.services[service]]
     nodes = system.kafka.nodes
-    held: list[Server] = [*services, *nodes]
-    for server in held:
-        server.hold()
-    try:
-        await asyncio.gather(*map(_end, services))
-        await asyncio.gather(*map(_end, nodes))
-        await _forgive_poison(world)
-        for node in nodes:
-            await asyncio.to_thread(shutil.rmtree, node.data, ignore_errors=True)
-        await _republished(world)
-        for node in nodes:
-            node.release()
+    with supervisor.keeping_down(*(server.name for server in services)):
+        with supervisor.keeping_down(*(node.name for node in nodes)):
+            await asyncio.gather(*map(_ended, [*services, *nodes]))
+            await _forgive_poison(world)
+            for node in nodes:
+                await asyncio.to_thread(shutil.rmtree, node.data, ignore_errors=True)
+            await _republished(world)
         await _made_topics(world)
-    finally:
-        for server in held:
-            server.release()
     yield
 
 
-async def _end(server: Server) -> None:
-    """Have a program that is held end, also one that was about to start."""
+async def _ended(server: Server) -> None:
+    """Have a program that is kept down end, also one that was about to start."""
     loop = asyncio.get_running_loop()
     down_since = loop.time()
     while loop.time() - down_since < DOWN_SECONDS:
         if server.running:
-            await server.stop()
+            server.send(signal.SIGKILL)
             down_since = loop.time()
         await asyncio.sleep(LOOK_SECONDS)
 
