@@ -107,7 +107,7 @@ class Measuring:
         return Begun(own, self.running.restarts, syncs, written, offsets, account, self._log_bytes())
 
     def _log_bytes(self) -> dict[str, int]:
-        return log_bytes(self.running.system.kafka.data)
+        return log_bytes(self.running.system.kafka.nodes[0].data)
 
     async def conclude(
         self,

@@ -1,6 +1,9 @@
 """Runs Waybill and its peers in turn, each on a system of its own, and sets their figures beside each other."""
 
-from collections.abc import Callable, Sequence
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -14,6 +17,7 @@ from bench.run import Results, Wanted
 from bench.scenarios import WARM_UP, Name
 from waybill.embedded.apart import data_folder, free_port_base
 from waybill.embedded.system import LAST_PORT
+from waybill.errors import WaybillError
 
 SECONDS: Final = 20.0
 """How long a load is sent to each, unless told otherwise."""
@@ -45,7 +49,7 @@ async def compare(wanted: Wanted, peers: Sequence[str], tell: Callable[[str], No
 async def run_peer(peer: Peer, wanted: Wanted, tell: Callable[[str], None]) -> Results:
     """Start a peer, warm it up and run the scenarios that it can bear; raises WaybillError."""
     results = Results()
-    with data_folder(f"bench-{peer.name}", wanted.data_dir, keep=wanted.keep) as folder:
+    with _told_to_stop(), data_folder(f"bench-{peer.name}", wanted.data_dir, keep=wanted.keep) as folder:
         tell(f"starting on {folder}")
         base = free_port_base(wanted.port_base, LAST_PORT)
         async with (
@@ -64,6 +68,27 @@ async def run_peer(peer: Peer, wanted: Wanted, tell: Callable[[str], None]) -> R
                 else:
                     tell(f"leaving out {scenario.name}: more than it can do")
     return results
+
+
+@contextlib.contextmanager
+def _told_to_stop() -> Iterator[None]:
+    """Have SIGTERM stop what was started, as Ctrl-C does; Waybill's own supervisor sees to that by itself."""
+    loop, task, told = asyncio.get_running_loop(), asyncio.current_task(), asyncio.Event()
+
+    def stop() -> None:
+        told.set()
+        if task is not None:
+            task.cancel()
+
+    loop.add_signal_handler(signal.SIGTERM, stop)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if told.is_set():
+            raise WaybillError("the benchmark was stopped") from None
+        raise
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
 
 
 def _bearable(rate: float, measured: Sequence[Measured]) -> bool:

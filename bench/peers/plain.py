@@ -25,7 +25,18 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bench.catalogue import PRICE
 from bench.peers.tables import AUTHORISED, CONFIRMED, PLACED, RESERVED
-from bench.peers.taking import CONNECTIONS, IdempotencyKey, Line, NewOrder, Placed, brokers, customer, database, serve
+from bench.peers.taking import (
+    CONNECTIONS,
+    IdempotencyKey,
+    Line,
+    NewOrder,
+    Placed,
+    brokers,
+    customer,
+    database,
+    serve,
+    tell_life,
+)
 
 POLL_SECONDS: Final = 0.1
 PUBLISHED_AT_ONCE: Final = 100
@@ -168,6 +179,7 @@ class Service:
         self.sessions = async_sessionmaker(engine, class_=AsyncSession, expire_on_commit=False)
         self.broker = KafkaBroker(brokers(), acks="all", logger=None)
         self.app = FastAPI(lifespan=self.life)
+        tell_life(self.app)
         self._name = name
 
     def hears(self, topic: str, handler: Callable[[AsyncSession, Event], Awaitable[None]]) -> None:

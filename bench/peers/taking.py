@@ -86,11 +86,24 @@ async def customer(authorization: Annotated[str, Header()]) -> str:
         raise HTTPException(401) from error
 
 
-def serve(app: FastAPI) -> None:
-    """Serve a peer's routes, and tell that it lives."""
+def tell_life(app: FastAPI) -> None:
+    """Give a program the route by which the gateway sees that it lives."""
     app.get("/livez")(lambda: {"status": "ok"})
+
+
+def serve(app: FastAPI | str, workers: int | None = None) -> None:
+    """Serve a program's routes; in several processes where it is named by its place."""
     port = int(os.environ["PEER_PORT"])
-    uvicorn.run(app, host="127.0.0.1", port=port, loop="uvloop", http="httptools", access_log=False, log_level="warning")
+    uvicorn.run(
+        app,
+        host="127.0.0.1",
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        workers=workers,
+        access_log=False,
+        log_level="warning",
+    )
 
 
 def database(service: str) -> str:

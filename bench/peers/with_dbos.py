@@ -1,13 +1,13 @@
 """The peer `dbos`: one program that runs a durable workflow for each order, as DBOS's documentation advises.
 
-An order is answered when its workflow is durably started, under an id made from the customer and the Idempotency-Key: from then on
-it runs to its end, also after a crash. Each of the five steps is one idempotent statement in the database of its owner, so that it
-may be repeated; DBOS notes the result of each in its own database. Run as `python -m bench.peers.with_dbos`.
+An order is answered when its first step is done, under an id made from the customer and the Idempotency-Key; its workflow runs
+to its end, also after a crash. Each of the five steps is one idempotent statement in the database of its owner, so that it may
+be repeated; DBOS notes the result of each in its own database. Two processes share the work, each with an id of its own; DBOS's
+tables are made before they start. Run as `python -m bench.peers.with_dbos`.
 """
 
 import asyncio
 import os
-import sys
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -15,13 +15,14 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 import asyncpg
-from dbos import DBOS, SetWorkflowID
+from dbos import DBOS, SetWorkflowID, run_dbos_database_migrations
 from fastapi import Depends, FastAPI, Response
 
 from bench.catalogue import PRICE
-from bench.peers.taking import CONNECTIONS, IdempotencyKey, NewOrder, Placed, customer, database, serve
+from bench.peers.taking import CONNECTIONS, IdempotencyKey, NewOrder, Placed, customer, database, serve, tell_life
 
 NAMESPACE: Final = uuid.UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
+ACCEPT_SECONDS: Final = 5.0
 SERVICES: Final = ("order", "inventory", "payment", "notification")
 Pool = Any
 
@@ -46,7 +47,8 @@ UPDATE stock SET on_hand = on_hand - held.quantity, reserved = reserved + held.q
 FROM held JOIN locked USING (product_id) WHERE stock.product_id = held.product_id
 """
 _AUTHORISE: Final = """
-INSERT INTO payment (payment_id, order_id, amount, status) VALUES (gen_random_uuid(), $1, $2, 'authorized') ON CONFLICT DO NOTHING
+INSERT INTO payment (payment_id, order_id, amount, status) VALUES (gen_random_uuid(), $1, $2, 'authorized')
+ON CONFLICT DO NOTHING
 """
 _CONFIRM: Final = """
 WITH confirmed AS (
@@ -58,7 +60,8 @@ INSERT INTO order_history (order_id, status) SELECT order_id, 'processing' FROM 
 _NOTIFY: Final = "INSERT INTO delivery (order_id, template, body) VALUES ($1, 'confirmed', $2) ON CONFLICT DO NOTHING"
 
 pools: dict[str, Pool] = {}
-ACC = {}
+accepting: dict[str, asyncio.Future[None]] = {}
+"""Who waits for the first step of an order; in this process alone, and it may be nobody."""
 
 
 @DBOS.step()
@@ -109,9 +112,9 @@ async def notify(order_id: str, user: str) -> None:
 async def place_order(order_id: str, user: str, order: dict[str, Any], at: float) -> None:
     """Take an order through its five steps."""
     await accept(order_id, user, order, at)
-    f = ACC.pop(order_id, None)
-    if f is not None and not f.done():
-        f.set_result(None)
+    waiting = accepting.pop(order_id, None)
+    if waiting is not None and not waiting.done():
+        waiting.set_result(None)
     await reserve(order_id, order["items"])
     await authorise(order_id, order["total"])
     await confirm(order_id)
@@ -143,7 +146,7 @@ async def life(_: FastAPI) -> AsyncIterator[None]:
 
 
 app = FastAPI(lifespan=life)
-app.get("/livez")(lambda: {"status": "ok"})
+tell_life(app)
 
 
 @app.post("/api/orders", status_code=201)
@@ -156,31 +159,16 @@ async def place(order: NewOrder, user: Annotated[str, Depends(customer)], key: I
         "contact": order.contact.model_dump_json(),
         "total": order.total,
     }
+    accepted = accepting.setdefault(str(order_id), asyncio.get_running_loop().create_future())
     with SetWorkflowID(str(order_id)):
-        if os.environ.get("WAIT"):
-            fut = ACC[str(order_id)] = asyncio.get_running_loop().create_future()
         await DBOS.start_workflow_async(place_order, str(order_id), user, facts, datetime.now(UTC).timestamp())
-        if os.environ.get("WAIT"):
-            await fut
+    # It is durable now, here or where the same key came first. Who waits for its first step does not crowd it out with a next.
+    await asyncio.wait({accepted}, timeout=ACCEPT_SECONDS)
+    accepting.pop(str(order_id), None)
     response.headers["Location"] = f"/api/orders/{order_id}"
     return Placed(order_id=order_id, status="Pending", total_amount=order.total)
 
 
 if __name__ == "__main__":
-    if os.environ.get("WORKERS"):
-        from dbos import run_dbos_database_migrations
-
-        run_dbos_database_migrations(database("dbos"))
-        import uvicorn
-
-        uvicorn.run(
-            "bench.peers.with_dbos:app",
-            host="127.0.0.1",
-            port=int(os.environ["PEER_PORT"]),
-            loop="uvloop",
-            http="httptools",
-            access_log=False,
-            log_level="warning",
-            workers=2,
-        )
-    serve(app)
+    run_dbos_database_migrations(database("dbos"))
+    serve("bench.peers.with_dbos:app", workers=2)

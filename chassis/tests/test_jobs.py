@@ -14,7 +14,7 @@ import pytest
 from chassis.batch import Batcher
 from chassis.database import Database, Transaction
 from chassis.domain import Cause
-from chassis.jobs import Jobs, Waker, Workers
+from chassis.jobs import CALLS_AT_ONCE, Jobs, Pace, Waker, Workers
 from chassis.testing import SettableClock, eventually, told
 from contracts.order import OrderShipped
 
@@ -87,9 +87,12 @@ class Carrier:
         self._database = database
         self.calls: list[Parcel] = []
         self.down = False
+        self.opens = asyncio.Event()
+        self.opens.set()
 
     async def take(self, parcel: Parcel) -> Taken:
         self.calls.append(parcel)
+        await self.opens.wait()
         if self.down:
             raise TimeoutError("no answer")
         return Taken(parcel.parcel_id)
@@ -220,6 +223,35 @@ async def test_rows_written_as_claimed_are_done_without_being_claimed_again(parc
             assert carrier.calls == [], "nothing is begun before the commit"
         await eventually(lambda: shipped(parcels, 2), "both are shipped", within=5)
     assert [parcel.attempts for parcel in carrier.calls] == [1, 1]
+
+
+async def test_a_slow_provider_is_handed_no_more_than_it_can_be_asked_soon(parcels: Database) -> None:
+    carrier = Carrier(parcels)
+    carrier.opens = asyncio.Event()
+    async with working(parcels, carrier):
+        async with parcels.transaction() as transaction:
+            assert transaction.room("hand_over") == CALLS_AT_ONCE, "nothing is known of its pace yet"
+            handed = [Parcel(uuid4(), transaction.now, 1) for _ in range(CALLS_AT_ONCE)]
+            ids = [parcel.parcel_id for parcel in handed]
+            await transaction.fetch("INSERT INTO parcel SELECT unnest($1::uuid[]), $2, 1", ids, transaction.now + LEASE)
+            transaction.begin("hand_over", handed)
+        async with parcels.transaction() as transaction:
+            assert transaction.room("hand_over") == 0, "all calls are under way, and none has ended"
+        carrier.opens.set()
+        await eventually(lambda: shipped(parcels, CALLS_AT_ONCE), "all are shipped", within=10)
+        async with parcels.transaction() as transaction:
+            assert transaction.room("hand_over") > CALLS_AT_ONCE, "so many have just ended in a second"
+
+
+def test_a_pace_is_that_of_the_last_seconds() -> None:
+    pace = Pace(0.0)
+    assert pace.a_second(0.0) == 0
+    for _ in range(50):
+        pace.ended(0.5)
+    assert pace.a_second(0.6) == 50
+    pace.ended(2.0)
+    assert pace.a_second(2.1) == 25
+    assert pace.a_second(12.0) == pytest.approx(0.1)
 
 
 async def test_a_transaction_that_fails_hands_nothing_over(parcels: Database) -> None:

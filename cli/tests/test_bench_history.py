@@ -35,13 +35,6 @@ async def live_again(loaded: Loaded, orders: int, whole: int | None = None) -> N
     await history.write(loaded.databases, history.Past(lives, 0, orders, long_ago, whole or orders), lambda _: None)
 
 
-@pytest.fixture
-async def old(loaded: Loaded) -> Loaded:
-    """Have the four orders lived again and again over the years."""
-    await live_again(loaded, ORDERS)
-    return loaded
-
-
 async def rows(old: Loaded, service: str, query: str) -> list[Any]:
     return list(await old.sessions[service].fetch(query))
 
@@ -58,7 +51,7 @@ async def test_of_orders_that_are_not_whole_there_is_what_lists_show(loaded: Loa
     assert await loaded.problems() == []
 
 
-async def test_each_life_is_written_as_often_as_the_others_with_all_that_belongs_to_it(old: Loaded) -> None:
+async def _each_life_is_written_as_often_as_the_others_with_all_that_belongs_to_it(old: Loaded) -> None:
     states = "SELECT status, cancel_reason, count(*) AS n FROM orders GROUP BY 1, 2"
     assert {row["n"] for row in await rows(old, "order", states)} == {ORDERS / 4 + 1}
     for service, tables in {
@@ -76,11 +69,7 @@ async def test_each_life_is_written_as_often_as_the_others_with_all_that_belongs
             assert len(counts) > ORDERS / 2, table
 
 
-async def test_the_books_are_still_right_and_nothing_is_left_to_do(old: Loaded) -> None:
-    assert await old.problems() == []
-
-
-async def test_the_past_lies_evenly_over_the_years_before_now_in_the_order_of_its_ids(old: Loaded) -> None:
+async def _the_past_lies_evenly_over_the_years_before_now_in_the_order_of_its_ids(old: Loaded) -> None:
     dates = [row["order_date"] for row in await rows(old, "order", "SELECT order_date FROM orders ORDER BY order_id")]
     assert dates == sorted(dates)
     assert dates[-1] - dates[0] > timedelta(days=720)
@@ -88,10 +77,18 @@ async def test_the_past_lies_evenly_over_the_years_before_now_in_the_order_of_it
     assert sum(date < halfway for date in dates) == pytest.approx(len(dates) / 2, rel=0.05)
 
 
-async def test_what_is_forgotten_after_some_days_is_there_for_those_days_only(old: Loaded) -> None:
+async def _what_is_forgotten_after_some_days_is_there_for_those_days_only(old: Loaded) -> None:
     told = await rows(old, "order", "SELECT DISTINCT aggregateid FROM outbox WHERE occurred_at < now() - interval '1 hour'")
     assert 0 < len(told) < ORDERS / 50
     assert len(await rows(old, "order", "SELECT DISTINCT key FROM outbox_sequence")) == ORDERS + 4
+
+
+async def test_lives_are_whole_and_lie_apart_over_the_years_and_the_books_are_right(loaded: Loaded) -> None:
+    await live_again(loaded, ORDERS)
+    await _each_life_is_written_as_often_as_the_others_with_all_that_belongs_to_it(loaded)
+    await _the_past_lies_evenly_over_the_years_before_now_in_the_order_of_its_ids(loaded)
+    await _what_is_forgotten_after_some_days_is_there_for_those_days_only(loaded)
+    assert await loaded.problems() == [], "the books are still right, and nothing is left to do"
 
 
 async def test_indexes_and_triggers_are_as_before(loaded: Loaded) -> None:

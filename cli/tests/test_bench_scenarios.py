@@ -4,21 +4,26 @@ import asyncio
 import json
 import random
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from chassis.testing import eventually
-from waybill.commands.bench import modules
+from waybill.commands.bench import bench, modules
+from waybill.errors import WaybillError
 
-from .test_bench import BUSY, CREATED, plan, shop
+from .test_bench import BUSY, CREATED, figures, plan, shop
 
-draining, generator, history, loading, pages, reading, scenarios = modules(
-    "draining", "generator", "history", "loading", "pages", "reading", "scenarios"
+draining, generator, history, loading, measuring, pages, reading, report, scenarios = modules(
+    "draining", "generator", "history", "loading", "measuring", "pages", "reading", "report", "scenarios"
 )
+Percentiles = measuring.Percentiles
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 PAGE = b'HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{"items":[]}'
 
@@ -106,6 +111,35 @@ def test_a_backlog_is_as_long_as_is_asked_for() -> None:
     drain = scenarios.SCENARIOS[scenarios.Name.DRAIN]
     assert drain.limited(None, None).orders == 100_000
     assert drain.limited(500, None).orders == 500
+
+
+def test_a_sweep_has_a_scenario_for_each_rate_and_tells_the_points_of_the_curve() -> None:
+    slow = scenarios.at_rate(50.0).limited(None, None)
+    assert (slow.name, slow.rate, slow.orders, slow.seconds) == ("50/s", 50.0, 1000, 20.0)
+    found = report.as_json([figures("50/s", 50.0), figures("200/s", 200.0), figures("max", 900.0)], {"history": 10_000}, [])
+    assert [(point["system"], point["rate"], point["cpu_ms_per_order"]) for point in found["load"]] == [
+        ("waybill", 50.0, 1.0),
+        ("waybill", 200.0, 1.0),
+    ]
+    assert {"rate", "cpu_ms_per_order", "p50_ms", "p99_ms"} < found["load"][0].keys()
+    assert found["history"] == [{"orders": 10_000, "cpu_ms_per_order": 1.0}]
+
+
+def test_pages_that_were_looked_at_are_told_beside_how_much_past_there_is() -> None:
+    took = {kind: Percentiles.of([0.001, 0.009]) for kind in (pages.OWN_LISTS, pages.ADMIN_PAGES, "own order")}
+    read = replace(figures("read", 50.0), reads=took)
+    found = report.as_json([read], {"history": 10**6}, [])
+    assert found["history"] == [{"orders": 10**6, "own_list_p99_ms": 9.0, "admin_page_p99_ms": 9.0}]
+    assert found["scenarios"]["read"]["reads"]["own order"]["p50"] == 1.0
+    console = Console(width=120, record=True, file=StringIO())
+    report.show(console, [read], [])
+    assert "admin pages together" in console.export_text()
+
+
+@pytest.mark.parametrize("rates", ["fast", "0", "-1,50", "inf"])
+def test_rates_that_are_none_are_told_in_one_line(rates: str) -> None:
+    with pytest.raises(WaybillError, match="--rates"):
+        bench(rates=rates)
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,7 @@ async def test_a_part_that_dies_is_started_again(data_dir: Path, port_base: int)
 
 async def test_a_part_that_is_kept_down_starts_again_when_that_is_over(data_dir: Path, port_base: int) -> None:
     async with running(data_dir, port_base) as subject:
-        with subject.keeping_down("order", "mail"), subject.keeping_down("mail"):
+        with subject.keeping_down("order", "mail"), subject.keeping_down("order"):
             for name in ("order", "mail"):
                 await until(lambda name=name: phase(subject, name) is Phase.RESTARTING, f"{name} was ended")  # type: ignore[misc]
             kafka = subject.state.parts["kafka"].process
@@ -148,6 +148,37 @@ async def test_a_part_that_is_kept_down_starts_again_when_that_is_over(data_dir:
             assert phase(subject, "order") is phase(subject, "mail") is Phase.RESTARTING
         await until(lambda: subject.state.ready, "all are there again")
         assert subject.state.parts["order"].restarts == 1
+
+
+async def test_a_service_that_is_halted_stays_stopped_until_it_is_resumed(data_dir: Path, port_base: int) -> None:
+    async with running(data_dir, port_base) as subject:
+        before = subject.state.parts["order"].process
+        assert before is not None
+        await subject.halt("order")
+        assert (phase(subject, "order"), before.alive) == (Phase.STOPPED, False)
+        assert phase(subject, "mail") == Phase.READY, "only the service is halted"
+        await subject.resume("order")
+        after = subject.state.parts["order"].process
+        assert after is not None
+        assert (phase(subject, "order"), after.alive, subject.state.parts["order"].restarts) == (Phase.READY, True, 0)
+        os.kill(after.pid, signal.SIGKILL)
+        await until(lambda: subject.state.parts["order"].restarts == 1, "it is watched again")
+
+
+async def test_a_part_that_is_held_is_started_again_when_it_is_released(data_dir: Path, port_base: int) -> None:
+    async with running(data_dir, port_base) as subject:
+        held = subject.system.parts()[-1].server
+        held.hold()
+        assert held.running, "one that runs goes on"
+        held.send(signal.SIGKILL)
+        await until(lambda: phase(subject, held.name) is Phase.RESTARTING, "its death is seen")
+        passed = subject.system.parts()[0].server
+        passed.send(signal.SIGKILL)
+        await until(lambda: subject.state.parts[passed.name].restarts > 0, "the other's death is seen")
+        await until(lambda: phase(subject, passed.name) is Phase.READY, "the other, killed later, is there again")
+        assert not held.running
+        held.release()
+        await until(lambda: phase(subject, held.name) is Phase.READY, "it is there again")
 
 
 async def test_a_part_that_keeps_dying_is_given_up_and_the_others_go_on(

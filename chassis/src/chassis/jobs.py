@@ -28,10 +28,12 @@ from chassis.telemetry import continued
 CLAIM_SIZE: Final = 200
 CALLS_AT_ONCE: Final = 100
 HANDED_AT_MOST: Final = 300
-"""So many rows may wait here for their call. A slow provider takes longer than PATIENCE_SECONDS for more of them, and then what
-is left waits for the end of its lease; what is not taken over is due at once, and claimed as soon as there is room."""
-PATIENCE_SECONDS: Final = 5.0
-"""How long a row that was handed over waits for its call; after that it is left to whoever claims it when its lease is over."""
+"""So many rows may wait here for their call; what is not taken over is due at once, and claimed as soon as there is room."""
+HANDED_SECONDS: Final = 3.0
+"""So many seconds' worth of calls may wait, at the pace at which calls end: more would outlast PATIENCE_SECONDS."""
+PATIENCE_SECONDS: Final = 8.0
+"""How long a row that was handed over waits for its call at the most; after that too little of its lease is left, and it waits
+for the end of it. Lease, patience and the time-out of a call fit into each other."""
 LONGEST_NAP_SECONDS: Final = 5.0
 RETRY_SECONDS: Final = 1.0
 STOP_SECONDS: Final = 8.0
@@ -218,6 +220,27 @@ class Waker:
             log.warning("waking_failed", job=job, error=type(error).__name__)
 
 
+class Pace:
+    """How many calls end in a second, as of late."""
+
+    def __init__(self, now: float) -> None:
+        self._since = now
+        self._ended = 0
+        self._before = 0.0
+
+    def ended(self, now: float) -> None:
+        """Count a call that ended."""
+        if now - self._since >= 1.0:
+            self._before = self._ended / (now - self._since)
+            self._since, self._ended = now, 0
+        self._ended += 1
+
+    def a_second(self, now: float) -> float:
+        """Tell the pace: of this second, or of the one before while this one is young."""
+        elapsed = now - self._since
+        return self._ended / elapsed if elapsed >= 1.0 else max(self._before, float(self._ended))
+
+
 class _Worker:
     """Claims and does the due rows of one job."""
 
@@ -231,6 +254,7 @@ class _Worker:
         self._arguments = arguments
         self._slots = CALLS_AT_ONCE
         self._asked_at = float("-inf")
+        self._pace = Pace(asyncio.get_running_loop().time())
         self._running: set[asyncio.Task[None]] = set()
         self._handed: deque[tuple[float, Due]] = deque()
         self.wake = asyncio.Event()
@@ -255,7 +279,10 @@ class _Worker:
     @property
     def room(self) -> int:
         """How many rows can be taken over from a transaction."""
-        return 0 if self.closing else HANDED_AT_MOST - len(self._handed)
+        if self.closing:
+            return 0
+        soon = self._slots + int(self._pace.a_second(asyncio.get_running_loop().time()) * HANDED_SECONDS)
+        return max(0, min(HANDED_AT_MOST, soon) - len(self._handed))
 
     def begin(self, due: Iterable[Due]) -> None:
         """Work on claimed rows: at once, or as soon as calls under way end."""
@@ -291,6 +318,7 @@ class _Worker:
     def _finished(self, task: "asyncio.Task[None]") -> None:
         self._running.discard(task)
         self._slots += 1
+        self._pace.ended(asyncio.get_running_loop().time())
         self._begin_handed()
 
     async def _until_next(self) -> float:

@@ -19,7 +19,7 @@ from typing import Any, Final, Protocol
 import structlog
 
 from chassis import failpoints, tasks
-from chassis.database import PUBLISH_GRACE_SECONDS, Database, Outgoing, Published
+from chassis.database import PUBLISH_GRACE_SECONDS, TRANSIENT, Database, Outgoing, Published
 from contracts import Envelope
 
 REMEMBERED_KEYS: Final = 50_000
@@ -154,7 +154,11 @@ class Relay:
     async def _send_when_due(self, facts: list[Outgoing]) -> None:
         """Ask the database about predecessors that others published; after a while leave it to the sweep."""
         for _ in range(BLOCKED_TRIES):
-            await self._learn({(fact.topic, fact.key): fact.envelope.sequence for fact in reversed(facts)})
+            try:
+                await self._learn({(fact.topic, fact.key): fact.envelope.sequence for fact in reversed(facts)})
+            except TRANSIENT as error:  # the sweep asks again when their claim expires
+                log.warning("predecessors_unknown", error=type(error).__name__)
+                return
             facts = await self._send_rounds(facts)
             if not facts:
                 return

@@ -123,7 +123,7 @@ async def run(running: Running, course: Course, rest_within: float, measures: Me
                 course.rested = course.books.seconds
             if measures is not None and course.rested is not None:
                 await _measure(world, trade, course, measures)
-                await at_rest(world, rest_within, course.left)
+                await at_rest(world, 2 * rest_within, course.left)  # the crowd leaves more behind than a fault
             course.now = "reconciling"
             course.verdict = await judge(world, trade.staff, course.books)
             if course.rested is None:

@@ -19,7 +19,7 @@ from waybill.chaos.recovery import order_of
 from waybill.chaos.trade import CREATED, Trade
 from waybill.chaos.world import World
 
-PEOPLE: Final = 1200
+PEOPLE: Final = 1000
 SLOW_SECONDS: Final = 0.5
 """What each round trip to the database takes longer."""
 LASTS_SECONDS: Final = 12.0

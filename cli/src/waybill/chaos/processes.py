@@ -61,6 +61,13 @@ async def kill_part(world: World, hit: Hit) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
+async def keep_down(world: World, hit: Hit) -> AsyncIterator[None]:
+    """Kill a part, a service in all its processes, and have nobody start it again for a while."""
+    with world.running.supervisor.keeping_down(*world.running.replicas(hit.target)):
+        yield
+
+
+@asynccontextmanager
 async def stop_part(world: World, hit: Hit) -> AsyncIterator[None]:
     """Ask a part to stop in good order."""
     _send(signal.SIGTERM, _pids(world, _one(world, hit)))

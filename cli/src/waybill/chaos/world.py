@@ -15,7 +15,7 @@ from waybill.embedded.web import get
 
 SIM_SECONDS: Final = 5.0
 OK: Final = 200
-CALM_SECONDS: Final = 8.0
+CALM_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)

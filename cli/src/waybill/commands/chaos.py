@@ -25,7 +25,7 @@ from waybill.embedded.system import Options
 from waybill.errors import WaybillError
 from waybill.progress import console as plain_or_terminal
 
-SHORT: Final = (2_000, 60, 3.0)
+SHORT: Final = (2_000, 60, 2.5)
 LONG: Final = (100_000, 300, 60.0)
 SHORT_OUTAGE_SECONDS: Final = 8.0
 LONG_OUTAGE_SECONDS: Final = 600.0

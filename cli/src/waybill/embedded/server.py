@@ -56,6 +56,9 @@ class Server(ABC):
         self.process: asyncio.subprocess.Process | None = None
         self.launched_at = 0.0
         self.on_launch: Callable[[], None] = lambda: None
+        self._holds = 0
+        self._may_start = asyncio.Event()
+        self._may_start.set()
 
     @abstractmethod
     async def prepare(self) -> None:
@@ -86,6 +89,7 @@ class Server(ABC):
 
     async def start(self) -> None:
         """Prepare, launch and wait until ready; raises StartError, and then nothing is left running."""
+        await self._may_start.wait()
         await self.prepare()
         await self.launch()
         try:
@@ -93,6 +97,17 @@ class Server(ABC):
         except BaseException:
             await self.kill()
             raise
+
+    def hold(self) -> None:
+        """Have whoever starts the program from now on wait until `release`, once for each hold; one that runs goes on."""
+        self._holds += 1
+        self._may_start.clear()
+
+    def release(self) -> None:
+        """Let the program be started again, unless others hold it too."""
+        self._holds -= 1
+        if not self._holds:
+            self._may_start.set()
 
     async def launch(self) -> None:
         """Start the process and return at once."""

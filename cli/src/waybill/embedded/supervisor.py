@@ -46,7 +46,6 @@ class Supervisor:
         self.state = State(str(options.data_dir), options.port_base, settings={"scale": dict(options.scale)})
         self._parts: dict[str, Part] = {}
         self._watchers: dict[str, asyncio.Task[None]] = {}
-        self._kept_down: dict[str, list[asyncio.Event]] = {}
         self._stop_asked = asyncio.Event()
         self._forced = False
 
@@ -84,17 +83,16 @@ class Supervisor:
 
     @contextlib.contextmanager
     def keeping_down(self, *names: str) -> Iterator[None]:
-        """End parts at once, and start them again only when the block is over, and every other that keeps them down."""
-        over = asyncio.Event()
-        for name in names:
-            self._kept_down.setdefault(name, []).append(over)
-            self._parts[name].server.send(signal.SIGKILL)
+        """End parts at once, and start them again only when the block is over."""
+        servers = [self._parts[name].server for name in names]
+        for server in servers:
+            server.hold()
+            server.send(signal.SIGKILL)
         try:
             yield
         finally:
-            for name in names:
-                self._kept_down[name].remove(over)
-            over.set()
+            for server in servers:
+                server.release()
 
     async def _bring_up(self) -> None:
         before = State.load(self.system.data_dir)
@@ -217,8 +215,6 @@ class Supervisor:
                 self.state.parts[part.name].restarts += 1
                 self._enter(part, Phase.RESTARTING, f"{cause}, starts again")
                 await asyncio.sleep(min(FIRST_PAUSE_SECONDS * 3 ** (deaths - 1), LONGEST_PAUSE_SECONDS))
-                while kept_down := self._kept_down.get(part.name):
-                    await kept_down[0].wait()
                 try:
                     await part.server.start()
                 except (WaybillError, OSError) as error:
