@@ -392,8 +392,10 @@ def _read_engine(url: str, service: str) -> AsyncEngine:
     return create_async_engine(
         "postgresql+asyncpg://",
         async_creator=connect,
-        pool_size=5,
-        max_overflow=5,
+        # What is made beyond the size is closed again after one read: making it costs more than most reads do.
+        pool_size=8,
+        max_overflow=2,
+        pool_use_lifo=True,
         pool_timeout=READ_PATIENCE_SECONDS,
         pool_pre_ping=True,
         json_deserializer=from_json,
