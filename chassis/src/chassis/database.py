@@ -277,7 +277,13 @@ class Database:
             init=_prepare,
             reset=_keep,
             command_timeout=60,
-            server_settings={"application_name": service, "jit": "off"},
+            server_settings={
+                "application_name": service,
+                "jit": "off",
+                # One plan for all batches: for a batch of one PostgreSQL would make a new one each time, which takes longer than
+                # the statement itself.
+                "plan_cache_mode": "force_generic_plan",
+            },
         )
         if isinstance(clock, DatabaseTime):
             async with pool.acquire() as connection:
