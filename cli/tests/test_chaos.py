@@ -16,6 +16,7 @@ from waybill.chaos.course import Course, Hurt
 from waybill.chaos.crowd import PEOPLE, Crowded
 from waybill.chaos.kinds import KINDS
 from waybill.chaos.outages import OUTAGES, Endured
+from waybill.chaos.people import Patience
 from waybill.chaos.plan import FATES, Fate, Plan
 from waybill.chaos.recovery import LOSSES, QUIET, Figure
 from waybill.chaos.screen import line, picture
@@ -154,6 +155,18 @@ def test_a_long_report_is_one_page(course: Course, tmp_path: Path) -> None:
     text = report.write(course, tmp_path).read_text()
     assert "## What was done when" not in text
     assert (tmp_path / "timeline.svg").stat().st_size < 200_000
+
+
+def test_patience_ends_and_a_machine_that_stood_still_does_not_use_it_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr("waybill.chaos.people.time.monotonic", lambda: now)
+    patience = Patience(50.0)
+    now = 600.0
+    assert patience.lasts(), "ten minutes in which nobody lived count for a while only"
+    now = 619.0
+    assert patience.lasts()
+    now = 638.0
+    assert not patience.lasts()
 
 
 def test_a_run_that_was_not_looked_at_is_not_sound(course: Course) -> None:

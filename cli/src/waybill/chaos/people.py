@@ -16,6 +16,8 @@ PAUSE_SECONDS: Final = 0.3
 LONGEST_PAUSE_SECONDS: Final = 5.0
 LATER: Final = 1.5
 """Who is told when to come back comes up to so much later: not all at the same moment."""
+LONGEST_GAP_SECONDS: Final = 20.0
+"""More than a request and a pause take."""
 TOKEN_SECONDS: Final = 900.0
 UNAUTHORIZED: Final = 401
 CONFLICT: Final = 409
@@ -25,6 +27,21 @@ SERVER_ERROR: Final = 500
 
 class UnansweredError(Exception):
     """Nobody answered a request for as long as anybody waits."""
+
+
+class Patience:
+    """So many seconds of patience. While the whole machine stood still nobody waited: no gap counts for more than a while."""
+
+    def __init__(self, seconds: float) -> None:
+        self._left = seconds
+        self._looked = time.monotonic()
+
+    def lasts(self) -> bool:
+        """Tell whether there is any left."""
+        now = time.monotonic()
+        self._left -= min(now - self._looked, LONGEST_GAP_SECONDS)
+        self._looked = now
+        return self._left > 0
 
 
 class Person:
@@ -52,9 +69,9 @@ class Person:
 
     async def ask(self, method: str, path: str, body: Any = None, *, key: str | None = None, **headers: str) -> httpx2.Response:
         """Send a request until it is answered; raises UnansweredError."""
-        until = time.monotonic() + self._patience
+        patience = Patience(self._patience)
         last, pause, told = "nothing", PAUSE_SECONDS, 0.0
-        while time.monotonic() < until:
+        while patience.lasts():
             try:
                 answer = await self.ask_once(method, path, body, key=key, **headers)
             except (httpx2.HTTPError, WaybillError) as error:

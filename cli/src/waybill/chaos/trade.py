@@ -14,7 +14,7 @@ from typing import Any, Final
 import httpx2
 
 from waybill.chaos.books import Acknowledged, Books
-from waybill.chaos.people import PAUSE_SECONDS, Person, UnansweredError
+from waybill.chaos.people import PAUSE_SECONDS, Patience, Person, UnansweredError
 from waybill.chaos.plan import CUSTOMERS, PRODUCTS, Fate, Plan, Wish
 from waybill.chaos.system import Running
 from waybill.errors import WaybillError
@@ -273,9 +273,9 @@ class Errand:
         decision = "approve" if self.wish.fate is Fate.APPROVE else "reject"
         body = {"decision": decision, "reason": "looked at"}
         path = f"/api/admin/reviews/{self._order_id}"
-        until = time.monotonic() + PATIENCE_SECONDS
+        patience = Patience(PATIENCE_SECONDS)
         while (answer := await self._trade.reviewer.ask("POST", path, body)).is_error:
-            if time.monotonic() > until:
+            if not patience.lasts():
                 raise TimeoutError("waits to be reviewed")
             if (await self._order())["status"] == "Cancelled":
                 return
@@ -327,9 +327,9 @@ class Errand:
     async def _until(self, such: Callable[[dict[str, Any]], bool], what: str) -> dict[str, Any]:
         """Look at the order now and then until it is as wanted; raises TimeoutError."""
         self._trade.books.waiting[self.key] = f"waits until it {what}"
-        until = time.monotonic() + PATIENCE_SECONDS
+        patience = Patience(PATIENCE_SECONDS)
         while not such(order := await self._order()):
-            if time.monotonic() > until:
+            if not patience.lasts():
                 raise TimeoutError(f"{what}: not within {PATIENCE_SECONDS:.0f} s")
             await asyncio.sleep(max(LOOK_AGAIN_SECONDS, self._trade.books.under_way / LOOKS_A_SECOND))
         return order
