@@ -40,7 +40,7 @@ _PARCELS: Final = """
 SELECT o.order_id FROM orders o LEFT JOIN (
     SELECT order_id, sum(amount) AS amount, sum((SELECT sum((line ->> 'quantity')::bigint)
         FROM jsonb_array_elements(lines) AS line)) AS units
-    FROM shipments WHERE state <> 'cancelled' GROUP BY order_id
+    FROM shipments WHERE state <> 'cancelled' AND order_id = ANY($1::uuid[]) GROUP BY order_id
 ) s USING (order_id)
 WHERE o.order_id = ANY($1::uuid[]) AND (coalesce(s.amount, 0), coalesce(s.units, 0)) IS DISTINCT FROM
     (CASE o.order_state WHEN 'confirmed' THEN o.total_amount ELSE 0 END, o.units)

@@ -172,10 +172,11 @@ def copying(columns: Sequence[Column], own_ids: frozenset[str]) -> str:
     return f"INSERT INTO {table} ({names}) SELECT {values} FROM move m JOIN {table} t ON t.order_id = m.was"
 
 
-def loaded(folder: Path) -> int:
-    """Tell how many orders of a past lie in a data directory."""
+def loaded(folder: Path) -> tuple[int, int]:
+    """Tell how many orders of a past lie in a data directory, and how many of them are whole."""
     mark = folder / MARK
-    return int(mark.read_text()) if mark.exists() else 0
+    orders, whole = map(int, mark.read_text().split()) if mark.exists() else (0, 0)
+    return orders, whole
 
 
 async def load(measuring: Measuring, folder: Path, orders: int, whole: int, seed: int, tell: Callable[[str], None]) -> int:
@@ -184,7 +185,7 @@ async def load(measuring: Measuring, folder: Path, orders: int, whole: int, seed
     Of those that are written, the newest `whole` are whole, in all databases; of the others there are the orders, their lines
     and their parcels.
     """
-    already = loaded(folder)
+    already, whole_already = loaded(folder)
     count = -(-orders // LIVES) * LIVES - already
     if count <= 0:
         return 0
@@ -195,8 +196,9 @@ async def load(measuring: Measuring, folder: Path, orders: int, whole: int, seed
         await measuring.running.halt(service)
     loop = asyncio.get_running_loop()
     began = loop.time()
-    await write(measuring.databases, Past(lives, already, already + count, since, whole), tell)
-    (folder / MARK).write_text(str(already + count))
+    past = Past(lives, already, already + count, since, whole)
+    await write(measuring.databases, past, tell)
+    (folder / MARK).write_text(f"{past.end} {whole_already + past.end - past.whole_from}")
     tell(f"a past of {count} orders was written in {loop.time() - began:.0f} s")
     await asyncio.gather(*(measuring.running.resume(service) for service in SERVICES))
     return count

@@ -94,7 +94,9 @@ class Measuring:
         await self.rest()
         checks = [warehouse.check] if scenario.parcels_per_second else []
         checks += [reader.check] if scenario.reads_per_second else []
-        return await self.conclude(scenario, begun, outcome, outcome.sent, checks=checks, reads=reader.took)
+        return await self.conclude(
+            scenario, begun, outcome, outcome.sent, checks=checks, reads=reader.took if scenario.reads_per_second else None
+        )
 
     async def begin(self) -> Begun:
         """Open the account."""

@@ -70,7 +70,7 @@ def _curves(by_scenario: Mapping[str, Sequence[Measured]], conditions: Mapping[s
         for name, rate in open_loops.items()
         if name in by_scenario
     ]
-    past: dict[str, Any] = {"orders": conditions.get("history", 0)}
+    past: dict[str, Any] = {"orders": conditions.get("history", 0), "whole": conditions.get("history_whole", 0)}
     if Name.MAX in by_scenario:
         past["cpu_ms_per_order"] = median(by_scenario[Name.MAX], "cpu_ms_per_order")
     if Name.READ in by_scenario:

@@ -1,7 +1,6 @@
 """What is pure in the benchmark's scenarios: lives moved in time, pages to look at, a backlog and what comes in meanwhile."""
 
 import asyncio
-import json
 import random
 import uuid
 from dataclasses import replace
@@ -116,20 +115,22 @@ def test_a_backlog_is_as_long_as_is_asked_for() -> None:
 def test_a_sweep_has_a_scenario_for_each_rate_and_tells_the_points_of_the_curve() -> None:
     slow = scenarios.at_rate(50.0).limited(None, None)
     assert (slow.name, slow.rate, slow.orders, slow.seconds) == ("50/s", 50.0, 1000, 20.0)
-    found = report.as_json([figures("50/s", 50.0), figures("200/s", 200.0), figures("max", 900.0)], {"history": 10_000}, [])
+    found = report.as_json(
+        [figures("50/s", 50.0), figures("200/s", 200.0), figures("max", 900.0)], {"history": 10_000, "history_whole": 9_000}, []
+    )
     assert [(point["system"], point["rate"], point["cpu_ms_per_order"]) for point in found["load"]] == [
         ("waybill", 50.0, 1.0),
         ("waybill", 200.0, 1.0),
     ]
     assert {"rate", "cpu_ms_per_order", "p50_ms", "p99_ms"} < found["load"][0].keys()
-    assert found["history"] == [{"orders": 10_000, "cpu_ms_per_order": 1.0}]
+    assert found["history"] == [{"orders": 10_000, "whole": 9_000, "cpu_ms_per_order": 1.0}]
 
 
 def test_pages_that_were_looked_at_are_told_beside_how_much_past_there_is() -> None:
     took = {kind: Percentiles.of([0.001, 0.009]) for kind in (pages.OWN_LISTS, pages.ADMIN_PAGES, "own order")}
     read = replace(figures("read", 50.0), reads=took)
-    found = report.as_json([read], {"history": 10**6}, [])
-    assert found["history"] == [{"orders": 10**6, "own_list_p99_ms": 9.0, "admin_page_p99_ms": 9.0}]
+    found = report.as_json([read], {"history": 10**6, "history_whole": 10**6}, [])
+    assert found["history"] == [{"orders": 10**6, "whole": 10**6, "own_list_p99_ms": 9.0, "admin_page_p99_ms": 9.0}]
     assert found["scenarios"]["read"]["reads"]["own order"]["p50"] == 1.0
     console = Console(width=120, record=True, file=StringIO())
     report.show(console, [read], [])
@@ -162,6 +163,6 @@ def test_what_is_an_order_s_own_is_another_in_each_life_and_all_else_the_same(co
 
 
 def test_a_data_directory_remembers_the_past_that_lies_in_it(tmp_path: Path) -> None:
-    assert history.loaded(tmp_path) == 0
-    (tmp_path / history.MARK).write_text(json.dumps(4000))
-    assert history.loaded(tmp_path) == 4000
+    assert history.loaded(tmp_path) == (0, 0)
+    (tmp_path / history.MARK).write_text("4000 400")
+    assert history.loaded(tmp_path) == (4000, 400)

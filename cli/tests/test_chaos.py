@@ -102,7 +102,7 @@ def test_a_report_tells_what_was_done_and_how_to_do_it_again(course: Course, tmp
     text = report.write(course, tmp_path).read_text()
     assert "no violation" in text
     assert "`./waybill chaos --seed 1 --orders 4 --faults 3 --minutes 0.166667 --only kill --only poison`" in text
-    assert "| at rest after healing | 2.0 s |" in text
+    assert "| at rest after healing | 4.0 s |" in text
     assert "(was away)" in text
     document = json.loads((tmp_path / "run.json").read_text())
     assert document["sound"] is True

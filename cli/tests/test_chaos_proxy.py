@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from waybill.chaos.links import Links
 from waybill.chaos.proxy import Link, Manner
 from waybill.embedded.places import free_ports
+from waybill.errors import WaybillError
 
 SHORT = 0.15
 
@@ -46,11 +48,6 @@ async def ends(reader: asyncio.StreamReader) -> bool:
 
 @asynccontextmanager
 async def talking(folder: Path, *, unix: bool = False) -> AsyncIterator[Talk]:
-    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while line := await reader.readline():
-            writer.write(line)
-        writer.close()
-
     near, far = free_ports(2)
     if unix:
         server = await asyncio.start_unix_server(echo, str(folder / "far"))
@@ -133,3 +130,56 @@ async def test_nobody_behind_a_link_is_a_reset(tmp_path: Path) -> None:
     writer.close()
     await link.close()
     assert not (tmp_path / "near").exists()
+
+
+async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while line := await reader.readline():
+        writer.write(line)
+    writer.close()
+
+
+async def answers(port: int) -> bool:
+    """Tell whether somebody says everything again."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"again\n")
+    try:
+        return await reader.readline() == b"again\n"
+    except ConnectionResetError:
+        return False
+    finally:
+        writer.close()
+
+
+async def test_links_in_a_process_of_their_own_do_as_they_are_told(tmp_path: Path) -> None:
+    near, far = free_ports(2)
+    planned = [
+        Link("tcp", ("127.0.0.1", near), ("127.0.0.1", far)),
+        Link("unix", tmp_path / "near", tmp_path / "far"),
+    ]
+    links = Links(planned)
+    async with await asyncio.start_server(echo, "127.0.0.1", far), await asyncio.start_unix_server(echo, str(tmp_path / "far")):
+        await links.open()
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", near)
+            other_reader, other_writer = await asyncio.open_unix_connection(str(tmp_path / "near"))
+            async with asyncio.timeout(10):
+                for wire, way in ((reader, writer), (other_reader, other_writer)):
+                    way.write(b"hello\n")
+                    assert await wire.readline() == b"hello\n"
+                with links.by_name["tcp"].behaving(Manner(cut=True)):
+                    assert await ends(reader)
+                other_writer.write(b"still\n")
+                assert await other_reader.readline() == b"still\n"
+                while not await answers(near):
+                    pass  # the process may not have heard yet that the cut is over
+        finally:
+            await links.close()
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", near)
+
+
+async def test_a_link_whose_address_is_taken_is_told(tmp_path: Path) -> None:
+    links = Links([Link("unix", tmp_path / "no" / "such" / "folder", tmp_path / "far")])
+    with pytest.raises(WaybillError, match=r"the links cannot be opened: .*No such file"):
+        await links.open()
+    await links.close()

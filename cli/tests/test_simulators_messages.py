@@ -14,6 +14,7 @@ import httpx2
 import pytest
 
 from waybill.simulators.launching import launched
+from waybill.simulators.mail import _header
 from waybill.simulators.mailbox import Mailbox
 
 HTTP = httpx2.Client(trust_env=False)
@@ -218,3 +219,16 @@ def test_a_port_in_use_is_one_clear_line() -> None:
     assert ended.returncode == 1
     assert ended.stderr.count("\n") == 1
     assert f"cannot listen on 127.0.0.1:{port}: Address already in use" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("head", "found"),
+    [
+        ("Message-ID: <a@b>\r\nSubject: x", "<a@b>"),
+        ("Subject: x\r\nmessage-id:<a@b> ", "<a@b>"),
+        ("Message-ID:\r\n <a@b>\r\nSubject: x", "<a@b>"),
+        ("Subject: x", None),
+    ],
+)
+def test_a_header_is_found_however_it_is_written(head: str, found: str | None) -> None:
+    assert _header(f"{head}\r\n\r\nMessage-ID: <in@the.text>".encode(), "Message-ID") == found

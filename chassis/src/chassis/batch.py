@@ -26,6 +26,8 @@ E_co = TypeVar("E_co", bound=Event, covariant=True)
 
 
 CONFLICT_ATTEMPTS: Final = 3
+AT_A_STRETCH: Final = 50
+"""After so many messages of a batch, some 10 ms, others have their turn: a backlog keeps no caller waiting for its batches."""
 HELD_UP_SECONDS: Final = 0.1
 BUSY_BATCH: Final = 16
 REST_SECONDS: Final = 0.01
@@ -185,8 +187,10 @@ async def _handle(transaction: Transaction, items: Sequence[Item]) -> None:
         stores[kind] = kind(transaction)
         await stores[kind].fetch(asked[kind])
     later: list[tuple[Later[Any], Cause]] = []
-    for item in items:
+    for number, item in enumerate(items, 1):
         later += _apply(transaction, item, stores, replies)
+        if number % AT_A_STRETCH == 0:
+            await asyncio.sleep(0)
     for store in stores.values():
         await store.flush()
     for fact, cause in later:

@@ -12,8 +12,7 @@ import contextlib
 import time
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -23,6 +22,7 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
 from chassis.database import Outgoing
+from chassis.records import Blank, Record
 
 SESSION_TIMEOUT_MS: Final = 6000
 HEARTBEAT_MS: Final = 500
@@ -35,59 +35,15 @@ more, aiokafka asks it again and again: it looks anew after a failed fetch, not 
 DRAIN_SECONDS: Final = 20
 RETRY_SECONDS: Final = 1.0
 FETCH_MS: Final = 5000
-ONE_MS: Final = 200
+READY_SECONDS: Final = 0.2
+READY_TRIES: Final = 20
+BLANK_BATCH: Final = 200
 FOLLOW_SECONDS: Final = 2.0
 COMMIT_SECONDS: Final = 0.1
 """How often offsets are committed while there is work. A crash repeats what was handled since, and the inbox drops it; a
 commit after each batch would cost a busy broker as much as the records themselves."""
 
 log = structlog.get_logger()
-
-
-class Record(Protocol):
-    """A record as it lies on its topic."""
-
-    @property
-    def topic(self) -> str:
-        """Where it lies."""
-        ...
-
-    @property
-    def partition(self) -> int:
-        """Which part of the topic."""
-        ...
-
-    @property
-    def offset(self) -> int:
-        """Its place in the partition."""
-        ...
-
-    @property
-    def key(self) -> bytes | None:
-        """What it is about."""
-        ...
-
-    @property
-    def value(self) -> bytes | None:
-        """What it says; None is a tombstone."""
-        ...
-
-    @property
-    def headers(self) -> Sequence[tuple[str, bytes]]:
-        """What stands around it; a header may be broken."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Blank:
-    """Stands for a record that the client cannot take apart: a header of it has a name that is no text."""
-
-    topic: str
-    partition: int
-    offset: int
-    key: bytes | None = None
-    value: bytes | None = None
-    headers: Sequence[tuple[str, bytes]] = ()
 
 
 class Source:
@@ -135,23 +91,40 @@ class Source:
         return [record for records in fetched.values() for record in records]
 
     async def _one_by_one(self) -> list[Record]:
-        """Take a record of each partition, or a blank where the client stumbles over it, having dropped what it had fetched."""
-        found: list[Record] = []
+        """Take what lies ready record by record, with a blank for the one over which the client stumbles.
+
+        It has dropped all that it had fetched: each partition goes on behind what was answered last.
+        """
         for place in self._consumer.assignment():
             at = self._next.get(place)
             if at is None and self._in_group:
                 at = await self._consumer.committed(place) or (await self._consumer.beginning_offsets([place]))[place]
-            if at is None:  # who follows alone looks at what comes from now on, and may miss some of it
-                at = await self._consumer.position(place)
-            self._consumer.seek(place, at)
-            try:
-                fetched = await self._consumer.getmany(place, timeout_ms=ONE_MS, max_records=1)
-            except UnicodeDecodeError:
-                fetched = {place: [Blank(place.topic, place.partition, at)]}
-            for record in fetched.get(place, ()):
-                found.append(record)
-                self._next[place] = record.offset + 1
-                self._consumer.seek(place, record.offset + 1)
+            if at is not None:  # else nothing of it was taken: who follows alone may miss what came with such a record
+                self._consumer.seek(place, at)
+        found: list[Record] = []
+        for _ in range(READY_TRIES):
+            await asyncio.sleep(READY_SECONDS)
+            for place in self._consumer.assignment():
+                found += await self._ready(place, BLANK_BATCH)
+            if found:
+                break
+        return found
+
+    async def _ready(self, place: Any, most: int) -> list[Record]:
+        """Take what was fetched of a partition already, up to a blank."""
+        found: list[Record] = []
+        try:
+            while len(found) < most:
+                fetched = (await self._consumer.getmany(place, timeout_ms=0, max_records=1)).get(place)
+                if not fetched:
+                    break
+                found += fetched
+        except UnicodeDecodeError:
+            at = await self._consumer.position(place)
+            found.append(Blank(place.topic, place.partition, at))
+            self._consumer.seek(place, at + 1)
+        if found:
+            self._next[place] = found[-1].offset + 1
         return found
 
     def reassigned(self) -> None:

@@ -16,9 +16,10 @@ from uuid import UUID
 import structlog
 from aiokafka.errors import KafkaError
 
-from chassis.broker import Broker, Record
+from chassis.broker import Broker
 from chassis.database import TRANSIENT, Database, backoff
 from chassis.domain import NotFoundError, Refusal, new_id
+from chassis.records import Record
 from contracts import TOPICS
 
 LARGEST_VALUE: Final = 256 * 1024

@@ -20,10 +20,11 @@ from pydantic import ValidationError
 
 from chassis import batch, failpoints, tasks
 from chassis.batch import Function, Item
-from chassis.broker import Broker, Record
+from chassis.broker import Broker
 from chassis.database import TRANSIENT, Database, backoff
 from chassis.deadletters import DeadLetter, DeadLetters
 from chassis.domain import Cause
+from chassis.records import Record
 from chassis.telemetry import Metrics, continued
 from contracts import REGISTRY, TOPICS, Envelope, EnvelopeError, Event, UnknownTypeError, decode
 

@@ -20,6 +20,7 @@ from order.model import FulfilmentState, Order, OrderState, PaymentState, Return
 from order.store import AXES, DeskFilter, OrderLists, Sort
 from order.store.order_counts import ANEW, FRESH, STALE, Crowded
 from order.store.order_lists import MOST_COUNTED, USUAL, counting, listing
+from order.store.search import BY_REFERENCE
 from services.order.tests.conftest import Shop
 from services.order.tests.many import MANY, NOW
 
@@ -78,6 +79,14 @@ def _looked_at(node: dict[str, Any]) -> int:
 async def test_a_page_looks_at_few_rows_however_many_there_are(past: Database, name: str) -> None:
     looked_at, plan = await rows_read(past, listing(FILTERS[name], Sort.NEWEST, PAGE + 1, None))
     assert looked_at <= MANY / 50, plan
+
+
+async def test_a_reference_is_found_without_a_look_at_all_orders(past: Database) -> None:
+    async with past.pool.acquire() as connection:
+        reference = await connection.fetchval("SELECT right(order_id::text, 8) FROM orders ORDER BY order_id LIMIT 1")
+        query = BY_REFERENCE.replace(":reference", f"'{reference}'").replace(":most", "10")
+        answer = await connection.fetchval(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {query}")
+    assert _looked_at(from_json(answer)[0]["Plan"]) < 10, answer
 
 
 @pytest.mark.parametrize("sort", Sort)

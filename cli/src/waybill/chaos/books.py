@@ -35,6 +35,8 @@ class Books:
 
     began: float = field(default_factory=time.monotonic)
     asked: int = 0
+    asked_last: float = 0.0
+    """After how many seconds an order was asked for last."""
     orders: dict[str, Acknowledged] = field(default_factory=dict)
     decided: int = 0
     finished: int = 0

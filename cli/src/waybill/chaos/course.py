@@ -28,6 +28,8 @@ from waybill.errors import WaybillError
 LOOK_SECONDS: Final = 0.5
 NOTE_SECONDS: Final = 1.0
 READY_SECONDS: Final = 90.0
+BEHIND: Final = 0.02
+"""The share by which the trade may be behind the faults."""
 CONNECTIONS: Final = 400
 
 
@@ -67,6 +69,7 @@ class Course:
     books: Books = field(default_factory=Books)
     hurts: list[Hurt] = field(default_factory=list)
     now: str = "starting"
+    traded: bool = False
     healed: float | None = None
     rested: float | None = None
     left: dict[str, int] = field(default_factory=dict)
@@ -82,14 +85,18 @@ class Course:
 
     @property
     def rest_seconds(self) -> float | None:
-        """How long it took until all was at rest, once everything was healed."""
+        """How long it took until all was at rest, once everything was healed and the last order placed."""
         if self.rested is None or self.healed is None:
             return None
-        return round(self.rested - max(self.healed, self.plan.seconds), 1)
+        return round(self.rested - self.healed, 1)
 
     def tell(self, activity: str) -> None:
         """Say what is done now."""
         self.now = activity
+
+    def note_traded(self, _: "asyncio.Task[None]") -> None:
+        """Note that nobody places orders any more, or waits for any."""
+        self.traded = True
 
     @property
     def open_faults(self) -> list[Hurt]:
@@ -110,12 +117,15 @@ async def run(running: Running, course: Course, rest_within: float, measures: Me
         async with _background(_watch(world, course), _keep_notes(course)):
             course.now = "trading"
             trading = asyncio.create_task(trade.run())
+            trading.add_done_callback(course.note_traded)
             try:
                 await _hurt(world, course)
                 course.now = "healing"
-                course.healed = await _heal(world, course)
+                healed = await _heal(world, course)
+                await _reached(course, 1.0)
+                course.healed = max(healed, course.books.asked_last)
                 course.now = "coming to rest"
-                until = course.books.began + max(course.healed, course.plan.seconds) + rest_within
+                until = course.books.began + course.healed + rest_within
                 finished, _ = await asyncio.wait({trading}, timeout=until - time.monotonic())
             finally:
                 trading.cancel()
@@ -157,7 +167,16 @@ async def _hurt(world: World, course: Course) -> None:
     async with asyncio.TaskGroup() as tasks:
         for fault in course.plan.faults:
             await asyncio.sleep(max(0.0, fault.at - course.books.seconds))
+            await _reached(course, fault.at / course.plan.seconds - BEHIND)
             tasks.create_task(_do(world, course, fault))
+
+
+async def _reached(course: Course, share: float) -> None:
+    """Wait until so much of the trade is done: where it is slower than planned, the faults are, too."""
+    while True:
+        if course.traded or course.books.asked >= share * len(course.plan.wishes):
+            return
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 async def _do(world: World, course: Course, fault: Fault) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 import time
 from collections.abc import Sequence
 from typing import Any, Final
@@ -12,7 +13,9 @@ from waybill.errors import WaybillError
 from waybill.tokens import token
 
 PAUSE_SECONDS: Final = 0.3
-LONGEST_PAUSE_SECONDS: Final = 3.0
+LONGEST_PAUSE_SECONDS: Final = 5.0
+LATER: Final = 1.5
+"""Who is told when to come back comes up to so much later: not all at the same moment."""
 TOKEN_SECONDS: Final = 900.0
 UNAUTHORIZED: Final = 401
 CONFLICT: Final = 409
@@ -42,6 +45,7 @@ class Person:
         self._roles = roles
         self._patience = patience
         self._longest_pause = longest_pause
+        self._chance = random.Random(user)  # noqa: S311 - the point is that it can be repeated
         self._token = ""
         self._signed_in = float("-inf")
         self._signing_in = asyncio.Lock()
@@ -49,19 +53,21 @@ class Person:
     async def ask(self, method: str, path: str, body: Any = None, *, key: str | None = None, **headers: str) -> httpx2.Response:
         """Send a request until it is answered; raises UnansweredError."""
         until = time.monotonic() + self._patience
-        last, pause = "nothing", PAUSE_SECONDS
+        last, pause, told = "nothing", PAUSE_SECONDS, 0.0
         while time.monotonic() < until:
             try:
                 answer = await self.ask_once(method, path, body, key=key, **headers)
             except (httpx2.HTTPError, WaybillError) as error:
-                last = f"{type(error).__name__}: {error}"
+                last, told = f"{type(error).__name__}: {error}", 0.0
             else:
                 if not _come_again(answer):
                     return answer
+                told = _told(answer)
                 last = f"{answer.status_code} {answer.text[:200]}"
                 if answer.status_code == UNAUTHORIZED:
                     self._signed_in = float("-inf")
-            await asyncio.sleep(pause)
+            wait = min(max(pause, told), self._longest_pause)
+            await asyncio.sleep(wait * self._chance.uniform(1, LATER))
             pause = min(pause * 1.5, self._longest_pause)
         raise UnansweredError(f"{method} {path} was not answered within {self._patience:.0f} s; the last answer: {last}")
 
@@ -90,6 +96,12 @@ class Person:
         with contextlib.suppress(ValueError):
             return answer.json() if answer.is_success else None
         return None
+
+
+def _told(answer: httpx2.Response) -> float:
+    """Read when one is told to come back."""
+    after = answer.headers.get("Retry-After", "")
+    return float(after) if after.isdigit() else 0.0
 
 
 def _come_again(answer: httpx2.Response) -> bool:

@@ -46,6 +46,7 @@ class Link:
         self.listens = listens
         self.target = target
         self.manner = USUAL
+        self.seed = seed
         self.chance = random.Random(f"{seed}-{name}")  # noqa: S311 - the point is that it can be repeated
         self.passed = 0
         self._server: asyncio.Server | None = None
@@ -71,13 +72,14 @@ class Link:
     @contextmanager
     def behaving(self, manner: Manner) -> Iterator[None]:
         """Have the link behave in a manner for the length of a block, also towards those connected already."""
-        self._become(manner)
+        self.become(manner)
         try:
             yield
         finally:
-            self._become(USUAL)
+            self.become(USUAL)
 
-    def _become(self, manner: Manner) -> None:
+    def become(self, manner: Manner) -> None:
+        """Have the link behave in a manner from now on."""
         self.manner = manner
         if manner.cut:
             self._reset()

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from waybill.chaos.links import FarLink, Links
 from waybill.chaos.proxy import Address, Link
 from waybill.embedded.cluster import MOST_NODES
 from waybill.embedded.kafka import EmbeddedKafka
@@ -38,7 +39,11 @@ SETTINGS: Final = {
     # The simulator finds a payment at once; a PSP's search takes a minute.
     "payment": {"PAYMENT_PSP_SEARCH_LAG_SECONDS": "1"},
     # What was cut off is tried again soon, since the outages are short.
-    "notification": {"NOTIFICATION_RETRY_SCHEDULE_SECONDS": "1,2,5"},
+    "notification": {
+        "NOTIFICATION_RETRY_SCHEDULE_SECONDS": "1,2,5",
+        # A busy machine answers late: more mails are on their way at once.
+        "NOTIFICATION_SMTP_CONNECTIONS": "16",
+    },
 }
 
 HOST: Final = "127.0.0.1"
@@ -50,7 +55,7 @@ class HurtSystem(System):
     def __init__(self, options: Options, seed: int) -> None:
         super().__init__(options)
         self.seed = seed
-        self.links = {link.name: link for link in self._make_links()}
+        self.links = Links(list(self._make_links()))
         for node in self.kafka.nodes:
             node.settings = {**node.settings, **self._listeners(node)}
 
@@ -156,9 +161,9 @@ class Running:
         return self.supervisor.state
 
     @property
-    def links(self) -> Mapping[str, Link]:
+    def links(self) -> Mapping[str, FarLink]:
         """The links between its parts, by name."""
-        return self.system.links
+        return self.system.links.by_name
 
     def pid(self, name: str) -> int | None:
         """Tell the process id of a part that runs at this moment."""
@@ -177,9 +182,8 @@ async def running(options: Options, seed: int, tell: Callable[[str], None]) -> A
         system = HurtSystem(options, seed)
         system.postgres.directory.mkdir(parents=True, exist_ok=True)
         async with contextlib.AsyncExitStack() as stack:
-            for link in system.links.values():
-                await link.open()
-                stack.push_async_callback(link.close)
+            stack.push_async_callback(system.links.close)
+            await system.links.open()
             supervisor, life = await _started(system, tell)
             me = asyncio.current_task()
             life.add_done_callback(lambda _: me.cancel() if me is not None else None)

@@ -22,9 +22,11 @@ from waybill.errors import WaybillError
 PATIENCE_SECONDS: Final = 150.0
 """How long anybody waits for an answer, or for something that was promised; longer than any outage."""
 LOOK_AGAIN_SECONDS: Final = 0.7
-LOOKS_A_SECOND: Final = 60
+LOOKS_A_SECOND: Final = 40
 """All who wait look so often together, however many they are: looking is not what the system is to be tried with."""
 REQUEST_SECONDS: Final = 12.0
+MOST_UNDER_WAY: Final = 250
+"""With so many errands not done, nobody comes to place another order: a machine that is slower than the plan stretches it."""
 STOCK: Final = 1_000_000
 PRICE: Final = 1250
 RISKY_UNITS: Final = 20
@@ -53,6 +55,7 @@ class Trade:
         self.plan = plan
         self.books = books
         self.numbers = itertools.count()
+        self._room = asyncio.Semaphore(MOST_UNDER_WAY)
         issuer = running.system.identity.issuer
 
         def person(user: str, *roles: str) -> Person:
@@ -110,7 +113,9 @@ class Trade:
         async with asyncio.TaskGroup() as errands:
             for wish in self.plan.wishes:
                 await asyncio.sleep(max(0.0, wish.at - self.books.seconds))
+                await self._room.acquire()
                 self.books.asked += 1
+                self.books.asked_last = self.books.seconds
                 errands.create_task(self._errand(wish))
 
     async def _errand(self, wish: Wish) -> None:
@@ -124,6 +129,7 @@ class Trade:
             self.books.waited_in_vain[f"{wish.fate}: {error}"] += 1
         except UnansweredError as error:
             self.books.complain(errand.key, str(error))
+        self._room.release()
         self.books.finished += 1
         self.books.waiting.pop(errand.key, None)
 

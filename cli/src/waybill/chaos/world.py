@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import httpx2
 
-from waybill.chaos.proxy import Link
+from waybill.chaos.links import FarLink
 from waybill.chaos.system import HELPER_PORTS, Running
 from waybill.embedded.web import get
 
@@ -49,7 +49,7 @@ class World:
     _helpers: int = 0
 
     @property
-    def links(self) -> Mapping[str, Link]:
+    def links(self) -> Mapping[str, FarLink]:
         """The links between parts, by name."""
         return self.running.links
 

@@ -95,13 +95,13 @@ def bench(
         return
     results = asyncio.run(run.run(wanted, tell))
     told = report.as_json(results.measured, results.conditions, results.profiles)
+    if record and all(run.passed for run in results.measured):  # what took minutes to measure is not lost by showing it
+        _record(told, tell)
     if as_json:
         typer.echo(json.dumps(told, indent=1))
     else:
         report.show(plain_or_terminal(), results.measured, results.profiles)
     _fail_on_wrong(results.measured)
-    if record:
-        _record(told, tell)
 
 
 def _start(repeat: int, tell: Callable[[str], None], *, record: bool) -> None:

@@ -7,7 +7,7 @@ through the longest run. In a file it survives a restart, in memory it ends with
 import json
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,8 +50,15 @@ class Received:
 class Mailbox:
     """Keeps messages; calls are synchronous and short."""
 
-    def __init__(self, store: Path | None = None, kept_contents: int = KEPT_CONTENTS) -> None:
+    def __init__(
+        self,
+        store: Path | None = None,
+        kept_contents: int = KEPT_CONTENTS,
+        *,
+        shown: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict,
+    ) -> None:
         self._kept = kept_contents
+        self._shown = shown
         self._database = sqlite3.connect(":memory:" if store is None else store, isolation_level=None)
         self._database.row_factory = sqlite3.Row
         self._database.execute("PRAGMA journal_mode = WAL")
@@ -91,12 +98,12 @@ class Mailbox:
             conditions.append("message_id = ?")
             values.append(message_id)
         query = f"SELECT * FROM messages WHERE {' AND '.join(conditions)} ORDER BY seq DESC LIMIT ?"
-        return [_received(row) for row in self._database.execute(query, [*values, limit])]
+        return [self._received(row) for row in self._database.execute(query, [*values, limit])]
 
     def message(self, seq: int) -> Received | None:
         """Return one message by its place in the box."""
         row = self._database.execute("SELECT * FROM messages WHERE seq = ?", [seq]).fetchone()
-        return None if row is None else _received(row)
+        return None if row is None else self._received(row)
 
     def totals(self) -> dict[str, int]:
         """Count different messages and all deliveries."""
@@ -107,13 +114,12 @@ class Mailbox:
         """Forget everything."""
         self._database.execute("DELETE FROM messages")
 
-
-def _received(row: sqlite3.Row) -> Received:
-    return Received(
-        row["seq"],
-        row["message_id"],
-        row["count"],
-        row["order_id"],
-        json.loads(row["content"]),
-        datetime.fromtimestamp(row["received"], UTC),
-    )
+    def _received(self, row: sqlite3.Row) -> Received:
+        return Received(
+            row["seq"],
+            row["message_id"],
+            row["count"],
+            row["order_id"],
+            self._shown(json.loads(row["content"])),
+            datetime.fromtimestamp(row["received"], UTC),
+        )

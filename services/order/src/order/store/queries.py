@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from chassis.database import fetch
 from chassis.domain import NotFoundError
 from chassis.pages import page, read_cursor
 from order.model import (
@@ -37,6 +38,15 @@ WHERE s.order_id = :order AND s.shipment_id = :shipment
 """
 
 
+_ORDERS: Final = "SELECT * FROM orders WHERE order_id = ANY($1::uuid[])"
+_OWN: Final = """
+SELECT * FROM orders WHERE user_id = $1 AND ($2::text IS NULL OR status = $2) AND ($3::uuid IS NULL OR order_id < $3)
+ORDER BY order_id DESC LIMIT $4
+"""
+_ITEMS: Final = "SELECT * FROM order_items WHERE order_id = ANY($1::uuid[]) ORDER BY position"
+_SHIPMENTS: Final = "SELECT * FROM shipments WHERE order_id = ANY($1::uuid[]) ORDER BY shipment_id"
+
+
 @dataclass(frozen=True, slots=True)
 class OrderFilter:
     """What a customer's list of orders is narrowed to; None does not narrow."""
@@ -53,34 +63,22 @@ class OrderQueries:
 
     async def order(self, order_id: UUID, user_id: str | None) -> Order:
         """Answer an order with its parts; `user_id` None is staff. Raises NotFoundError."""
-        query = select(Order).where(Order.order_id == order_id)
-        if user_id is not None:
-            query = query.where(Order.user_id == user_id)
-        order = (await self._session.exec(query)).one_or_none()
-        if order is None:
+        rows = await fetch(self._session, _ORDERS, [order_id])
+        if not rows or user_id not in {None, rows[0]["user_id"]}:
             raise NotFoundError(f"There is no order {order_id}.")
-        await self._complete([order])
-        return order
+        return (await self._whole(rows))[0]
 
     async def orders(self, narrowed: OrderFilter, limit: int, cursor: str | None) -> tuple[Sequence[Order], str | None]:
         """Answer a page of a customer's orders, newest first."""
-        query = select(Order).where(Order.user_id == narrowed.user_id).order_by(col(Order.order_id).desc()).limit(limit + 1)
-        if narrowed.status is not None:
-            query = query.where(Order.status == narrowed.status)
-        if cursor is not None:
-            query = query.where(col(Order.order_id) < read_cursor(cursor, UUID)[0])
-        rows = (await self._session.exec(query)).all()
-        orders, following = page(rows, limit, lambda order: (order.order_id,))
-        await self._complete(orders)
-        return orders, following
+        before = None if cursor is None else read_cursor(cursor, UUID)[0]
+        found = await fetch(self._session, _OWN, narrowed.user_id, narrowed.status, before, limit + 1)
+        rows, following = page(found, limit, lambda row: (row["order_id"],))
+        return await self._whole(rows), following
 
     async def of(self, ids: Sequence[UUID]) -> Sequence[Order]:
         """Answer orders with their parts, in the order of these ids."""
-        rows = (await self._session.exec(select(Order).where(col(Order.order_id).in_(ids)))).all()
-        by_id = {order.order_id: order for order in rows}
-        orders = [by_id[order_id] for order_id in ids if order_id in by_id]
-        await self._complete(orders)
-        return orders
+        by_id = {order.order_id: order for order in await self._whole(await fetch(self._session, _ORDERS, ids))}
+        return [by_id[order_id] for order_id in ids if order_id in by_id]
 
     async def history(self, order_id: UUID, *, staff: bool) -> Sequence[HistoryEntry]:
         """Answer what happened to an order, oldest first; what staff wrote down is for staff only."""
@@ -203,21 +201,23 @@ class OrderQueries:
             query = query.where(col(Shipment.shipment_id) > after)
         return (await self._session.exec(query)).all()
 
-    async def _complete(self, orders: Sequence[Order]) -> None:
-        """Set the parts of orders beside their columns."""
-        by_id = {order.order_id: order for order in orders}
-        for order in orders:
+    async def _whole(self, rows: Sequence[Mapping[str, Any]]) -> list[Order]:
+        """Bring orders to life with their parts."""
+        by_id: dict[UUID, Order] = {}
+        for row in rows:
+            order = by_id[row["order_id"]] = Order.stored(row)
             order.items, order.shipments, order.labels, order.changes, order.new_history = [], [], {}, [], []
             order.refunds, order.returns, order.return_labels = [], [], {}
         if not by_id:
-            return
-        items = select(OrderItem).where(col(OrderItem.order_id).in_(by_id)).order_by(col(OrderItem.position))
-        for item in (await self._session.exec(items)).all():
+            return []
+        ids = list(by_id)
+        for row in await fetch(self._session, _ITEMS, ids):
+            item = OrderItem.stored(row)
             if item.total_amount is None:  # written by a version that knew no taxes
                 item.total_amount = item.subtotal
             by_id[item.order_id].items.append(item)
-        shipments = select(Shipment).where(col(Shipment.order_id).in_(by_id)).order_by(col(Shipment.shipment_id))
-        for shipment in (await self._session.exec(shipments)).all():
-            by_id[shipment.order_id].shipments.append(shipment)
-        for order in orders:
+        for row in await fetch(self._session, _SHIPMENTS, ids):
+            by_id[row["order_id"]].shipments.append(Shipment.stored(row))
+        for order in by_id.values():
             order.name_lines()
+        return list(by_id.values())

@@ -41,9 +41,10 @@ BY_ID: Final[dict[str, str]] = {
     "shipment": """SELECT shipment_id::text AS id, order_id, state || coalesce(', ' || carrier, '') AS title FROM shipments
         WHERE shipment_id BETWEEN :first AND :last ORDER BY shipment_id LIMIT :most""",
 }
-BY_REFERENCE: Final = f"""{_ORDER} WHERE order_id IN (
+# As an array, or the planner may go through all orders, newest first, to see which of them are among these.
+BY_REFERENCE: Final = f"""{_ORDER} WHERE order_id = ANY(ARRAY(
     SELECT order_id FROM order_items WHERE position = 0 AND right(order_id::text, 8) = :reference
-) ORDER BY order_id DESC LIMIT :most"""
+)) ORDER BY order_id DESC LIMIT :most"""
 BY_NAME: Final[dict[str, str]] = {
     "shipment": """SELECT shipment_id::text AS id, order_id, tracking_number || ', ' || state AS title FROM shipments
         WHERE tracking_number ~>=~ :upper AND tracking_number ~<~ :past_upper LIMIT :most""",
