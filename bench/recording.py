@@ -71,8 +71,7 @@ def merged(results: Results, told: Mapping[str, Any], taken: Mapping[str, str]) 
         peers = {system: {name: _kept(one) for name, one in scenarios.items()} for system, scenarios in told["peers"].items()}
         found["peers"] = peers
         found["peers_taken"] = taken
-        others = [point for point in results.get("load", []) if point["system"] not in peers]
-        found["load"] = [*told["load"], *others]
+        found["load"] = _loads(results, told["load"])
         return found
     history, replicas = conditions.get("history", 0), conditions.get("replicas", 1)
     partitions = conditions.get("partitions", DEFAULT_PARTITIONS)
@@ -82,6 +81,7 @@ def merged(results: Results, told: Mapping[str, Any], taken: Mapping[str, str]) 
         found["start"] = results.get("start", {}) | ({} if most is None else {"service_mb": most})
         runs = {name: _kept(one) | {"taken": taken} for name, one in told["scenarios"].items()}
         found["runs"] = {**results.get("runs", {}), **runs}
+        found["load"] = _loads(results, [*({**point, "most": False} for point in told["load"]), *_most(told["scenarios"])])
     if history and usual:
         found["history"] = _replaced(results.get("history", []), told["history"], ("orders",))
     if not history and "max" in told["scenarios"]:
@@ -94,6 +94,22 @@ def merged(results: Results, told: Mapping[str, Any], taken: Mapping[str, str]) 
 
 def _kept(one: Mapping[str, Any]) -> dict[str, Any]:
     return {name: one[name] for name in KEPT if name in one}
+
+
+def _most(scenarios: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Write the point of the maximum, where it was measured."""
+    if "max" not in scenarios:
+        return []
+    one = scenarios["max"]
+    point = {"system": "waybill", "rate": one["orders_per_second"], "most": True, "cpu_ms_per_order": one["cpu_ms_per_order"]}
+    return [{**point, "p50_ms": one["confirmed"]["p50"], "p99_ms": one["confirmed"]["p99"]}]
+
+
+def _loads(results: Results, new: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """Put points in the place of those at the same rate of the same system; its maximum stands in the place of its maximum."""
+    points = {(one["system"], "most" if one["most"] else one["rate"]): one for one in (*results.get("load", []), *new)}
+    systems = list(dict.fromkeys(system for system, _ in points))
+    return sorted(points.values(), key=lambda one: (systems.index(one["system"]), one["rate"]))
 
 
 def _replaced(known: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> list[Any]:

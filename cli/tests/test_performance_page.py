@@ -123,6 +123,15 @@ def test_peers_stand_beside_this_system_with_ratios_in_its_favour() -> None:
     assert row(page, "CPU-ms per order at 50 a second")[1:] == ["not measured", "beyond its maximum", "-"]
 
 
+def test_points_of_a_load_are_replaced_one_by_one_and_the_maximum_by_the_maximum() -> None:
+    point = {"system": "waybill", "rate": 100.0, "cpu_ms_per_order": 7.0, "p50_ms": 8.0, "p99_ms": 9.0}
+    results = recording.merged({}, compared(waybill={}, plain={}), TAKEN)
+    results = recording.merged(results, told(max=scenario(orders_per_second=900.0)) | {"load": [point]}, TAKEN)
+    results = recording.merged(results, told(max=scenario(orders_per_second=1600.0)), TAKEN)
+    found = [(one["system"], one["rate"]) for one in results["load"]]
+    assert found == [("waybill", 20.0), ("waybill", 100.0), ("waybill", 1600.0), ("plain", 20.0)]
+
+
 def test_a_recorded_run_lies_in_the_file_that_the_page_is_rendered_from(tmp_path: Path) -> None:
     (tmp_path / "bench").mkdir()
     recording.record(tmp_path, told(max=scenario(orders_per_second=1234.0)))

@@ -75,6 +75,8 @@ class Parts:
     """Counts the service's open work for the metrics."""
     work: Sequence[Work] = ()
     """What the service may still owe about a key."""
+    gather_ms: int = 0
+    """How long the broker may gather records for it: a service that nobody waits for works in fewer, larger batches."""
 
 
 class Process:
@@ -146,6 +148,7 @@ class Process:
             batch_size=self.settings.batch_size,
             dead_letter_limit=self.settings.dead_letter_limit,
             on_assignment=self.relay.note_alone,
+            gather_ms=self.parts.gather_ms,
         )
         await self.consumer.start()
 

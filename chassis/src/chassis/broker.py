@@ -39,6 +39,8 @@ READY_SECONDS: Final = 0.2
 READY_TRIES: Final = 20
 BLANK_BATCH: Final = 200
 FOLLOW_SECONDS: Final = 2.0
+FETCH_WAIT_MS: Final = 500
+GATHERED_BYTES: Final = 256 * 1024
 COMMIT_SECONDS: Final = 0.1
 """How often offsets are committed while there is work. A crash repeats what was handled since, and the inbox drops it; a
 commit after each batch would cost a busy broker as much as the records themselves."""
@@ -366,10 +368,12 @@ class Broker:
         group: str | None,
         latest: bool = False,
         on_assignment: Callable[[bool], None] | None = None,
+        gather_ms: int = 0,
     ) -> Source:
         """Consume `topics` as one of `group`, or all of them alone when None.
 
-        `on_assignment` is told after each rebalance whether this consumer has all partitions.
+        `on_assignment` is told after each rebalance whether this consumer has all partitions. The broker answers at once, or
+        when it has GATHERED_BYTES or has gathered for `gather_ms`.
         """
         source = Source(in_group=group is not None)
         if on_assignment is not None:
@@ -385,6 +389,8 @@ class Broker:
             heartbeat_interval_ms=HEARTBEAT_MS,
             max_poll_interval_ms=MAX_POLL_INTERVAL_MS,
             listener=_Drain(source) if group is not None else None,
+            fetch_min_bytes=GATHERED_BYTES if gather_ms else 1,
+            fetch_max_wait_ms=gather_ms or FETCH_WAIT_MS,
         )
         await source.open(subscriber)
         return source

@@ -280,8 +280,8 @@ class Database:
             server_settings={
                 "application_name": service,
                 "jit": "off",
-                # One plan for all batches: for a batch of one PostgreSQL would make a new one each time, which takes longer than
-                # the statement itself.
+                # One plan for all batches: for a batch of one PostgreSQL would make a new one each time, and take longer for it
+                # than for the statement itself.
                 "plan_cache_mode": "force_generic_plan",
             },
         )

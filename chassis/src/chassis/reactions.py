@@ -147,6 +147,7 @@ class Consumer:
         batch_size: int = 500,
         dead_letter_limit: int = 50,
         on_assignment: Callable[[bool], None] | None = None,
+        gather_ms: int = 0,
     ) -> None:
         self.reactions = reactions
         self._database = database
@@ -156,6 +157,7 @@ class Consumer:
         self._batch_size = batch_size
         self._limit = dead_letter_limit
         self._on_assignment = on_assignment
+        self._gather_ms = gather_ms
         self._task: asyncio.Task[None] | None = None
         self._in_a_row = 0
         self.stopped_because: str | None = None
@@ -164,7 +166,10 @@ class Consumer:
     async def start(self) -> None:
         """Join the service's consumer group and begin."""
         self._source = await self._broker.subscribe(
-            self.reactions.topics, group=self.reactions.service, on_assignment=self._on_assignment
+            self.reactions.topics,
+            group=self.reactions.service,
+            on_assignment=self._on_assignment,
+            gather_ms=self._gather_ms,
         )
         self._task = asyncio.create_task(self._run())
 

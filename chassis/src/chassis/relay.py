@@ -28,7 +28,7 @@ SWEEP_SECONDS: Final = 1.0
 SWEEP_SIZE: Final = 1000
 BLOCKED_RETRY_SECONDS: Final = 0.01
 BLOCKED_TRIES: Final = 100
-CLEAR_AFTER_SECONDS: Final = 0.2
+CLEAR_AFTER_SECONDS: Final = 1.0
 SEND_TIMEOUT_SECONDS: Final = 10.0
 
 log = structlog.get_logger()

@@ -18,8 +18,8 @@ from order.api.desk import _cell
 from order.handlers import await_review, note_captured
 from order.model import FulfilmentState, Order, OrderState, PaymentState, ReturnState, Status
 from order.store import AXES, DeskFilter, OrderLists, Sort
-from order.store.order_counts import ANEW, FRESH, STALE, Crowded
-from order.store.order_lists import MOST_COUNTED, USUAL, counting, listing
+from order.store.order_counts import FRESH, STALE, Crowded
+from order.store.order_lists import ANEW, MOST_COUNTED, MOST_MATCHING, USUAL, counting, listing
 from order.store.search import BY_REFERENCE
 from services.order.tests.conftest import Shop
 from services.order.tests.many import MANY, NOW
@@ -107,10 +107,12 @@ async def test_the_gate_sees_a_list_without_an_index(past: Database) -> None:
 
 
 async def test_counts_are_exact_up_to_their_cap(past: Database) -> None:
-    looked_at, plan = await rows_read(past, counting(DeskFilter(status=Status.DELIVERED)))
+    looked_at, plan = await rows_read(past, counting(DeskFilter(status=Status.DELIVERED), MOST_COUNTED))
     assert looked_at <= 11_000, plan
     async with past.reading() as session:
         found = await OrderLists(session).counts({"many": DeskFilter(status=Status.DELIVERED), **FILTERS})
+        (matching,) = (await OrderLists(session).counts({ANEW: DeskFilter(product_id="MUG")})).values()
+    assert matching == MOST_MATCHING + 1
     assert found["many"] == 10_001
     assert found["status Pending"] == found["payment pending"] == found["order pending"] == MANY / 1000
     assert found["stuck"] == await stuck_by_hand(past)

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI
 
@@ -14,6 +14,9 @@ from notification.handlers import jobs, react
 from notification.letters import Letters, TrackingLinks
 from notification.settings import Settings
 from notification.store import WORK, measure
+
+GATHER_MS: Final = 200
+"""A message to a customer may come so much later; at 50 orders a second that makes of nine transactions one."""
 
 
 def create(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
@@ -32,7 +35,17 @@ def create(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
             )
             yield {Mailer: mailer, Texter: texter, Letters: letters, Settings: settings}
 
-    parts = Parts("notification", "Waybill notification", router, react, jobs, gateways, measure=measure, work=WORK)
+    parts = Parts(
+        "notification",
+        "Waybill notification",
+        router,
+        react,
+        jobs,
+        gateways,
+        measure=measure,
+        work=WORK,
+        gather_ms=GATHER_MS,
+    )
     return create_app(parts, settings, clock=clock)
 
 

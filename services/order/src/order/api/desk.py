@@ -17,7 +17,7 @@ from order.api.views import OrderPage, order_page
 from order.model import FulfilmentState, Order, OrderState, PaymentState, ReturnState, Status
 from order.model.order import IN_REVIEW
 from order.model.waiting import PATIENCE
-from order.store import ANEW, AXES, MOST_COUNTED, Crowded, DeskFilter, OrderLists, OrderQueries, Sort
+from order.store import ANEW, AXES, Crowded, DeskFilter, OrderLists, OrderQueries, Sort, most_counted
 
 router = APIRouter(prefix="/api/admin/orders", tags=["admin"])
 
@@ -115,9 +115,9 @@ class Count(BaseModel):
     capped: bool
 
     @classmethod
-    def of(cls, found: int) -> "Count":
-        """Say what was counted."""
-        return cls(count=min(found, MOST_COUNTED), capped=found > MOST_COUNTED)
+    def of(cls, found: int, most: int) -> "Count":
+        """Say what was counted, up to so many."""
+        return cls(count=min(found, most), capped=found > most)
 
 
 class OrderCounts(BaseModel):
@@ -141,7 +141,7 @@ async def list_all_orders(request: Request, _: Reader, query: Annotated[ListQuer
 
 @router.get("/counts")
 async def count_all_orders(request: Request, _: Reader, query: Annotated[DeskQuery, Query()]) -> OrderCounts:
-    """Count the orders that match the filter, and those in each state; exactly up to 10,000."""
+    """Count the orders in each state, exactly up to 10,000, and those that match the filter, up to 1,000."""
     database = request.app.state.database
     now = database.clock()
     axes = {f"{axis}.{value}": DeskFilter.at(axis, value) for axis, values in AXES.items() for value in values}
@@ -153,7 +153,7 @@ async def count_all_orders(request: Request, _: Reader, query: Annotated[DeskQue
     crowded = database.remembered.setdefault(Crowded, Crowded())
     async with database.reading() as session:
         found = await OrderLists(session).counts(crowded.due(wanted, now))
-    counted = {name: Count.of(number) for name, number in crowded.complete(wanted, found, now).items()}
+    counted = {name: Count.of(number, most_counted(name)) for name, number in crowded.complete(wanted, found, now).items()}
     return OrderCounts(
         matching=counted[match],
         axes={axis: {str(value): counted[f"{axis}.{value}"] for value in values} for axis, values in AXES.items()},

@@ -6,8 +6,8 @@ from order.store.deadlines import ExpiredChange, ExpiredOrder
 from order.store.documents import DocumentFilter, DocumentQueries, DocumentStore, SeriesAudit
 from order.store.exchanges import StepDue
 from order.store.open_work import count_open
-from order.store.order_counts import ANEW, Crowded
-from order.store.order_lists import AXES, MOST_COUNTED, DeskFilter, OrderLists, Sort
+from order.store.order_counts import Crowded
+from order.store.order_lists import ANEW, AXES, DeskFilter, OrderLists, Sort, most_counted
 from order.store.orders import OrderStore
 from order.store.owed import WORK
 from order.store.queries import OrderFilter, OrderQueries
@@ -19,7 +19,6 @@ from order.store.throttle import DeclineStore, Throttle
 __all__ = [
     "ANEW",
     "AXES",
-    "MOST_COUNTED",
     "WORK",
     "CartStore",
     "Crowded",
@@ -54,6 +53,7 @@ __all__ = [
     "Throttle",
     "WarehouseStore",
     "count_open",
+    "most_counted",
     "order_days",
     "origin_of",
     "seconds_at",

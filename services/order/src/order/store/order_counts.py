@@ -9,14 +9,10 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from order.store.order_lists import MOST_COUNTED, DeskFilter
+from order.store.order_lists import ANEW, MOST_COUNTED, DeskFilter
 
 FRESH: Final = timedelta(minutes=1)
 STALE: Final = timedelta(minutes=5)
-
-
-ANEW: Final = "anew"
-"""What goes by this name is something else each time, and never remembered."""
 
 
 class Crowded:

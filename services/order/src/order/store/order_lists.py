@@ -36,6 +36,10 @@ from order.model import (
 from order.model.order import IN_REVIEW
 
 MOST_COUNTED: Final = 10_000
+MOST_MATCHING: Final = 1000
+"""What no index counts takes a look at each of its orders."""
+ANEW: Final = "anew"
+"""What goes by this name matches a filter of its own each time."""
 EXPORTED_AT_ONCE: Final = 1000
 CLOCKS_APART: Final = timedelta(minutes=1)
 """How far an id's moment and the order's date may be apart; both are read while it is placed."""
@@ -222,16 +226,11 @@ class OrderLists:
         found, following = page(rows, limit, tuple)
         return [row[-1] for row in found], following
 
-    async def count(self, narrowed: DeskFilter) -> int:
-        """Count the orders, up to one more than MOST_COUNTED."""
-        found: int = (await self._session.exec(counting(narrowed))).one()[0]  # type: ignore[call-overload]
-        return found
-
     async def counts(self, views: Mapping[str, DeskFilter]) -> dict[str, int]:
-        """Count the orders of several views at once."""
+        """Count the orders of several views at once, each up to one more than is counted of it."""
         if not views:
             return {}
-        query = select(*(counting(view).scalar_subquery().label(name) for name, view in views.items()))
+        query = select(*(counting(view, most_counted(name)).scalar_subquery().label(name) for name, view in views.items()))
         row = (await self._session.exec(query)).one()  # type: ignore[call-overload]
         return dict(row._mapping)  # noqa: SLF001 - the name by which SQLAlchemy documents it
 
@@ -297,7 +296,12 @@ def _beyond(keys: Sequence[Any], place: Sequence[Any], *, falling: bool) -> Colu
     return here < there if falling else here > there
 
 
-def counting(narrowed: DeskFilter) -> Select[Any]:
-    """Write the query that counts, up to one more than MOST_COUNTED."""
-    some = listing(narrowed, Sort.NEWEST, MOST_COUNTED + 1, None).subquery()
+def most_counted(name: str) -> int:
+    """Tell up to how many orders of a view are counted."""
+    return MOST_MATCHING if name == ANEW else MOST_COUNTED
+
+
+def counting(narrowed: DeskFilter, most: int) -> Select[Any]:
+    """Write the query that counts, up to one more than `most`."""
+    some = listing(narrowed, Sort.NEWEST, most + 1, None).subquery()
     return select(func.count()).select_from(some)
