@@ -17,7 +17,7 @@ from contracts.types import Money
 from order.api.desk import _cell
 from order.handlers import await_review, note_captured
 from order.model import FulfilmentState, Order, OrderState, PaymentState, ReturnState, Status
-from order.store import AXES, DeskFilter, OrderLists, Sort
+from order.store import AXES, DeskFilter, OrderLists, OrderQueries, Sort
 from order.store.order_counts import FRESH, STALE, Crowded
 from order.store.order_lists import ANEW, MOST_COUNTED, MOST_MATCHING, USUAL, counting, listing
 from order.store.search import BY_REFERENCE
@@ -79,6 +79,22 @@ def _looked_at(node: dict[str, Any]) -> int:
 async def test_a_page_looks_at_few_rows_however_many_there_are(past: Database, name: str) -> None:
     looked_at, plan = await rows_read(past, listing(FILTERS[name], Sort.NEWEST, PAGE + 1, None))
     assert looked_at <= MANY / 50, plan
+
+
+@pytest.mark.parametrize("product", ["MUG", "RARE", "GHOST"])
+async def test_a_product_s_orders_by_amount_are_the_newest_of_them(past: Database, product: str) -> None:
+    narrowed = DeskFilter(product_id=product)
+    looked_at, plan = await rows_read(past, listing(narrowed, Sort.HIGHEST, PAGE, None, ranked=300))
+    assert looked_at <= MANY / 50, plan
+    async with past.reading() as session:
+        lists = OrderLists(session)
+        newest, _ = await lists.ids(narrowed, Sort.NEWEST, 300, None)
+        first, cursor = await lists.ids(narrowed, Sort.HIGHEST, 200, None, ranked=300)
+        rest = (await lists.ids(narrowed, Sort.HIGHEST, 200, cursor, ranked=300))[0] if cursor else []
+        amounts = {order.order_id: order.total_amount for order in await OrderQueries(session).of([*first, *rest])}
+    assert {*first, *rest} == set(newest)
+    found = [(amounts[order_id], order_id) for order_id in (*first, *rest)]
+    assert found == sorted(found, reverse=True)
 
 
 async def test_a_reference_is_found_without_a_look_at_all_orders(past: Database) -> None:

@@ -130,7 +130,10 @@ class OrderCounts(BaseModel):
 
 @router.get("", response_model=OrderPage)
 async def list_all_orders(request: Request, _: Reader, query: Annotated[ListQuery, Query()]) -> Response:
-    """List all orders, newest first unless `sort` says otherwise, narrowed by any axis."""
+    """List all orders, newest first unless `sort` says otherwise, narrowed by any axis.
+
+    Those of a product by amount are the newest 2,000 of them.
+    """
     database = request.app.state.database
     narrowed = query.narrowed(database.clock(), request.app.state.settings.currency, query.sort)
     async with database.reading() as session:

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any, Final, Self
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, text, tuple_, union
+from sqlalchemy import ColumnElement, Select, and_, any_, func, literal, or_, select, text, tuple_, union
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -36,6 +36,7 @@ from order.model import (
 from order.model.order import IN_REVIEW
 
 MOST_COUNTED: Final = 10_000
+MOST_RANKED: Final = 2000
 MOST_MATCHING: Final = 1000
 """What no index counts takes a look at each of its orders."""
 ANEW: Final = "anew"
@@ -220,9 +221,11 @@ class OrderLists:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def ids(self, narrowed: DeskFilter, sort: Sort, limit: int, cursor: str | None) -> tuple[Sequence[UUID], str | None]:
+    async def ids(
+        self, narrowed: DeskFilter, sort: Sort, limit: int, cursor: str | None, ranked: int | None = MOST_RANKED
+    ) -> tuple[Sequence[UUID], str | None]:
         """Answer the orders of a page by their ids."""
-        rows = (await self._session.exec(listing(narrowed, sort, limit + 1, cursor))).all()
+        rows = (await self._session.exec(listing(narrowed, sort, limit + 1, cursor, ranked))).all()
         found, following = page(rows, limit, tuple)
         return [row[-1] for row in found], following
 
@@ -238,7 +241,7 @@ class OrderLists:
         """Answer all orders, some at a time, so that neither side holds them all."""
         cursor: str | None = None
         while True:
-            ids, cursor = await self.ids(narrowed, sort, EXPORTED_AT_ONCE, cursor)
+            ids, cursor = await self.ids(narrowed, sort, EXPORTED_AT_ONCE, cursor, ranked=None)
             rows = (await self._session.exec(select(Order).where(_id.in_(ids)))).scalars().all()  # type: ignore[call-overload]
             by_id = {order.order_id: order for order in rows}
             yield [by_id[order_id] for order_id in ids if order_id in by_id]
@@ -248,9 +251,15 @@ class OrderLists:
                 return
 
 
-def listing(narrowed: DeskFilter, sort: Sort, limit: int, cursor: str | None) -> Any:
-    """Write the query for a page: what it is sorted by, then the id."""
+def listing(narrowed: DeskFilter, sort: Sort, limit: int, cursor: str | None, ranked: int | None = None) -> Any:
+    """Write the query for a page: what it is sorted by, then the id.
+
+    No index holds a product's orders by amount: of those, the newest `ranked` are put in that order; None: all.
+    """
     by_amount = sort in {Sort.HIGHEST, Sort.LOWEST}
+    if by_amount and ranked is not None and narrowed.product_id is not None:
+        newest = listing(narrowed, Sort.NEWEST, ranked, None).subquery()
+        return _ranked(newest.c[0], sort, limit, cursor)
     falling = sort in {Sort.NEWEST, Sort.HIGHEST}
     by_product = narrowed.product_id is not None and not by_amount
     # The lines of a product lie in the order of the orders' ids; one order may have several.
@@ -271,6 +280,16 @@ def listing(narrowed: DeskFilter, sort: Sort, limit: int, cursor: str | None) ->
         return branches[0]
     merged = union(*(select(branch.subquery()) for branch in branches)).subquery()
     return _ordered(select(merged), list(merged.c), falling=falling).limit(limit)
+
+
+def _ranked(ids: ColumnElement[UUID], sort: Sort, limit: int, cursor: str | None) -> Any:
+    """Put orders in the order of their amounts; as an array, or the planner may look for them among all amounts."""
+    keys: tuple[Any, ...] = (col(Order.total_amount), _id)
+    falling = sort is Sort.HIGHEST
+    wanted = [_id == any_(func.array(select(ids).scalar_subquery()))]
+    if cursor is not None:
+        wanted.append(_beyond(keys, read_cursor(cursor, int, UUID), falling=falling))
+    return _ordered(select(*keys).where(*wanted), keys, falling=falling).limit(limit)
 
 
 def _distinct(query: Select[Any], wanted: bool) -> Select[Any]:  # noqa: FBT001
