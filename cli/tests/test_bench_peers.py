@@ -77,3 +77,8 @@ def test_a_share_of_the_maximum_needs_the_maximum() -> None:
     wanted = run.Wanted(scenarios=[scenarios.Name.BUSY])
     with pytest.raises(WaybillError, match="ask for --scenario max before it"):
         list(run.scenarios(wanted))
+
+
+def test_a_share_of_the_maximum_is_a_rate_once_that_is_known() -> None:
+    busy = scenarios.SCENARIOS[scenarios.Name.BUSY].at_share(1000.0).limited(None, 10.0)
+    assert (busy.name, busy.rate, busy.orders) == ("busy", 700.0, 7000)
