@@ -283,10 +283,6 @@ class Database:
                 # One plan for all batches: for a batch of one PostgreSQL would make a new one each time, and take longer for it
                 # than for the statement itself.
                 "plan_cache_mode": "force_generic_plan",
-                # A batch finds its rows by their keys. PostgreSQL takes it for a hundred rows, and would read a table of some
-                # thousands from end to end for them.
-                "enable_hashjoin": "off",
-                "enable_mergejoin": "off",
             },
         )
         if isinstance(clock, DatabaseTime):
