@@ -81,9 +81,12 @@ async def test_a_page_looks_at_few_rows_however_many_there_are(past: Database, n
     assert looked_at <= MANY / 50, plan
 
 
-@pytest.mark.parametrize("product", ["MUG", "RARE", "GHOST"])
-async def test_a_product_s_orders_by_amount_are_the_newest_of_them(past: Database, product: str) -> None:
-    narrowed = DeskFilter(product_id=product)
+@pytest.mark.parametrize(
+    "narrowed",
+    [*(DeskFilter(product_id=sku) for sku in ("MUG", "RARE", "GHOST")), DeskFilter(user_id="user-7")],
+    ids=["frequent product", "rare product", "no such product", "customer"],
+)
+async def test_orders_of_a_product_or_a_customer_by_amount_are_the_newest_of_them(past: Database, narrowed: DeskFilter) -> None:
     looked_at, plan = await rows_read(past, listing(narrowed, Sort.HIGHEST, PAGE, None, ranked=300))
     assert looked_at <= MANY / 50, plan
     async with past.reading() as session:

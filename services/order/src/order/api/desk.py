@@ -132,7 +132,7 @@ class OrderCounts(BaseModel):
 async def list_all_orders(request: Request, _: Reader, query: Annotated[ListQuery, Query()]) -> Response:
     """List all orders, newest first unless `sort` says otherwise, narrowed by any axis.
 
-    Those of a product by amount are the newest 2,000 of them.
+    Those of a product or a customer by amount are the newest 500 of them.
     """
     database = request.app.state.database
     narrowed = query.narrowed(database.clock(), request.app.state.settings.currency, query.sort)

@@ -36,7 +36,7 @@ from order.model import (
 from order.model.order import IN_REVIEW
 
 MOST_COUNTED: Final = 10_000
-MOST_RANKED: Final = 2000
+MOST_RANKED: Final = 500
 MOST_MATCHING: Final = 1000
 """What no index counts takes a look at each of its orders."""
 ANEW: Final = "anew"
@@ -254,10 +254,10 @@ class OrderLists:
 def listing(narrowed: DeskFilter, sort: Sort, limit: int, cursor: str | None, ranked: int | None = None) -> Any:
     """Write the query for a page: what it is sorted by, then the id.
 
-    No index holds a product's orders by amount: of those, the newest `ranked` are put in that order; None: all.
+    No index holds the orders of a product or a customer by amount: the newest `ranked` are put in that order; None: all.
     """
     by_amount = sort in {Sort.HIGHEST, Sort.LOWEST}
-    if by_amount and ranked is not None and narrowed.product_id is not None:
+    if by_amount and ranked is not None and (narrowed.product_id is not None or narrowed.user_id is not None):
         newest = listing(narrowed, Sort.NEWEST, ranked, None).subquery()
         return _ranked(newest.c[0], sort, limit, cursor)
     falling = sort in {Sort.NEWEST, Sort.HIGHEST}
