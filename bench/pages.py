@@ -42,7 +42,7 @@ class Known:
     async def of(cls, databases: Databases, customers: int) -> "Known":
         """Look what the databases hold; raises WaybillError where there are no orders."""
         orders: list[tuple[int, UUID]] = []
-        newest = "SELECT order_id FROM orders WHERE user_id = $1 ORDER BY order_id DESC LIMIT $2"
+        newest = "SELECT order_id FROM orders WHERE user_id = $1 AND order_state = 'confirmed' ORDER BY order_id DESC LIMIT $2"
         for number in range(min(customers, SHOWN_CUSTOMERS)):
             rows = await databases.rows("order", newest, f"customer-{number}", ORDERS_OF_EACH)
             orders += [(number, row["order_id"]) for row in rows]
