@@ -33,6 +33,8 @@ class Known:
 
     orders: Sequence[tuple[int, UUID]]
     """Newest first, for each customer."""
+    whole: Sequence[UUID]
+    """Those of them that have a history, and so whatever else belongs to an order."""
     tracking_numbers: Sequence[str]
     documents: Sequence[str]
     first: datetime
@@ -53,6 +55,9 @@ class Known:
         orders = [(number, order) for number, order in orders if order in with_payment]
         if not orders:
             raise WaybillError("no customer has an order yet: place some before pages are looked at")
+        ids = [order_id for _, order_id in orders]
+        lived = "SELECT DISTINCT order_id FROM order_status_history WHERE order_id = ANY($1::uuid[]) ORDER BY order_id"
+        whole = [row["order_id"] for row in await databases.rows("order", lived, ids)]
         named = "SELECT {0} AS name FROM {1} WHERE {0} IS NOT NULL LIMIT $1"
         found = [
             [row["name"] for row in await databases.rows("order", named.format(name, table), NAMES)]
@@ -60,7 +65,7 @@ class Known:
         ]
         ends = "SELECT order_date FROM orders ORDER BY order_id {} LIMIT 1"
         first, last = [await databases.value("order", ends.format(way)) for way in ("ASC", "DESC")]
-        return cls(orders, found[0], found[1], first, last)
+        return cls(orders, whole, found[0], found[1], first, last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +135,7 @@ def _orders_by(choose: Callable[[Known, random.Random], dict[str, str]], path: s
 
 def _detail(head: str, tail: str = "") -> Maker:
     def make(known: Known, chance: random.Random) -> tuple[str, int | None]:
-        return f"{head}{chance.choice(known.orders)[1]}{tail}", None
+        return f"{head}{chance.choice(known.whole)}{tail}", None
 
     return make
 

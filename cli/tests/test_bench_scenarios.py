@@ -33,7 +33,7 @@ def chance() -> random.Random:
 
 def known() -> Any:
     orders = [(number, uuid.UUID(int=number << 96)) for number in range(64)]
-    return pages.Known(orders, ["T1"], ["INV-1"], NOW - timedelta(days=700), NOW)
+    return pages.Known(orders, [order_id for _, order_id in orders[::2]], ["T1"], ["INV-1"], NOW - timedelta(days=700), NOW)
 
 
 def test_every_kind_of_page_comes_up_in_turn_and_asks_for_what_there_is() -> None:
@@ -50,10 +50,12 @@ def test_every_kind_of_page_comes_up_in_turn_and_asks_for_what_there_is() -> Non
     assert {one.customer is None for one in found if one.kind.startswith("admin")} == {True}
     assert {one.customer is None for one in found if one.kind.startswith("own")} == {False}
     assert all(" " not in one.path for one in found)
+    paid = by_kind["admin payments of an order"].path.removeprefix("/api/admin/payments/")
+    assert uuid.UUID(paid) in known().whole
 
 
 def test_pages_can_be_made_up_where_nothing_was_sent_yet() -> None:
-    bare = pages.Known(known().orders, [], [], NOW, NOW)
+    bare = pages.Known(known().orders, known().whole, [], [], NOW, NOW)
     assert {one.kind for one in islice(pages.pages(bare, chance()), len(pages.in_turn()))} == set(pages.KINDS)
 
 
