@@ -52,13 +52,15 @@ class Goal:
         """Render it."""
         worst = max((value.reached for value in self.values), key=("goal", "must", "neither", ABSENT).index)
         reached = {"goal": "**goal**", ABSENT: ABSENT}.get(worst, worst)
-        measured = " / ".join(number(value.measured) for value in self.values)
         known = any(value.measured is not None for value in self.values)
+        whole_row = all(value.measured is not None for value in self.values)
+        each, last = ("", self.unit) if whole_row else (self.unit, "")
+        measured = " / ".join(ABSENT if value.measured is None else f"{number(value.measured)}{each}" for value in self.values)
         cells = [
             self.figure,
             self._told([value.must for value in self.values]),
             self._told([value.goal for value in self.values]),
-            f"{measured}{self.unit}" if known else ABSENT,
+            f"{measured}{last}" if known else ABSENT,
             reached if known else "",
             self.limit,
         ]
