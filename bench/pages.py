@@ -34,7 +34,7 @@ class Known:
     orders: Sequence[tuple[int, UUID]]
     """Newest first, for each customer."""
     whole: Sequence[UUID]
-    """Those of them that have a history, and so whatever else belongs to an order."""
+    """Those of them that have a payment, and so whatever else belongs to an order."""
     tracking_numbers: Sequence[str]
     documents: Sequence[str]
     first: datetime
@@ -48,16 +48,10 @@ class Known:
         for number in range(min(customers, SHOWN_CUSTOMERS)):
             rows = await databases.rows("order", newest, f"customer-{number}", ORDERS_OF_EACH)
             orders += [(number, row["order_id"]) for row in rows]
-        paid = await databases.rows(
-            "payment", "SELECT order_id FROM payment WHERE order_id = ANY($1::uuid[])", [order for _, order in orders]
-        )
-        with_payment = {row["order_id"] for row in paid}  # others were cancelled before, or their payment is past keeping
-        orders = [(number, order) for number, order in orders if order in with_payment]
-        if not orders:
-            raise WaybillError("no customer has an order yet: place some before pages are looked at")
-        ids = [order_id for _, order_id in orders]
-        lived = "SELECT DISTINCT order_id FROM order_status_history WHERE order_id = ANY($1::uuid[]) ORDER BY order_id"
-        whole = [row["order_id"] for row in await databases.rows("order", lived, ids)]
+        paid = "SELECT DISTINCT order_id FROM payment WHERE order_id = ANY($1::uuid[]) ORDER BY order_id"
+        whole = [row["order_id"] for row in await databases.rows("payment", paid, [order_id for _, order_id in orders])]
+        if not whole:
+            raise WaybillError("no customer has a paid order yet: place some before pages are looked at")
         named = "SELECT {0} AS name FROM {1} WHERE {0} IS NOT NULL LIMIT $1"
         found = [
             [row["name"] for row in await databases.rows("order", named.format(name, table), NAMES)]
