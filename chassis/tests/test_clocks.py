@@ -21,12 +21,13 @@ class SlowAnswer:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, takes: float) -> None:
         self.now = 100.0
+        self.at = MORNING
         self.takes = takes
         monkeypatch.setattr("chassis.clocks.monotonic", lambda: self.now)
 
     async def fetchval(self, _: str) -> Any:
         self.now += self.takes
-        return MORNING
+        return self.at
 
 
 @pytest.fixture
@@ -85,10 +86,26 @@ async def test_time_goes_on_between_two_looks_and_half_an_answers_way_is_counted
     assert clock() == MORNING + timedelta(seconds=60.125)
 
 
-async def test_an_answer_that_took_long_does_not_set_a_clock_that_goes_already(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_answer_that_took_long_leaves_a_clock_that_may_be_right_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = SlowAnswer(monkeypatch, takes=0.0)
     clock = DatabaseTime()
     await clock.read(answers)
-    answers.takes = 20.0
+    for takes in (0.4, 20.0):
+        answers.takes = takes
+        before = clock()
+        answers.at = before
+        await clock.read(answers)
+        assert clock() == before + timedelta(seconds=takes)
+
+
+@pytest.mark.parametrize(("error", "corrected"), [(-60.0, 0.0), (60.0, 0.25)])
+async def test_a_clock_that_an_answer_proves_wrong_is_right_again(
+    error: float, corrected: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = SlowAnswer(monkeypatch, takes=0.0)
+    clock = DatabaseTime()
     await clock.read(answers)
-    assert clock() == MORNING + timedelta(seconds=20)
+    answers.at = MORNING - timedelta(seconds=error)  # a machine that slept, or a database that moved to another one
+    answers.takes = 0.25
+    await clock.read(answers)
+    assert clock() == answers.at + timedelta(seconds=corrected)

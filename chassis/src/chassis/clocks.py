@@ -10,13 +10,10 @@ import os
 from datetime import datetime, timedelta
 from pathlib import Path
 from time import monotonic
-from typing import Any, Final
+from typing import Any
 
 from chassis import domain
 from chassis.domain import Clock as Clock  # noqa: PLC0414 - who takes a clock finds both here
-
-IMPRECISE_SECONDS: Final = 0.5
-"""An answer that took longer than this tells too little about the time in which it arrived."""
 
 
 def mislead(setting: str | None = None) -> None:
@@ -42,15 +39,22 @@ class DatabaseTime:
 
     def __call__(self) -> datetime:
         """Tell the time."""
-        if self._read is None:
-            return domain.utc_now()
-        at, then = self._read
-        return at + timedelta(seconds=monotonic() - then)
+        return domain.utc_now() if self._read is None else self._told(self._read, monotonic())
 
     async def read(self, connection: Any) -> None:
-        """Ask the database what time it is; an answer that took long is not believed where an earlier one is known."""
+        """Ask the database what time it is, and be corrected as far as its answer proves the clock wrong.
+
+        The database looked at its clock at some point while it was asked: an answer that took long proves little, and a clock
+        that was set to the middle of it could go back by half of that time.
+        """
         asked = monotonic()
-        at = await connection.fetchval("SELECT clock_timestamp()")
-        took = monotonic() - asked
-        if self._read is None or took <= IMPRECISE_SECONDS:
-            self._read = at, asked + took / 2
+        at: datetime = await connection.fetchval("SELECT clock_timestamp()")
+        arrived = monotonic()
+        took = timedelta(seconds=arrived - asked)
+        told = at + took / 2 if self._read is None else min(max(self._told(self._read, arrived), at), at + took)
+        self._read = told, arrived
+
+    @staticmethod
+    def _told(read: tuple[datetime, float], now: float) -> datetime:
+        at, then = read
+        return at + timedelta(seconds=now - then)
