@@ -15,6 +15,7 @@ from waybill.chaos.crowd import Crowded, crowd
 from waybill.chaos.kinds import KINDS
 from waybill.chaos.outages import Endured, endure
 from waybill.chaos.plan import Fault, Plan
+from waybill.chaos.precedence import give_way
 from waybill.chaos.recovery import Figure, measure
 from waybill.chaos.rest import at_rest
 from waybill.chaos.system import Running
@@ -114,7 +115,8 @@ async def run(running: Running, course: Course, rest_within: float, measures: Me
         course.now = "opening the shop"
         await trade.open()
         course.books.began = time.monotonic()
-        async with _background(_watch(world, course), _keep_notes(course)):
+        polite = give_way(running.system.links.pids)
+        async with _background(_watch(world, course), _keep_notes(course), polite):
             course.now = "trading"
             trading = asyncio.create_task(trade.run())
             trading.add_done_callback(course.note_traded)
@@ -129,6 +131,8 @@ async def run(running: Running, course: Course, rest_within: float, measures: Me
                 finished, _ = await asyncio.wait({trading}, timeout=until - time.monotonic())
             finally:
                 trading.cancel()
+            for one in finished:
+                one.result()  # a trade that broke off proves nothing
             if finished and await at_rest(world, until - time.monotonic(), course.left):
                 course.rested = course.books.seconds
             if measures is not None and course.rested is not None:

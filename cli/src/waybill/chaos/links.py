@@ -62,6 +62,11 @@ class Links:
         if said.decode().strip() != READY:
             raise WaybillError(f"the links cannot be opened: {said.decode().strip() or 'their process ended'}")
 
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The process, where there is one."""
+        return () if self._process is None else (self._process.pid,)
+
     def tell(self, name: str, manner: Manner) -> None:
         """Have a link behave in a manner from now on."""
         self._write({"name": name, "manner": dataclasses.asdict(manner)})

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import httpx2
 
-from waybill.errors import WaybillError
 from waybill.tokens import token
 
 PAUSE_SECONDS: Final = 0.3
@@ -74,7 +73,7 @@ class Person:
         while patience.lasts():
             try:
                 answer = await self.ask_once(method, path, body, key=key, **headers)
-            except (httpx2.HTTPError, WaybillError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever keeps the answer away (uvloop's closed transports are no HTTPError)
                 last, told = f"{type(error).__name__}: {error}", 0.0
             else:
                 if not _come_again(answer):
