@@ -33,6 +33,7 @@ KEPT: Final = (
     "database_ms_per_order",
     "statements_per_order",
 )
+STATEMENTS_KEPT: Final = 10
 MACHINE: Final = ("cores", "memory_mb", "system", "python", "file_system", "database")
 Results = dict[str, Any]
 
@@ -79,8 +80,13 @@ def merged(results: Results, told: Mapping[str, Any], taken: Mapping[str, str]) 
     if not history and usual:
         most = max(conditions["service_mb"].values(), default=None) if "service_mb" in conditions else None
         found["start"] = results.get("start", {}) | ({} if most is None else {"service_mb": most})
-        runs = {name: _kept(one) | {"taken": taken} for name, one in told["scenarios"].items()}
+        runs = {
+            name: _kept(one) | {"statements": _statements(name, told), "taken": taken}
+            for name, one in told["scenarios"].items()
+        }
         found["runs"] = {**results.get("runs", {}), **runs}
+        profiles = {service: _profile(one) | {"taken": taken} for service, one in told.get("profiles", {}).items()}
+        found["profiles"] = {**results.get("profiles", {}), **profiles}
         found["load"] = _loads(results, [*({**point, "most": False} for point in told["load"]), *_most(told["scenarios"])])
     if history and usual:
         found["history"] = _replaced(results.get("history", []), told["history"], ("orders",))
@@ -94,6 +100,28 @@ def merged(results: Results, told: Mapping[str, Any], taken: Mapping[str, str]) 
 
 def _kept(one: Mapping[str, Any]) -> dict[str, Any]:
     return {name: one[name] for name in KEPT if name in one}
+
+
+def _statements(scenario: str, told: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Write the statements of a scenario's first run on which the database spent most."""
+    run = next((one for one in told.get("runs", ()) if one["scenario"] == scenario), None)
+    if run is None:
+        return []
+    return [
+        {
+            "service": one["service"],
+            "text": one["text"],
+            "calls_per_order": round(one["calls"] / run["orders"], 3),
+            "ms_per_order": round(one["milliseconds"] / run["orders"], 4),
+        }
+        for one in run["statements"][:STATEMENTS_KEPT]
+    ]
+
+
+def _profile(one: Mapping[str, Any]) -> dict[str, Any]:
+    """Write a profile's layers, and the function that is at work most by itself."""
+    (name, percent), *_ = one["own"]
+    return {**{key: one[key] for key in ("scenario", "samples", "layers")}, "most": name, "most_percent": percent}
 
 
 def _most(scenarios: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -47,7 +47,9 @@ def as_json(measured: Sequence[Measured], conditions: dict[str, Any], profiles: 
         "runs": [plain(run) | {"statements": [asdict(one) for one in run.statements[:STATEMENTS_SHOWN]]} for run in measured],
         "profiles": {
             profile.service: {
+                "scenario": first,
                 "samples": profile.samples,
+                "layers": dict(profile.top(profile.layers, len(profile.layers))),
                 "own": profile.top(profile.own, FUNCTIONS_SHOWN),
                 "total": profile.top(profile.total, FUNCTIONS_SHOWN),
             }

@@ -248,6 +248,23 @@ def test_a_profile_adds_up_samples_by_function_whatever_the_line() -> None:
     assert dict(profile.top(profile.total, 9)) == {"main (a/run.py)": 100.0, "work (a/run.py)": 100.0, "f (b.py)": 25.0}
 
 
+def test_a_profile_gives_samples_to_the_innermost_layer_and_leaves_out_threads_that_wait() -> None:
+    lines = [
+        "run (asyncio/runners.py:1);place (order/commands/place.py:7);__get__ (enum.py:3) 5",
+        "run (asyncio/runners.py:1);_handle (chassis/batch.py:7);fetch (asyncpg/connection.py:9) 3",
+        "run (asyncio/runners.py:1) 1",
+        "main (somewhere.py:1) 1",
+        "run (anyio/_backends/_asyncio.py:9);Queue.get (queue.py:171);Condition.wait (threading.py:320) 90",
+    ]
+    profile = profiling.Profile.read("order", lines)
+    assert dict(profile.top(profile.layers, 9)) == {
+        "models, reactions, stores, routes": 50.0,
+        "database driver": 30.0,
+        "event loop": 10.0,
+        profiling.OTHER: 10.0,
+    }
+
+
 def test_an_open_loop_lasts_as_long_as_its_limits_allow() -> None:
     low = scenarios.SCENARIOS[scenarios.Name.LOW]
     assert low.limited(None, 4.0).orders == 200

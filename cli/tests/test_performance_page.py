@@ -72,6 +72,23 @@ def test_without_results_every_goal_says_that_it_was_not_measured() -> None:
     assert "Peers: not measured." in page
 
 
+def test_a_profile_shares_the_account_of_its_service_among_layers_and_the_dearest_statements_are_listed() -> None:
+    statement = {"service": "order", "calls": 4500, "milliseconds": 900.0, "text": f"SELECT a | b {'x' * 200}", "rows": 1}
+    profile = {"scenario": "max", "samples": 1000, "layers": {"chassis": 25.0, "other": 75.0}, "own": [["f (a.py)", 4.5]]}
+    runs = [{"scenario": "max", "orders": 9000, "statements": [statement]}]
+    results = recording.merged({}, told(max=scenario()) | {"profiles": {"order": profile}, "runs": runs}, TAKEN)
+    page = performance.render(results)[performance.PAGE]
+    assert row(page, "layer") == ["layer", "order, max (1,000 samples)"]
+    assert [row(page, "chassis")[1], row(page, "other |")[1]] == ["0.05", "0.15"]
+    assert "than 4.50 % (order: `f (a.py)`)" in page
+    (shown,) = (line for line in page.splitlines() if "SELECT a" in line)
+    assert "`SELECT a / b xx" in shown
+    assert shown.endswith("x …` | 0.50 | 0.10 |")
+    again = recording.merged(results, told(low=scenario()), TAKEN)
+    assert again["profiles"] == results["profiles"]
+    assert again["runs"]["max"] == results["runs"]["max"]
+
+
 def test_a_run_fills_its_rows_and_keeps_those_of_other_runs() -> None:
     results = recording.merged({}, told(low=scenario(cpu_ms_per_order=12.0)), TAKEN)
     results = recording.merged(results, told(max=scenario()), TAKEN)
@@ -80,7 +97,7 @@ def test_a_run_fills_its_rows_and_keeps_those_of_other_runs() -> None:
     assert row(page, "CPU per order at 50 orders")[3:5] == ["12 ms", "must"]
     assert row(page, "rate with one hot product")[3] == "not measured"
     assert row(page, "max |") == ["max", "5", "2026-01-01", "`0123456789`", "1.40 %"]
-    assert "statements" not in results["runs"]["max"]
+    assert results["runs"]["max"]["statements"] == []
     assert results["runs"]["max"]["taken"] == TAKEN | {"repeat": 5}
 
 

@@ -16,7 +16,7 @@ import psutil
 
 LOOK_SECONDS: Final = 1.0
 NICENESS: Final = 5
-"""A third of the weight of those who are not nice."""
+"""So much nicer than we are: a third of the weight."""
 
 
 async def give_way(spared: Collection[int]) -> None:
@@ -32,7 +32,7 @@ async def give_way(spared: Collection[int]) -> None:
 def _be_nice(pid: int) -> bool:
     """Tell a process and its session to give way; answers whether nothing is left to tell it."""
     try:
-        os.setpriority(os.PRIO_PROCESS, pid, NICENESS)
+        os.setpriority(os.PRIO_PROCESS, pid, os.getpriority(os.PRIO_PROCESS, 0) + NICENESS)
         session = Path(f"/proc/{pid}/autogroup")
         if session.exists():
             session.write_text(str(NICENESS))

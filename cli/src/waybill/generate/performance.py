@@ -4,6 +4,7 @@ What was not measured says so.
 """
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -36,6 +37,7 @@ row says so, one of ours when the fact is on its topic. Their code is in `bench/
 - **Plain design**: what most teams write. Four services with FastStream and SQLModel's ORM, one message a transaction with
   inbox and outbox, the outbox polled every 100 ms."""
 
+STATEMENT_SHOWN: Final = 90
 GOALS_HEAD: Final = """\
 | figure | must | goal | measured | reached | limit of the design on two cores |
 | --- | --- | --- | --- | --- | --- |"""
@@ -44,9 +46,12 @@ LOAD_TEXT: Final = """\
 At low load an order pays for its own round trips, wake-ups and commits; the more orders come in, the more of them share these.
 The last point of each line is as much as the system can do."""
 
+LAYERS_TEXT: Final = """\
+CPU-ms an order, from samples of each service's stacks; a sample belongs to the layer of the innermost function that has one."""
+
 COMMANDS_TEXT: Final = """\
 `--record` keeps the medians in the file of results and writes this page anew; without it they are only printed. The peers need
-`.venv/bin/python -m uv pip install -r bench/peers/requirements.txt`."""
+`.venv/bin/python -m uv pip install -r bench/peers/requirements.txt`, profiles need `py-spy`."""
 
 
 def documents(root: Path) -> dict[str, str]:
@@ -76,6 +81,11 @@ def render(results: Results) -> dict[str, str]:
         _history(results),
         "## Where an order's CPU goes",
         _by_part(results),
+        "### By layer of a service",
+        LAYERS_TEXT,
+        _layers(results),
+        "### By statement",
+        _statements(results),
         "## The machine",
         _machine(results),
         "## To measure again",
@@ -194,6 +204,48 @@ def _by_part(results: Results) -> str:
     return _table(["part", *(titles[name] for name in known)], rows)
 
 
+def _layers(results: Results) -> str:
+    """Tell how a service's CPU for an order is spread over its layers: its own part of the account, by shares of samples."""
+    profiles: Mapping[str, Any] = results.get("profiles", {})
+    spent: dict[str, dict[str, float]] = {}
+    for service, one in profiles.items():
+        cost = figure(results.get("runs", {}).get(one["scenario"]), f"cpu_ms_by_part.{service}")
+        if cost is not None:
+            spent[service] = {layer: cost * percent / 100 for layer, percent in one["layers"].items()}
+    if not spent:
+        return f"Profiles: {ABSENT}."
+    together: Counter[str] = Counter()
+    for layers in spent.values():
+        together.update(layers)
+    rows = [[layer, *(number(layers.get(layer, 0.0)) for layers in spent.values())] for layer, _ in together.most_common()]
+    rows.append(["all", *(number(sum(layers.values())) for layers in spent.values())])
+    service, alone = max(((name, profiles[name]) for name in spent), key=lambda pair: pair[1]["most_percent"])
+    note = f"No function takes more by itself than {number(alone['most_percent'])} % ({service}: `{alone['most']}`)."
+    return f"{_table(['layer', *(_titled(name, profiles[name]) for name in spent)], rows)}\n\n{note}"
+
+
+def _titled(service: str, profile: Mapping[str, Any]) -> str:
+    return f"{service}, {profile['scenario']} ({profile['samples']:,} samples)"
+
+
+def _statements(results: Results) -> str:
+    """List the statements that cost the database most at the maximum."""
+    found = results.get("runs", {}).get("max", {}).get("statements", [])
+    if not found:
+        return f"Statements: {ABSENT}."
+    rows = [
+        [f"{one['service']}: `{_begun(one['text'])}`", *(number(one[key]) for key in ("calls_per_order", "ms_per_order"))]
+        for one in found
+    ]
+    return _table(["statement, at the maximum", "calls an order", "ms an order"], rows)
+
+
+def _begun(text: str) -> str:
+    """Give the beginning of a statement, in a cell of a table."""
+    shown = text.replace("|", "/").replace("`", "'")
+    return shown if len(shown) <= STATEMENT_SHOWN else f"{shown[:STATEMENT_SHOWN].rstrip()} …"
+
+
 def _machine(results: Results) -> str:
     machine: Mapping[str, Any] = results.get("machine", {})
     if not machine:
@@ -229,5 +281,6 @@ def _commands(goals_: Sequence[Goal]) -> str:
     for goal in goals_:
         rows.setdefault(goal.command, []).append(goal.figure)
     rows["./waybill bench --peers --repeat 5 --record"] = ["other designs; cost against load"]
+    rows["./waybill bench --profile order --profile payment --record --scenario max"] = ["where its CPU goes, by layer"]
     lines = [f"| `{command}` | {'; '.join(figures)} |" for command, figures in rows.items()]
     return "\n".join(["| command | figures |", "| --- | --- |", *lines, "", COMMANDS_TEXT])
