@@ -21,8 +21,11 @@ from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
+from chassis import transports
 from chassis.database import Outgoing
 from chassis.records import Blank, Record
+
+transports.heed_closed()
 
 SESSION_TIMEOUT_MS: Final = 6000
 HEARTBEAT_MS: Final = 500
@@ -79,7 +82,11 @@ class Source:
         await self._subscriber.stop()
 
     async def poll(self, seconds: float, most: int) -> list[Record]:
-        """Wait up to `seconds` for records, less while something is to be committed; answers as soon as there is one."""
+        """Wait up to `seconds` for records, less while something is to be committed; answers as soon as there is one.
+
+        Raises RuntimeError where aiokafka's own tasks have ended: it would wait for ever.
+        """
+        self._see_that_it_lives()
         seconds = min(seconds, COMMIT_SECONDS) if self._done else seconds
         try:
             fetched = await self._consumer.getmany(timeout_ms=int(seconds * 1000), max_records=most)
@@ -91,6 +98,12 @@ class Source:
             return await self._one_by_one()
         self._next.update((place, records[-1].offset + 1) for place, records in fetched.items())
         return [record for records in fetched.values() for record in records]
+
+    def _see_that_it_lives(self) -> None:
+        fetching, coordinating = self._consumer._fetcher, self._consumer._coordinator  # noqa: SLF001 - it tells nobody
+        for task in (getattr(fetching, "_fetch_task", None), getattr(coordinating, "_coordination_task", None)):
+            if task is not None and task.done() and not self.closing:
+                raise RuntimeError("the client of the broker hears nothing any more: this process has to begin anew")
 
     async def _one_by_one(self) -> list[Record]:
         """Take what lies ready record by record, with a blank for the one over which the client stumbles.
@@ -272,10 +285,8 @@ class Broker:
             logger=None,
         )
 
-    async def start(self) -> None:
-        """Connect; raises aiokafka's KafkaError when no broker answers, and may be tried again."""
-        await self._reach()
-        producer = AIOKafkaProducer(
+    def _new_producer(self) -> AIOKafkaProducer:
+        return AIOKafkaProducer(
             bootstrap_servers=self._bootstrap_servers,
             client_id=self._client_id,
             acks="all",
@@ -284,6 +295,23 @@ class Broker:
             request_timeout_ms=10_000,
             max_batch_size=256 * 1024,
         )
+
+    async def _replace_producer(self) -> None:
+        """Begin anew where aiokafka's sending ended with an error: it never comes back, and takes nothing any more."""
+        log.error("producer_replaced")
+        await self._producer.stop()
+        producer = self._new_producer()
+        try:
+            await producer.start()
+        except BaseException:
+            await producer.stop()
+            raise
+        self._producer = producer
+
+    async def start(self) -> None:
+        """Connect; raises aiokafka's KafkaError when no broker answers, and may be tried again."""
+        await self._reach()
+        producer = self._new_producer()
         try:
             await self._broker.start()
             await producer.start()
@@ -322,6 +350,8 @@ class Broker:
         """Put facts on their way, one batch per partition; each one's future is done when all in-sync replicas have it."""
         if self._producer is None:
             raise ConnectionError("the broker was not reached yet")
+        if self._producer._sender.sender_task.done():  # noqa: SLF001 - aiokafka has no other way to tell
+            await self._replace_producer()
         partitions = {topic: sorted(await self._producer.partitions_for(topic)) for topic in {fact.topic for fact in facts}}
         batches: dict[tuple[str, int], list[int]] = {}
         for position, fact in enumerate(facts):

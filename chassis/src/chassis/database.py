@@ -18,7 +18,7 @@ from pydantic_core import from_json, to_json
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from chassis import failpoints
+from chassis import failpoints, transports
 from chassis.clocks import DatabaseTime
 from chassis.domain import Cause, Clock, new_id, utc_now
 from contracts import Envelope, Event
@@ -310,8 +310,10 @@ class Database:
                     yield transaction
                     await transaction.flush()
                     failpoints.reach("before_commit")
-            except BaseException:
+            except BaseException as error:
                 transaction.rolled_back()
+                if transports.is_closed(error):
+                    raise ConnectionResetError("the database has closed the connection") from error
                 raise
             failpoints.reach("after_commit")
             transaction.committed()
