@@ -9,8 +9,8 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from chassis import failpoints
-from chassis.batch import Answer, Batcher, BusyError, Function, Item, Later
+from chassis import batch, failpoints, reactions
+from chassis.batch import BUSY_BATCH, Answer, Batcher, BusyError, Function, Item, Later, Rest
 from chassis.commands import Commands
 from chassis.database import Database, Transaction
 from chassis.domain import Refusal
@@ -112,6 +112,32 @@ async def test_a_hundred_callers_cost_few_batches(database: Database) -> None:
     await asyncio.gather(*(batcher.submit(item()) for _ in range(100)))
     assert batcher.batches <= 3
     assert len(await told(database)) == 100
+
+
+async def test_after_a_busy_batch_the_next_one_gathers(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch, "REST", Rest(0.5, 0.5, 1.0))
+    batcher = Batcher(database, lanes=1)
+    await asyncio.gather(*(batcher.submit(item()) for _ in range(BUSY_BATCH)))
+    first = asyncio.create_task(batcher.submit(item()))
+    await told(database)  # a round trip: who is not kept waiting has begun
+    await asyncio.gather(first, batcher.submit(item()))
+    assert batcher.batches == 2
+
+
+@pytest.mark.parametrize(
+    ("found", "took", "rests"),
+    [
+        (1, 9.0, 0.0),
+        (BUSY_BATCH - 1, 9.0, 0.0),
+        (BUSY_BATCH, 0.001, 0.05),
+        (BUSY_BATCH, 0.04, 0.12),
+        (499, 9.0, 0.25),
+        (500, 9.0, 0.0),
+    ],
+    ids=["a lone message", "few messages", "a short batch", "a longer batch", "a very long batch", "more are waiting already"],
+)
+def test_a_consumer_rests_as_long_as_batches_are_dear(found: int, took: float, rests: float) -> None:
+    assert reactions.REST.after(found, 500, took) == pytest.approx(rests)
 
 
 async def test_a_batch_that_is_held_up_does_not_hold_up_those_who_come_later(database: Database) -> None:

@@ -30,10 +30,28 @@ AT_A_STRETCH: Final = 50
 """After so many messages of a batch, some 10 ms, others have their turn: a backlog keeps no caller waiting for its batches."""
 HELD_UP_SECONDS: Final = 0.1
 BUSY_BATCH: Final = 16
-REST_SECONDS: Final = 0.01
-LONGEST_REST_SECONDS: Final = 0.05
-"""After a batch of so many the next one gathers as long as that one took, within these bounds: callers in a crowd wait no
-longer, since each costs less."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """How long to rest after a batch so that the next one gathers: `share` of what it took, within bounds (seconds).
+
+    The more the machine is at its limit, the longer batches take, so the larger they get and the less each message costs.
+    """
+
+    shortest: float
+    longest: float
+    share: float
+
+    def after(self, found: int, most: int, took: float) -> float:
+        """Tell for how long: not at all after a few messages, nor where more than `most` wait already."""
+        if not BUSY_BATCH <= found < most:
+            return 0.0
+        return min(self.longest, max(self.shortest, self.share * took))
+
+
+REST: Final = Rest(shortest=0.01, longest=0.05, share=1.0)
+"""Of commands: callers in a crowd wait no longer, since each costs less."""
 
 
 class Store(Protocol):
@@ -295,9 +313,8 @@ class Batcher:
                 self._began_at = asyncio.get_running_loop().time()
                 batch, self._waiting = self._waiting[: self._size], self._waiting[self._size :]
                 await self._settle(batch)
-                if BUSY_BATCH <= len(batch) < self._size:
-                    took = asyncio.get_running_loop().time() - self._began_at
-                    await asyncio.sleep(min(LONGEST_REST_SECONDS, max(REST_SECONDS, took)))
+                if rest := REST.after(len(batch), self._size, asyncio.get_running_loop().time() - self._began_at):
+                    await asyncio.sleep(rest)
         finally:
             self._free += 1
             self._start()

@@ -31,13 +31,8 @@ from contracts import REGISTRY, TOPICS, Envelope, EnvelopeError, Event, UnknownT
 F = TypeVar("F", bound=Callable[..., Any])
 
 POLL_SECONDS: Final = 5.0
-BUSY_BATCH: Final = 16
-REST_SECONDS: Final = 0.05
-REST_SHARE: Final = 3.0
-LONGEST_REST_SECONDS: Final = 0.25
-"""A consumer that finds so many records at once is busy: it rests before it looks again, so that the next batch is worth its
-cost, some 4 ms of processor time however few records it has. It rests REST_SHARE times as long as its batch took, within these
-bounds: the more the machine is at its limit, the larger the batches. A lone event is never kept waiting."""
+REST: Final = batch.Rest(shortest=0.05, longest=0.25, share=3.0)
+"""Of consumers: a batch costs some 4 ms of processor time however few records it has. A lone event is never kept waiting."""
 STALLED_AFTER_SECONDS: Final = 60.0
 DRAIN_SECONDS: Final = 10.0
 
@@ -213,9 +208,8 @@ class Consumer:
             if self._source.commit_is_due:
                 failpoints.reach("before_offset_commit")
                 await self._source.commit()
-            if BUSY_BATCH <= len(records) < self._batch_size:
-                took = time.monotonic() - began_at
-                await asyncio.sleep(min(LONGEST_REST_SECONDS, max(REST_SECONDS, REST_SHARE * took)))
+            if rest := REST.after(len(records), self._batch_size, time.monotonic() - began_at):
+                await asyncio.sleep(rest)
 
     async def _handle_all(self, records: Sequence[Record]) -> None:
         """See a batch through: handled, or put aside, however long the database is away."""
