@@ -23,11 +23,13 @@ from waybill.errors import WaybillError
 PATIENCE_SECONDS: Final = 150.0
 """How long anybody waits for an answer, or for something that was promised; longer than any outage."""
 LOOK_AGAIN_SECONDS: Final = 0.7
-LOOKS_A_SECOND: Final = 80
+LOOKS_A_SECOND: Final = 100
 """All who wait look so often together, however many they are: looking is not what the system is to be tried with."""
 REQUEST_SECONDS: Final = 12.0
-MOST_UNDER_WAY: Final = 600
-"""With so many errands not done, nobody comes to place another order: a machine that is slower than the plan stretches it."""
+MOST_UNDER_WAY: Final = 250
+SHARE_UNDER_WAY: Final = 0.014
+"""With so many errands not done, or this share of all, nobody comes to place another order: a machine that is slower than the
+plan stretches it."""
 STOCK: Final = 1_000_000
 PRICE: Final = 1250
 RISKY_UNITS: Final = 20
@@ -56,7 +58,7 @@ class Trade:
         self.plan = plan
         self.books = books
         self.numbers = itertools.count()
-        self._room = asyncio.Semaphore(MOST_UNDER_WAY)
+        self._room = asyncio.Semaphore(max(MOST_UNDER_WAY, int(SHARE_UNDER_WAY * len(plan.wishes))))
         issuer = running.system.identity.issuer
 
         def person(user: str, *roles: str) -> Person:
