@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from chassis.testing import eventually
 from waybill.chaos.links import Links
 from waybill.chaos.proxy import Link, Manner
 from waybill.embedded.places import free_ports
@@ -78,6 +79,20 @@ async def test_a_link_carries_both_ways(tmp_path: Path, *, unix: bool) -> None:
         talk.writer.write_eof()
         heard = await talk.reader.read() if unix else b""
         assert heard in {b"two\n", b""}
+
+
+@pytest.mark.parametrize("unix", [False, True])
+async def test_a_connection_that_has_ended_on_both_sides_is_let_go(tmp_path: Path, *, unix: bool) -> None:
+    async with talking(tmp_path, unix=unix) as talk:
+        await talk.say(b"one\n")
+        assert await talk.hears() == b"one\n"
+        talk.writer.write_eof()
+        assert await ends(talk.reader)
+
+        async def is_let_go() -> bool:
+            return not talk.link._halves  # noqa: SLF001 - nobody else needs to know
+
+        await eventually(is_let_go, "both halves of the connection are closed")
 
 
 async def test_what_is_late_comes_in_its_order(tmp_path: Path) -> None:

@@ -130,6 +130,7 @@ class _Half(asyncio.Protocol):
         self._waiting: deque[tuple[float, bytes]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._ended = False
+        self._finished = False
         self._reading = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -194,10 +195,15 @@ class _Half(asyncio.Protocol):
         return True
 
     def finish(self) -> None:
-        """Say that nothing more comes."""
-        if self._transport is not None:
-            with contextlib.suppress(OSError, RuntimeError):
-                self._transport.write_eof()
+        """Say that nothing more comes; when both sides were told, the connection is over."""
+        self._finished = True
+        for half in (self, self.other):
+            if half._transport is not None:  # noqa: SLF001 - the two are one connection
+                if self.other._finished:  # noqa: SLF001
+                    half._transport.close()  # noqa: SLF001
+                elif half is self:
+                    with contextlib.suppress(OSError, RuntimeError):
+                        half._transport.write_eof()  # noqa: SLF001
 
     def pause_writing(self) -> None:
         other = self.other._transport  # noqa: SLF001 - the two are one connection
