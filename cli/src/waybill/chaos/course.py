@@ -32,6 +32,8 @@ READY_SECONDS: Final = 90.0
 BEHIND: Final = 0.02
 """The share by which the trade may be behind the faults."""
 CONNECTIONS: Final = 400
+KEPT_CONNECTIONS: Final = 32
+"""Each request looks whether every idle connection is alive still: with hundreds of them that is half of its cost."""
 
 
 @dataclass(slots=True)
@@ -108,7 +110,7 @@ class Course:
 async def run(running: Running, course: Course, rest_within: float, measures: Measures | None = None) -> None:
     """Trade, hurt, heal, wait for rest, measure and judge."""
     world = World(running)
-    limits = httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
+    limits = httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=KEPT_CONNECTIONS)
     url = running.system.gateway_url
     async with httpx2.AsyncClient(base_url=url, timeout=REQUEST_SECONDS, limits=limits, trust_env=False) as client:
         trade = Trade(running, course.plan, course.books, client)
