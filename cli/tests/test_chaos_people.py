@@ -13,7 +13,7 @@ import pytest
 
 from chassis.testing import eventually
 from waybill.chaos import course as courses
-from waybill.chaos import people, precedence
+from waybill.chaos import lookout, people, precedence
 from waybill.chaos.books import Books
 from waybill.chaos.course import Course
 from waybill.chaos.plan import Plan
@@ -63,6 +63,31 @@ async def test_whatever_keeps_an_answer_away_the_request_is_sent_again(monkeypat
     async with answering(answer) as client:
         person = people.Person(client, "http://nobody.invalid", "ada", ("customer",), 10.0)
         assert await person.read("/api/orders/1") == {"status": "Pending"}
+
+
+@pytest.mark.usefixtures("signed_in")
+async def test_who_waits_for_an_order_hears_of_it_when_it_is_missing_in_a_look_at_all_that_began_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lookout, "LOOK_SECONDS", 0.001)
+    looks: list[str] = []
+    pages = [("a", "2"), ("b", None), ("a", None), ("c", None)]
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        order_id, following = pages[len(looks)] if len(looks) < len(pages) else ("c", None)
+        looks.append(str(request.url.params.get("cursor")))
+        return httpx2.Response(200, json={"items": [{"order_id": order_id}], "next_cursor": following})
+
+    async with answering(answer) as client:
+        looking = lookout.Lookout(people.Person(client, "http://nobody.invalid", "staff", ("support",), 10.0))
+        task = asyncio.create_task(looking.run())
+        await asyncio.wait_for(looking.decided("b", people.Patience(5.0)), 5)
+        assert len(looks) >= 3
+        await asyncio.wait_for(looking.decided("a", people.Patience(5.0)), 5)
+        assert len(looks) >= 4
+        assert looks[:3] == ["None", "2", "None"]
+        await asyncio.wait_for(looking.decided("c", people.Patience(0.05)), 5)
+        task.cancel()
 
 
 async def test_a_trade_that_breaks_off_is_no_result(monkeypatch: pytest.MonkeyPatch) -> None:

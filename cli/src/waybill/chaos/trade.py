@@ -14,7 +14,9 @@ from typing import Any, Final
 
 import httpx2
 
+from chassis import tasks
 from waybill.chaos.books import Acknowledged, Books
+from waybill.chaos.lookout import Lookout
 from waybill.chaos.people import PAUSE_SECONDS, Patience, Person, UnansweredError
 from waybill.chaos.plan import CUSTOMERS, PRODUCTS, Fate, Plan, Wish
 from waybill.chaos.system import Running
@@ -73,6 +75,7 @@ class Trade:
         self.keeper = person("chaos-keeper", "admin")
         self.staff = person("chaos-staff", "support", "warehouse", "finance")
         self.reviewer = person("chaos-reviewer", "fraud_reviewer")
+        self.lookout = Lookout(self.staff)
 
     def note(self, key: str, order_id: str, user: str) -> Acknowledged:
         """Write down an order that was acknowledged."""
@@ -113,13 +116,19 @@ class Trade:
 
     async def run(self) -> None:
         """Place every order at its time; returns when people are done with all of them."""
-        async with asyncio.TaskGroup() as errands:
-            for wish in self.plan.wishes:
-                await asyncio.sleep(max(0.0, wish.at - self.books.seconds))
-                await self._room.acquire()
-                self.books.asked += 1
-                self.books.asked_last = self.books.seconds
-                errands.create_task(self._errand(wish))
+        looking = asyncio.create_task(self.lookout.run())
+        try:
+            async with asyncio.TaskGroup() as errands:
+                for wish in self.plan.wishes:
+                    await asyncio.sleep(max(0.0, wish.at - self.books.seconds))
+                    await self._room.acquire()
+                    self.books.asked += 1
+                    self.books.asked_last = self.books.seconds
+                    errands.create_task(self._errand(wish))
+        finally:
+            await tasks.cancel([looking])
+        if not looking.cancelled():
+            looking.result()  # whoever waited for it in vain looked at each order alone
 
     async def _errand(self, wish: Wish) -> None:
         errand = Errand(self, wish)
@@ -160,7 +169,8 @@ class Errand:
             return
         if self.wish.fate in {Fate.APPROVE, Fate.REJECT}:
             await self._review()
-        await asyncio.sleep(LOOK_AGAIN_SECONDS)
+        self._trade.books.waiting[self.key] = "waits until it is decided"
+        await self._trade.lookout.decided(self._order_id, Patience(PATIENCE_SECONDS))
         status = (await self._until(lambda order: order["status"] in DECIDED, "is decided"))["status"]
         self._trade.books.decided += 1
         if status == "Processing":
