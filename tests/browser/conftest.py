@@ -17,7 +17,7 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 from tests.running import Waybill
 
 PROGRAMS: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-DEADLINE_MS: Final = 15_000
+DEADLINE_MS: Final = 30_000
 SIGN_IN: Final = re.compile(r"^(Sign in|Anmelden)$")
 
 Visitor = Callable[..., Awaitable[Page]]
