@@ -4,10 +4,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from chassis.broker import Broker
 from chassis.database import Database
 from chassis.domain import new_id
 from chassis.schema import TABLES, maintain_partitions, statements
-from chassis.testing import PostgresServer, SettableClock
+from chassis.testing import KafkaServer, PostgresServer, SettableClock
 
 
 @pytest.fixture
@@ -28,3 +29,12 @@ async def database(postgres: PostgresServer, clock: SettableClock) -> AsyncItera
     yield database
     await database.close()
     await postgres.drop_database(name)
+
+
+@pytest.fixture
+async def broker(kafka: KafkaServer) -> AsyncIterator[Broker]:
+    """Connect to Kafka."""
+    broker = Broker(kafka.bootstrap_servers, "tests")
+    await broker.start()
+    yield broker
+    await broker.stop()

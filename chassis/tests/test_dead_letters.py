@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -24,14 +23,6 @@ pytestmark = [pytest.mark.database, pytest.mark.kafka]
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 CONTACTS = project_root() / "contracts" / "examples" / "order.contacts.v1" / "mail-only.json"
-
-
-@pytest.fixture
-async def broker(kafka: KafkaServer) -> AsyncIterator[Broker]:
-    broker = Broker(kafka.bootstrap_servers, "dead-letters")
-    await broker.start()
-    yield broker
-    await broker.stop()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 # ruff: noqa: SLF001 - a connection can be broken from outside only where aiokafka keeps it
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
 
@@ -12,21 +11,12 @@ from chassis import tasks
 from chassis.broker import Broker
 from chassis.database import TRANSIENT, Database, Outgoing
 from chassis.domain import utc_now
-from chassis.testing import KafkaServer
 from contracts import Envelope
 
 CLOSED = "unable to perform operation on <TCPTransport closed=True reading=False 0x969a010>; the handler is closed"
 TOPIC = "inventory.events"
 
 pytestmark = [pytest.mark.database, pytest.mark.kafka]
-
-
-@pytest.fixture
-async def broker(kafka: KafkaServer) -> AsyncIterator[Broker]:
-    broker = Broker(kafka.bootstrap_servers, "transports")
-    await broker.start()
-    yield broker
-    await broker.stop()
 
 
 def fact() -> Outgoing:
