@@ -264,11 +264,12 @@ class _Loading:
             await self._run(_SHELVES, copies)
         if self._service == "order":
             await self._run(_SERIES, past.end)
-        self._tell(f"{self._service}: {len(indexes)} indexes")
-        for index in indexes:
-            await self._run(index["definition"])
         self._tell(f"{self._service}: vacuum")
-        await self._run("VACUUM (ANALYZE)")
+        await self._run("VACUUM")
+        self._tell(f"{self._service}: {len(indexes)} indexes")
+        for index in indexes:  # last, so that they lie in memory, as after days of work, and not what vacuum read
+            await self._run(index["definition"])
+        await self._run("ANALYZE")
         await self._run("DROP TABLE life, move")
         await self._run("RESET ALL")
 

@@ -14,13 +14,15 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaConnectionError
 from aiokafka.record.util import calc_crc32c
 from fastapi import APIRouter
 from pydantic import SecretStr
 
 from chassis import app as app_module
+from chassis import broker as broker_module
 from chassis.app import Parts, Process
-from chassis.broker import SESSION_TIMEOUT_MS, Broker, _member
+from chassis.broker import SESSION_TIMEOUT_MS, Broker, Source, _member
 from chassis.database import Database, Transaction
 from chassis.deadletters import AlreadyResolvedError, DeadLetters, NotHandledError
 from chassis.domain import Cause, NotFoundError, Refusal, new_id
@@ -438,6 +440,69 @@ async def test_a_process_starts_a_consumer_that_died_anew(
     finally:
         await process.stop()
         await broker.stop()
+
+
+async def test_a_process_whose_broker_is_just_starting_begins_to_consume_in_the_end(
+    database: Database, kafka: KafkaServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is heard of the broker while it comes back is not the last word: neither at first nor when one begins anew."""
+    monkeypatch.setattr(app_module, "WATCH_SECONDS", 0.1)
+    monkeypatch.setattr(app_module, "CONNECT_RETRY_SECONDS", 0.1)
+    monkeypatch.setattr(app_module, "STEP_SECONDS", 2.0)
+    refusals: list[Any] = [KafkaConnectionError("no broker"), None, KafkaConnectionError("no broker"), "never answers"]
+
+    async def refusing(self: Broker, *topics: Any, **options: Any) -> Source:
+        refusal = refusals.pop(0) if refusals else None
+        if isinstance(refusal, Exception):
+            raise refusal
+        if refusal is not None:
+            await asyncio.Event().wait()
+        return await subscribe(self, *topics, **options)
+
+    subscribe = Broker.subscribe
+    monkeypatch.setattr(Broker, "subscribe", refusing)
+    group = f"order-{uuid4().hex[:8]}"
+    parts = Parts(name=group, title="Test", api=APIRouter(), reactions=reactions_of(group), jobs=Jobs(group))
+    process = Process(parts, settings_of(database, kafka), database)
+    await process.start({})
+    try:
+        await eventually(lambda: _value(process.consumer is not None and process.consumer.alive), "the consumer runs")
+        first = process.consumer
+        assert first is not None
+        assert len(refusals) == 2
+        await first.stop()
+        await eventually(
+            lambda: _value(process.consumer is not first and process.consumer is not None and process.consumer.alive),
+            "another consumer runs",
+        )
+        assert not refusals
+    finally:
+        await process.stop()
+
+
+async def test_a_consumer_goes_on_while_nobody_keeps_its_offsets(
+    database: Database, kafka: KafkaServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Offsets that are not kept in time are kept later; records are handled meanwhile."""
+    monkeypatch.setattr(broker_module, "COMMIT_PATIENCE_SECONDS", 0.2)
+    silent: list[bool] = []
+
+    async def commit(self: AIOKafkaConsumer, *offsets: Any) -> None:
+        if silent:
+            silent.pop()
+            await asyncio.Event().wait()
+        await commits(self, *offsets)
+
+    commits = AIOKafkaConsumer.commit
+    monkeypatch.setattr(AIOKafkaConsumer, "commit", commit)
+    async with rigged(database, kafka) as rig:
+        silent += [True, True]
+        await rig.send("first")
+        await rig.wall_shows("first")
+        await eventually(lambda: _value(len(silent) < 2), "the first time nobody answers")
+        await rig.send("second")
+        await rig.wall_shows("first", "second")
+        await eventually(lambda: _value(not silent and not rig.consumer._source._done), "the offsets are kept")  # noqa: SLF001
 
 
 async def test_a_restarted_consumer_goes_on_where_it_was(database: Database, kafka: KafkaServer) -> None:

@@ -7,7 +7,7 @@ waits in the outbox. `/livez` tells that the process answers, `/readyz` whether 
 import asyncio
 import contextlib
 import gc
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from types import ModuleType
@@ -15,7 +15,6 @@ from typing import Any, Final
 
 import structlog
 import uvicorn
-from aiokafka.errors import KafkaError
 from fastapi import APIRouter, FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic_core import to_json
@@ -47,6 +46,8 @@ CONNECT_RETRY_SECONDS: Final = 1.0
 WATCH_SECONDS: Final = 2.0
 CLOCK_SECONDS: Final = 10.0
 START_SECONDS: Final = 60.0
+STEP_SECONDS: Final = 60.0
+"""How long a step that needs the broker may take before it is tried anew: aiokafka waits for some answers for ever."""
 COLLECTOR_THRESHOLDS: Final = (20_000, 20, 20)
 
 Gateways = Callable[[], AbstractAsyncContextManager[Mapping[type, Any]]]
@@ -121,54 +122,71 @@ class Process:
             await self.broker.stop()
 
     async def _connect(self) -> None:
-        while True:
-            try:
-                await self.broker.start()
-                break
-            except (KafkaError, OSError) as error:
-                log.warning("broker_unavailable", error=type(error).__name__)
-                await asyncio.sleep(CONNECT_RETRY_SECONDS)
+        """Connect, and keep alive what listens; a consumer that stopped itself waits for a person."""
+        await self._in_the_end(self.broker.start)
         self._connected = True
         self.relay.connected()
         if "reactions" in self.settings.roles and self.parts.reactions.functions:
-            await self._consume()
+            await self._in_the_end(self._consume)
         if "api" in self.settings.roles and self.parts.tail is not None:
-            self.tail = Tail(self.broker, self.parts.tail.name)
-            await self.tail.start()
+            await self._in_the_end(self._follow)
         log.info("connected")
-        await self._watch()
-
-    async def _consume(self) -> None:
-        self.consumer = Consumer(
-            self.parts.reactions,
-            self.database,
-            self.broker,
-            self.dead_letters,
-            self.metrics,
-            batch_size=self.settings.batch_size,
-            dead_letter_limit=self.settings.dead_letter_limit,
-            on_assignment=self.relay.note_alone,
-            gather_ms=self.parts.gather_ms,
-        )
-        await self.consumer.start()
-
-    async def _watch(self) -> None:
-        """Start a consumer that died or stopped polling anew; one that stopped itself waits for a person."""
         while True:
             await asyncio.sleep(WATCH_SECONDS)
-            consumer = self.consumer
-            if consumer is not None and not consumer.alive and consumer.stopped_because is None:
-                log.error("consumer_restarted", died=consumer.died_of)
-                await consumer.stop()
-                await self._consume()
+            if self.consumer is not None and not self.consumer.alive and self.consumer.stopped_because is None:
+                log.error("consumer_restarted", died=self.consumer.died_of)
+                await self._in_the_end(self._consume)
+            if self.tail is not None and not self.tail.alive:
+                log.error("tail_restarted")
+                await self._in_the_end(self._follow)
+
+    async def _in_the_end(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Try a step that needs the broker until it succeeds: whatever it fails of, a process that gives up hears nothing."""
+        while True:
+            try:
+                async with asyncio.timeout(STEP_SECONDS):
+                    await step()
+            except Exception as error:  # noqa: BLE001 - it is tried again, and readiness says meanwhile what is missing
+                log.warning("broker_unavailable", error=type(error).__name__, detail=str(error)[:200])
+                await asyncio.sleep(CONNECT_RETRY_SECONDS)
+            else:
+                return
+
+    async def _consume(self) -> None:
+        """Begin to consume, in place of the consumer that there was."""
+        before, self.consumer = (
+            self.consumer,
+            Consumer(
+                self.parts.reactions,
+                self.database,
+                self.broker,
+                self.dead_letters,
+                self.metrics,
+                batch_size=self.settings.batch_size,
+                dead_letter_limit=self.settings.dead_letter_limit,
+                on_assignment=self.relay.note_alone,
+                gather_ms=self.parts.gather_ms,
+            ),
+        )
+        if before is not None:
+            await before.stop()
+        await self.consumer.start()
+
+    async def _follow(self) -> None:
+        """Follow the topic that callers wait for, in place of the tail that there was."""
+        if self.tail is None and self.parts.tail is not None:
+            self.tail = Tail(self.broker, self.parts.tail.name)
+        if self.tail is not None:
+            await self.tail.stop()
+            await self.tail.start()
 
     async def _maintain(self) -> None:
         while True:
             await asyncio.sleep(MAINTENANCE_SECONDS)
             try:
                 await maintain(self.database, self.settings.outbox_retention_days)
-            except TRANSIENT as error:
-                log.warning("maintenance_failed", error=type(error).__name__)
+            except Exception as error:  # noqa: BLE001 - it is tried again: without partitions for the days to come all stops
+                log.warning("maintenance_failed", error=type(error).__name__, detail=str(error)[:200])
 
     async def _keep_time(self) -> None:
         """Look now and then what time it is in the database."""
@@ -218,8 +236,10 @@ class Process:
         self.metrics.outbox_oldest_age.set(float(rows[0]["age"]) if rows[0]["n"] > self.database.waiting_to_clear else 0.0)
         self.metrics.published.set(self.relay.published)
         if self.consumer is not None:
-            for (topic, partition), lag in (await self.consumer.lag()).items():
-                self.metrics.consumer_lag.labels(topic, str(partition)).set(lag)
+            with contextlib.suppress(TimeoutError):  # while the broker is away nobody knows; the gauges keep what they said
+                async with asyncio.timeout(READINESS_SECONDS):
+                    for (topic, partition), lag in (await self.consumer.lag()).items():
+                        self.metrics.consumer_lag.labels(topic, str(partition)).set(lag)
         if self.parts.measure is not None:
             await self.parts.measure(self.database, self.metrics)
         return generate_latest(self.metrics.registry)

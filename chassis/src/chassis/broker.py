@@ -47,6 +47,8 @@ GATHERED_BYTES: Final = 256 * 1024
 COMMIT_SECONDS: Final = 0.1
 """How often offsets are committed while there is work. A crash repeats what was handled since, and the inbox drops it; a
 commit after each batch would cost a busy broker as much as the records themselves."""
+COMMIT_PATIENCE_SECONDS: Final = 5.0
+"""While the broker is away aiokafka waits for ever to be told that offsets are kept, and handles nothing meanwhile."""
 
 log = structlog.get_logger()
 
@@ -70,7 +72,11 @@ class Source:
     async def open(self, subscriber: Any) -> None:
         """Join the group."""
         self._subscriber = subscriber
-        await subscriber.start()
+        try:
+            await subscriber.start()
+        except BaseException:
+            await subscriber.stop()
+            raise
         self._consumer = subscriber.consumer
         if self._consumer.assignment():
             self.on_assignment(self.sees_every_partition)
@@ -145,6 +151,7 @@ class Source:
     def reassigned(self) -> None:
         """Note that others may have gone on with what was ours meanwhile."""
         self._next.clear()
+        self._done.clear()
         self.on_assignment(self.sees_every_partition)
 
     def done(self, records: Sequence[Record]) -> None:
@@ -165,9 +172,13 @@ class Source:
         offsets, self._done = self._done, {}
         self._committed_at = time.monotonic()
         try:
-            await self._consumer.commit(offsets)
-        except KafkaError as error:
+            async with asyncio.timeout(COMMIT_PATIENCE_SECONDS):
+                await self._consumer.commit(offsets)
+        except (KafkaError, TimeoutError) as error:
             log.warning("offsets_not_committed", error=type(error).__name__)
+            ours = self._consumer.assignment()
+            self._done = {place: at for place, at in offsets.items() if place in ours} | self._done
+            self._committed_at = time.monotonic() + RETRY_SECONDS
 
     def rest(self) -> None:
         """Fetch nothing until `follow`."""
@@ -421,6 +432,7 @@ class Broker:
             listener=_Drain(source) if group is not None else None,
             fetch_min_bytes=GATHERED_BYTES if gather_ms else 1,
             fetch_max_wait_ms=gather_ms or FETCH_WAIT_MS,
+            persistent=False,  # one that is closed is forgotten
         )
         await source.open(subscriber)
         return source

@@ -170,14 +170,15 @@ class Consumer:
 
     async def stop(self) -> None:
         """Finish the batch at hand and leave the group."""
-        if self._task is not None:
-            self._source.closing = True
-            with suppress(TimeoutError):
-                async with asyncio.timeout(DRAIN_SECONDS), self._source.handling:
-                    await tasks.cancel([self._task])  # between batches: it only waits for records
-                    await self._source.commit()
-            await tasks.cancel([self._task])
-            await self._source.close()
+        if self._task is None or self._source.closing:
+            return
+        self._source.closing = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_SECONDS), self._source.handling:
+                await tasks.cancel([self._task])  # between batches: it only waits for records
+                await self._source.commit()
+        await tasks.cancel([self._task])
+        await self._source.close()
 
     @property
     def alive(self) -> bool:

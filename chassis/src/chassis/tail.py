@@ -26,8 +26,9 @@ class Tail:
 
     async def stop(self) -> None:
         """Stop following."""
-        if self._task is not None:
-            await tasks.cancel([self._task])
+        task, self._task = self._task, None
+        if task is not None:
+            await tasks.cancel([task])
             await self._source.close()
 
     @property

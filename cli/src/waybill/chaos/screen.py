@@ -1,6 +1,7 @@
 """Shows a run as it goes: a live view on a terminal, a line every few seconds anywhere else."""
 
 import asyncio
+import logging
 from typing import Final
 
 from rich.console import Console, Group, RenderableType
@@ -14,6 +15,9 @@ from waybill.chaos.course import Course, Hurt
 FRAMES_PER_SECOND: Final = 4
 LINE_SECONDS: Final = 5.0
 SHOWN: Final = 12
+
+# Its client prints a line each time that the broker is away, as it shall be: the view is broken by them.
+logging.getLogger("aiokafka").addHandler(logging.NullHandler())
 
 
 async def show(course: Course, console: Console) -> None:
