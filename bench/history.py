@@ -14,7 +14,7 @@ not one. Nothing of that changes how a page is found or how much is read for it.
 import asyncio
 import json
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -197,7 +197,8 @@ async def load(measuring: Measuring, folder: Path, orders: int, whole: int, seed
     loop = asyncio.get_running_loop()
     began = loop.time()
     past = Past(lives, already, already + count, since, whole)
-    await write(measuring.databases, past, tell)
+    async with Databases.of(measuring.running.system.postgres) as more:
+        await write([measuring.databases, more], past, tell)
     (folder / MARK).write_text(f"{past.end} {whole_already + past.end - past.whole_from}")
     tell(f"a past of {count} orders was written in {loop.time() - began:.0f} s")
     await asyncio.gather(*(measuring.running.resume(service) for service in SERVICES))
@@ -224,16 +225,16 @@ class Past:
         return max(self.first, self.end - -(-self.whole // lives) * lives)
 
 
-async def write(databases: Databases, past: Past, tell: Callable[[str], None]) -> None:
-    """Write the past into the four databases, while nobody works on them."""
+async def write(databases: Sequence[Databases], past: Past, tell: Callable[[str], None]) -> None:
+    """Write the past into the four databases, while nobody works on them; by more than one session where there are more."""
     await asyncio.gather(*(_Loading(databases, service, past, tell).load() for service in SERVICES))
 
 
 class _Loading:
     """Writes the past of one database."""
 
-    def __init__(self, databases: Databases, service: str, past: Past, tell: Callable[[str], None]) -> None:
-        self._databases = databases
+    def __init__(self, databases: Sequence[Databases], service: str, past: Past, tell: Callable[[str], None]) -> None:
+        self._databases, *self._others = databases
         self._service = service
         self._past = past
         self._tell = tell
@@ -243,22 +244,16 @@ class _Loading:
         past = self._past
         columns = [Column(*row) for row in await self._rows(_COLUMNS)]
         own_ids = frozenset(row["name"] for row in await self._rows(_OWN_IDS))
-        for statement in (
-            "SET session_replication_role = replica",  # no checks of foreign keys: what they refer to is moved along
-            "SET maintenance_work_mem = '1GB'",
-            "SET work_mem = '256MB'",
-            _LATER,
-            _MOVES,
-        ):
-            await self._run(statement)
-        await self._run(_LIVES, list(past.lives))
+        await self._prepare()
         await self._partitions()
         tables = [name for name in dict.fromkeys(column.table for column in columns) if await self._has_rows(name)]
         indexes = await self._rows(_INDEXES, tables)
         for index in indexes:
             await self._run(f"DROP INDEX {index['name']}")
         statements = {table: copying([one for one in columns if one.table == table], own_ids) for table in tables}
-        await self._orders(statements)
+        if self._service == "order":
+            await self._short_orders([statements[table] for table in SHORT])
+        await self._whole_orders([*statements.values(), _COUNTED])
         copies = (past.end - past.whole_from) // len(past.lives)
         if self._service == "inventory":
             await self._run(_SHELVES, copies)
@@ -270,20 +265,47 @@ class _Loading:
         for index in indexes:  # last, so that they lie in memory, as after days of work, and not what vacuum read
             await self._run(index["definition"])
         await self._run("ANALYZE")
+        await self._forget()
+
+    async def _prepare(self) -> None:
+        """Have the session know the lives, and how they are moved."""
+        for statement in (
+            "SET session_replication_role = replica",  # no checks of foreign keys: what they refer to is moved along
+            "SET maintenance_work_mem = '1GB'",
+            "SET work_mem = '256MB'",
+            _LATER,
+            _MOVES,
+        ):
+            await self._run(statement)
+        await self._run(_LIVES, list(self._past.lives))
+
+    async def _forget(self) -> None:
         await self._run("DROP TABLE life, move")
         await self._run("RESET ALL")
 
-    async def _orders(self, statements: Mapping[str, str]) -> None:
-        """Write the orders, oldest first: those that are not whole, then those that are."""
+    async def _short_orders(self, statements: Sequence[str]) -> None:
+        """Write those that are not whole, oldest first, in as many sessions as there are."""
         past = self._past
-        if self._service == "order":
-            for first in range(past.first, past.whole_from, AT_ONCE):
-                await self._move(first, min(first + AT_ONCE, past.whole_from))
-                for table in SHORT:
-                    await self._run(statements[table])
+        left = iter(range(past.first, past.whole_from, AT_ONCE))
+        others = [_Loading([one], self._service, past, self._tell) for one in self._others]
+        for other in others:
+            await other._prepare()  # noqa: SLF001 - another of ourselves
+        await asyncio.gather(*(one._write_short(left, statements) for one in (self, *others)))  # noqa: SLF001
+        for other in others:
+            await other._forget()  # noqa: SLF001
+
+    async def _write_short(self, left: Iterator[int], statements: Sequence[str]) -> None:
+        for first in left:
+            await self._move(first, min(first + AT_ONCE, self._past.whole_from))
+            for statement in statements:
+                await self._run(statement)
+
+    async def _whole_orders(self, statements: Sequence[str]) -> None:
+        """Write those that are whole, oldest first."""
+        past = self._past
         for first in range(past.whole_from, past.end, AT_ONCE):
             await self._move(first, min(first + AT_ONCE, past.end))
-            for statement in (*statements.values(), _COUNTED):
+            for statement in statements:
                 await self._run(statement)
             await self._run(_TOLD, KEPT)
             await self._run(_HEARD, KEPT, UUID(int=int(past.since.timestamp() * 1000) << 80))

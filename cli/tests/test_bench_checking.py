@@ -26,6 +26,8 @@ class Loaded:
     databases: Any
     sessions: dict[str, Any]
     outcome: Any
+    more: Any
+    """Other sessions with the order service's database."""
 
     async def problems(self) -> list[str]:
         return [one.problem for one in await checking.check(self.databases, self.outcome) if not one.passed]
@@ -49,10 +51,12 @@ async def loaded(postgres: PostgresServer) -> AsyncIterator[Loaded]:
         await shop.place("short", MUG=99)
         await shop.saga.settle()
         sessions = {name: await asyncpg.connect(superuser(postgres, database.url)) for name, database in databases.items()}
-        for session in sessions.values():
+        more = await asyncpg.connect(superuser(postgres, databases["order"].url))
+        for session in (*sessions.values(), more):
             stack.push_async_callback(session.close)
         sent = [generator.Sent(str(order_id), kind, 0.0, 0.0) for kind, order_id in shop.orders.items()]
-        yield Loaded(databases_.Databases(sessions), sessions, generator.Outcome(0.0, 1.0, sent, {}, 0.0))
+        outcome = generator.Outcome(0.0, 1.0, sent, {}, 0.0)
+        yield Loaded(databases_.Databases(sessions), sessions, outcome, databases_.Databases({"order": more}))
 
 
 async def test_orders_that_ended_as_they_should_pass(loaded: Loaded) -> None:

@@ -1,6 +1,7 @@
 """The benchmark's past: lives that are moved in time are whole, lie apart from each other, and leave the books right."""
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -27,20 +28,22 @@ SELECT gen_random_uuid(), sku, warehouse_id, 'received', 10000, 0, 'more', 'keep
 """
 
 
-async def live_again(loaded: Loaded, orders: int, whole: int | None = None) -> None:
-    """Write so many orders, which live as the four do."""
+async def live_again(loaded: Loaded, orders: int, whole: int | None = None, more: Sequence[Any] = ()) -> None:
+    """Write so many orders, which live as the four do; in more sessions than one, if need be."""
     await loaded.sessions["inventory"].execute(_MORE_STOCK)
     lives = [UUID(one.order_id) for one in loaded.outcome.sent]
     long_ago = datetime.now(UTC) - timedelta(days=4000)
-    await history.write(loaded.databases, history.Past(lives, 0, orders, long_ago, whole or orders), lambda _: None)
+    past = history.Past(lives, 0, orders, long_ago, whole or orders)
+    await history.write([loaded.databases, *more], past, lambda _: None)
 
 
 async def rows(old: Loaded, service: str, query: str) -> list[Any]:
     return list(await old.sessions[service].fetch(query))
 
 
-async def test_of_orders_that_are_not_whole_there_is_what_lists_show(loaded: Loaded) -> None:
-    await live_again(loaded, ORDERS, whole=ORDERS // 2)
+async def test_of_orders_that_are_not_whole_there_is_what_lists_show(loaded: Loaded, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "AT_ONCE", ORDERS // 10)
+    await live_again(loaded, ORDERS, whole=ORDERS // 2, more=[loaded.more])
     counts = {
         table: (await rows(loaded, "order", f"SELECT count(DISTINCT order_id) AS n FROM {table}"))[0]["n"] - 4
         for table in ("orders", "order_items", "order_status_history")
