@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from chassis import batch, failpoints, reactions
-from chassis.batch import BUSY_BATCH, Answer, Batcher, BusyError, Function, Item, Later, Rest
+from chassis.batch import REST, Answer, Batcher, BusyError, Function, Item, Later, Rest
 from chassis.commands import Commands
 from chassis.database import Database, Transaction
 from chassis.domain import Refusal
@@ -115,9 +115,9 @@ async def test_a_hundred_callers_cost_few_batches(database: Database) -> None:
 
 
 async def test_after_a_busy_batch_the_next_one_gathers(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch, "REST", Rest(0.5, 0.5, 1.0))
+    monkeypatch.setattr(batch, "REST", Rest(REST.busy, 0.5, 0.5, 1.0))
     batcher = Batcher(database, lanes=1)
-    await asyncio.gather(*(batcher.submit(item()) for _ in range(BUSY_BATCH)))
+    await asyncio.gather(*(batcher.submit(item()) for _ in range(REST.busy)))
     first = asyncio.create_task(batcher.submit(item()))
     await told(database)  # a round trip: who is not kept waiting has begun
     await asyncio.gather(first, batcher.submit(item()))
@@ -128,9 +128,9 @@ async def test_after_a_busy_batch_the_next_one_gathers(database: Database, monke
     ("found", "took", "rests"),
     [
         (1, 9.0, 0.0),
-        (BUSY_BATCH - 1, 9.0, 0.0),
-        (BUSY_BATCH, 0.001, 0.05),
-        (BUSY_BATCH, 0.04, 0.12),
+        (reactions.REST.busy - 1, 9.0, 0.0),
+        (reactions.REST.busy, 0.001, 0.05),
+        (reactions.REST.busy, 0.04, 0.12),
         (499, 9.0, 0.25),
         (500, 9.0, 0.0),
     ],

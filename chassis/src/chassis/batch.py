@@ -29,7 +29,6 @@ CONFLICT_ATTEMPTS: Final = 3
 AT_A_STRETCH: Final = 50
 """After so many messages of a batch, some 10 ms, others have their turn: a backlog keeps no caller waiting for its batches."""
 HELD_UP_SECONDS: Final = 0.1
-BUSY_BATCH: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +36,22 @@ class Rest:
     """How long to rest after a batch so that the next one gathers: `share` of what it took, within bounds (seconds).
 
     The more the machine is at its limit, the longer batches take, so the larger they get and the less each message costs.
+    A batch of fewer than `busy` messages is followed by no rest.
     """
 
+    busy: int
     shortest: float
     longest: float
     share: float
 
     def after(self, found: int, most: int, took: float) -> float:
         """Tell for how long: not at all after a few messages, nor where more than `most` wait already."""
-        if not BUSY_BATCH <= found < most:
+        if not self.busy <= found < most:
             return 0.0
         return min(self.longest, max(self.shortest, self.share * took))
 
 
-REST: Final = Rest(shortest=0.01, longest=0.05, share=1.0)
+REST: Final = Rest(busy=16, shortest=0.01, longest=0.05, share=1.0)
 """Of commands: callers in a crowd wait no longer, since each costs less."""
 
 

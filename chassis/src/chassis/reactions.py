@@ -31,7 +31,7 @@ from contracts import REGISTRY, TOPICS, Envelope, EnvelopeError, Event, UnknownT
 F = TypeVar("F", bound=Callable[..., Any])
 
 POLL_SECONDS: Final = 5.0
-REST: Final = batch.Rest(shortest=0.05, longest=0.25, share=3.0)
+REST: Final = batch.Rest(busy=16, shortest=0.05, longest=0.25, share=3.0)
 """Of consumers: a batch costs some 4 ms of processor time however few records it has. A lone event is never kept waiting."""
 STALLED_AFTER_SECONDS: Final = 60.0
 DRAIN_SECONDS: Final = 10.0
