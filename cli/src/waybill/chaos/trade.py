@@ -24,6 +24,8 @@ from waybill.errors import WaybillError
 
 PATIENCE_SECONDS: Final = 150.0
 """How long anybody waits for an answer, or for something that was promised; longer than any outage."""
+REVIEW_SECONDS: Final = 900.0
+"""Who reviews comes back for longer: an order that nobody decided about would wait for hours, and not be at its end."""
 LOOK_AGAIN_SECONDS: Final = 0.7
 LOOKS_A_SECOND: Final = 100
 """All who wait look so often together, however many they are: looking is not what the system is to be tried with."""
@@ -289,7 +291,7 @@ class Errand:
         decision = "approve" if self.wish.fate is Fate.APPROVE else "reject"
         body = {"decision": decision, "reason": "looked at"}
         path = f"/api/admin/reviews/{self._order_id}"
-        patience = Patience(PATIENCE_SECONDS)
+        patience = Patience(REVIEW_SECONDS)
         while (answer := await self._trade.reviewer.ask("POST", path, body)).is_error:
             if not patience.lasts():
                 raise TimeoutError("waits to be reviewed")
