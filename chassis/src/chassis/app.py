@@ -154,19 +154,17 @@ class Process:
 
     async def _consume(self) -> None:
         """Begin to consume, in place of the consumer that there was."""
-        before, self.consumer = (
-            self.consumer,
-            Consumer(
-                self.parts.reactions,
-                self.database,
-                self.broker,
-                self.dead_letters,
-                self.metrics,
-                batch_size=self.settings.batch_size,
-                dead_letter_limit=self.settings.dead_letter_limit,
-                on_assignment=self.relay.note_alone,
-                gather_ms=self.parts.gather_ms,
-            ),
+        before = self.consumer
+        self.consumer = Consumer(
+            self.parts.reactions,
+            self.database,
+            self.broker,
+            self.dead_letters,
+            self.metrics,
+            batch_size=self.settings.batch_size,
+            dead_letter_limit=self.settings.dead_letter_limit,
+            on_assignment=self.relay.note_alone,
+            gather_ms=self.parts.gather_ms,
         )
         if before is not None:
             await before.stop()
