@@ -288,6 +288,7 @@ class Errand:
 
     async def _review(self) -> None:
         """Decide about a risky order as soon as it waits for that."""
+        self._trade.books.waiting[self.key] = "waits to be reviewed"
         decision = "approve" if self.wish.fate is Fate.APPROVE else "reject"
         body = {"decision": decision, "reason": "looked at"}
         path = f"/api/admin/reviews/{self._order_id}"
@@ -295,7 +296,7 @@ class Errand:
         while (answer := await self._trade.reviewer.ask("POST", path, body)).is_error:
             if not patience.lasts():
                 raise TimeoutError("waits to be reviewed")
-            if (await self._order())["status"] == "Cancelled":
+            if (await self._order())["status"] in DECIDED:  # declined; or decided by an answer that was lost
                 return
             await asyncio.sleep(LOOK_AGAIN_SECONDS)
         self._trade.books.granted[f"review {answer.json()['state']}"] += 1
