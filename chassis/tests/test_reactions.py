@@ -402,6 +402,21 @@ def settings_of(database: Database, kafka: KafkaServer) -> ServiceSettings:
     )
 
 
+def process_of(group: str, database: Database, kafka: KafkaServer) -> Process:
+    parts = Parts(name=group, title="Test", api=APIRouter(), reactions=reactions_of(group), jobs=Jobs(group))
+    return Process(parts, settings_of(database, kafka), database)
+
+
+async def running(process: Process, other_than: Consumer | None = None) -> Consumer:
+    """Wait until the process has a consumer that runs, and answer it."""
+    await eventually(
+        lambda: _value(process.consumer is not None and process.consumer is not other_than and process.consumer.alive),
+        "the consumer runs",
+    )
+    assert process.consumer is not None
+    return process.consumer
+
+
 async def _value(value: Any) -> Any:
     await asyncio.sleep(0)
     return value
@@ -422,16 +437,13 @@ async def test_a_process_starts_a_consumer_that_died_anew(
     handle_all = Consumer._handle_all  # noqa: SLF001 - the fault is planted inside
     monkeypatch.setattr(Consumer, "_handle_all", faulty)
     group = f"order-{uuid4().hex[:8]}"
-    parts = Parts(name=group, title="Test", api=APIRouter(), reactions=reactions_of(group), jobs=Jobs(group))
     broker = Broker(kafka.bootstrap_servers, group)
     await broker.start()
     await skip_what_is_there(broker, group)
-    process = Process(parts, settings_of(database, kafka), database)
+    process = process_of(group, database, kafka)
     await process.start({})
     try:
-        await eventually(lambda: _value(process.consumer is not None and process.consumer.alive), "the consumer runs")
-        first = process.consumer
-        assert first is not None
+        first = await running(process)
         rig = Rig(database, broker, first, process.dead_letters)
         await rig.send("hello")
         await rig.wall_shows("hello")
@@ -461,20 +473,13 @@ async def test_a_process_whose_broker_is_just_starting_begins_to_consume_in_the_
 
     subscribe = Broker.subscribe
     monkeypatch.setattr(Broker, "subscribe", refusing)
-    group = f"order-{uuid4().hex[:8]}"
-    parts = Parts(name=group, title="Test", api=APIRouter(), reactions=reactions_of(group), jobs=Jobs(group))
-    process = Process(parts, settings_of(database, kafka), database)
+    process = process_of(f"order-{uuid4().hex[:8]}", database, kafka)
     await process.start({})
     try:
-        await eventually(lambda: _value(process.consumer is not None and process.consumer.alive), "the consumer runs")
-        first = process.consumer
-        assert first is not None
+        first = await running(process)
         assert len(refusals) == 2
         await first.stop()
-        await eventually(
-            lambda: _value(process.consumer is not first and process.consumer is not None and process.consumer.alive),
-            "another consumer runs",
-        )
+        await running(process, other_than=first)
         assert not refusals
     finally:
         await process.stop()
