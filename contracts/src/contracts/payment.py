@@ -218,6 +218,8 @@ class DisputeClosed(Event, type="payment.dispute_closed.v1", topic=PAYMENT_EVENT
     payment_id: UUID
     amount: Money
     won: bool
+    others_open: bool = False
+    """Whether another dispute of the order is not decided yet."""
 
 
 class IncidentKind(StrEnum):
@@ -238,8 +240,23 @@ class PaymentIncident(Event, type="payment.incident.v1", topic=PAYMENT_EVENTS):
     amount: Money
 
 
+class PaymentIncidentResolved(Event, type="payment.incident_resolved.v1", topic=PAYMENT_EVENTS):
+    """A person has dealt with an incident about the order's money, or with a capture or refund that failed.
+
+    `kind` is what it was about, as payment's list of incidents names it.
+    """
+
+    order_id: UUID
+    user_id: str
+    incident_id: UUID
+    kind: str
+    amount: Money
+    others_open: bool
+    """Whether another incident of the order waits for a person still."""
+
+
 class RefundBounced(Event, type="payment.refund_bounced.v1", topic=PAYMENT_EVENTS):
-    """Money that was given back came back from the customer's bank, and does not arrive however often it is sent."""
+    """Money that was given back does not arrive: the customer's bank sends it back, or the PSP will not send it."""
 
     order_id: UUID
     user_id: str

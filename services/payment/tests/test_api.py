@@ -51,7 +51,7 @@ class Desk:
     async def get(self, path: str, role: str = "finance") -> httpx2.Response:
         return await self.client.get(path, headers=self.issuer.headers("sam", role))
 
-    async def paid(self, amount: int = 3000) -> UUID:
+    async def paid(self, amount: int = 3000, gift_card: str | None = None) -> UUID:
         """Have an order's total held."""
         order_id = new_id()
         total = Money(amount=amount, currency="EUR")
@@ -61,7 +61,7 @@ class Desk:
             contact=Contact(email="alice@example.org"),
             shipping_address=HOME,
             billing_address=HOME,
-            payment=PaymentInstrument(method="card", token="tok_ok"),
+            payment=PaymentInstrument(method="card", token="tok_ok", gift_card=gift_card),
         )
         database = self.app.state.database
         await perform(database, handlers.note_instrument, contacts)

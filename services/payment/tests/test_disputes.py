@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from chassis.testing import MORNING, SettableClock, perform
-from contracts.payment import DisputeClosed, DisputeOpened, RefundFailed
+from contracts.payment import DisputeClosed, RefundFailed
 from payment import handlers
 from payment.gateway import DisputeHeard, PspWebhooks, Refused
 from payment.gateway.webhooks import Heard
@@ -92,13 +92,25 @@ async def test_it_is_opened_and_closed_once(shop: Shop, won: bool, left: int) ->
 
 
 @pytest.mark.database
+async def test_the_end_of_one_tells_whether_another_one_is_open(shop: Shop) -> None:
+    await shop.holds()
+    await shop.ships(TOTAL)
+    await _heard(shop)
+    await _heard(shop, "dp_2")
+    await _heard(shop, closed=True, won=True)
+    await _heard(shop, "dp_2", closed=True, won=False)
+    closed = [(fact.won, fact.others_open) for fact in await shop.facts() if isinstance(fact, DisputeClosed)]
+    assert closed == [(True, True), (False, False)]
+
+
+@pytest.mark.database
 async def test_a_closing_that_comes_first_tells_both(shop: Shop) -> None:
     await shop.holds()
     await shop.ships(TOTAL)
     await _heard(shop, closed=True, won=False)
     await _heard(shop)
-    kinds = [type(fact) for fact in await shop.facts()]
-    assert kinds[2:] == [DisputeOpened, DisputeClosed]
+    kinds = [type(fact).__name__ for fact in await shop.facts()]
+    assert kinds[2:] == ["DisputeOpened", "DisputeClosed"]
 
 
 @pytest.mark.database

@@ -8,12 +8,16 @@ import pytest
 
 from chassis.database import Database
 from chassis.domain import new_id
-from chassis.testing import SettableClock, hear_again
+from chassis.open_work import nudge, owed
+from chassis.testing import SettableClock, hear_again, perform
 from contracts.order import OrderContacts, RefundReason, RefundRequested
 from contracts.types import PaymentInstrument
-from payment.gateway import MeansOfPayment
-from payment.handlers import request_refund
-from payment.store import audit
+from payment.gateway import BounceHeard, MeansOfPayment, Refused, Unknown
+from payment.handlers import hear_bounce, import_settlement, request_refund
+from payment.handlers.bouncing import TooEarlyError
+from payment.model import ImportSettlement, PaymentKey, SettledRow, SettledType
+from payment.model.refund import MOST_REFUSALS
+from payment.store import WORK, audit
 
 from .shop import OK, TOTAL, Shop, euros
 
@@ -228,6 +232,142 @@ async def test_no_more_is_moved_than_was_taken(exchange: Exchange) -> None:
     await exchange.came(TOTAL)
     assert (await exchange.old.told())[-2:] == ["RefundFailed 3000", "PaymentRefunded 1"]
     await exchange.new.hears(exchange.new.cancelled())
+
+
+async def free(exchange: Exchange, amount: int = 1200) -> None:
+    """Have the order cancelled that so much of the old one was to pay."""
+    await exchange.held(amount)
+    await exchange.came(amount)
+    await exchange.new.hears(exchange.new.cancelled())
+
+
+def answering(exchange: Exchange, answer: Refused | Unknown, times: int = 99) -> tuple[Any, list[str]]:
+    """Make a PSP that gives nothing back so often, and says so; and keep under which keys it is asked to."""
+    give, keys = exchange.stub.refund, list[str]()
+
+    async def answers(payment: PaymentKey, reference: str, amount: Any, key: str | None = None) -> Any:
+        keys.append(str(key))
+        return answer if len(keys) <= times else await give(payment, reference, amount, key)
+
+    return answers, keys
+
+
+async def asked_for(exchange: Exchange) -> list[str]:
+    """List under which keys the PSP was asked to pay out."""
+    async with exchange.database.transaction() as transaction:
+        query = "SELECT idempotency_key FROM psp_attempt WHERE order_id = $1 AND purpose = 'pay_out' ORDER BY attempt_id"
+        return [row[0] for row in await transaction.fetch(query, exchange.old.order_id)]
+
+
+async def test_what_the_psp_will_not_pay_out_is_put_before_a_person_and_asked_for_no_more(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refund, keys = answering(exchange, Refused("charge_disputed"))
+    monkeypatch.setattr(exchange.stub, "refund", refund)
+    await free(exchange)
+    await exchange.new.rests()
+    assert len(keys) == len(await asked_for(exchange)) == 1
+    assert (await exchange.old.told())[-1] == "RefundBounced 1200"
+    assert await exchange.old.row("kind, amount", "incident") == (("refund_bounced", 1200),)
+    assert (await exchange.accounts())["exchange_credits"] == -1200, "it is owed to the customer still"
+
+
+async def test_what_the_psp_will_not_pay_out_for_now_is_another_wish_later(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refund, keys = answering(exchange, Refused("balance_insufficient"), 2)
+    monkeypatch.setattr(exchange.stub, "refund", refund)
+    await free(exchange)
+    await exchange.new.rests()
+    assert len(keys) == len(set(keys)) == 3, "for the PSP repeats what it answered to one"
+    assert exchange.books(exchange.old) == (0, TOTAL, 1200)
+    assert await exchange.old.row("kind", "incident") == ()
+
+
+async def test_what_is_refused_too_often_is_put_before_a_person(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
+    refund, keys = answering(exchange, Refused("balance_insufficient"))
+    monkeypatch.setattr(exchange.stub, "refund", refund)
+    await free(exchange)
+    for _ in range(MOST_REFUSALS):
+        await exchange.new.works()
+        exchange.new.clock.forward(seconds=60 * 2**MOST_REFUSALS)
+    assert (len(keys), (await exchange.old.told())[-1]) == (MOST_REFUSALS, "RefundBounced 1200")
+
+
+async def test_what_was_paid_out_and_comes_back_is_put_before_a_person_once(exchange: Exchange) -> None:
+    await free(exchange)
+    await exchange.new.rests()
+    [wish] = await asked_for(exchange)
+    heard = BounceHeard(PaymentKey(exchange.old.order_id), wish, 1200, "expired_or_canceled_card")
+    [paid] = [one for one in exchange.stub.books.values() if one.order_id == exchange.old.order_id]
+    paid.refunded -= 1200
+    await perform(exchange.database, hear_bounce, heard, heard)
+    await perform(exchange.database, hear_bounce, heard)
+    assert (await exchange.old.told()).count("RefundBounced 1200") == 1
+    assert await exchange.old.row("kind, amount", "incident") == (("refund_bounced", 1200),)
+    assert (await exchange.accounts())["exchange_credits"] == -1200, "it is owed to the customer again"
+
+
+async def test_a_notice_of_what_is_not_known_to_be_paid_out_is_to_come_again(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await free(exchange)
+    with monkeypatch.context() as patched:
+        patched.setattr(exchange.stub, "refund", answering(exchange, Unknown("timeout"))[0])
+        await exchange.new.works()
+    [wish] = await asked_for(exchange)
+    with pytest.raises(TooEarlyError):
+        await perform(exchange.database, hear_bounce, BounceHeard(PaymentKey(exchange.old.order_id), wish, 1200, "declined"))
+    await exchange.new.rests()
+    assert exchange.books(exchange.old) == (0, TOTAL, 1200)
+
+
+async def test_staff_see_that_a_pay_out_is_owed_and_may_have_it_asked_for_now(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(exchange.stub, "refund", answering(exchange, Refused("balance_insufficient"))[0])
+        await free(exchange)
+        await exchange.new.works()
+    key = str(exchange.new.order_id)
+    [found] = [one for one in await owed(exchange.database, key, WORK) if one["job"] == "pay_out"]
+    assert found["error"] == "balance_insufficient"
+    assert "pay_out" in (await nudge(exchange.database, key, WORK, 8)).hastened
+    await exchange.new.works()
+    assert exchange.books(exchange.old) == (0, TOTAL, 1200)
+
+
+async def differing(exchange: Exchange, *rows: tuple[Shop, SettledType, int]) -> list[tuple[str, int]]:
+    """Have the PSP settle so much of the orders, nine days later; answers what differs of them, as it is booked."""
+    exchange.old.clock.forward(seconds=9 * 86_400)
+    references = {one.order_id: name for name, one in exchange.stub.books.items()}
+    at = exchange.old.clock()
+    settled = [
+        SettledRow(line, references[shop.order_id], kind, gross, 0, gross, "EUR", at)
+        for line, (shop, kind, gross) in enumerate(rows, 2)
+    ]
+    await perform(exchange.database, import_settlement, ImportSettlement(str(new_id()), settled))
+    async with exchange.database.transaction() as transaction:
+        query = "SELECT type, here FROM settlement_difference WHERE order_id = ANY($1::uuid[])"
+        found = await transaction.fetch(query, [exchange.old.order_id, exchange.new.order_id])
+    return [(row["type"], row["here"]) for row in found]
+
+
+async def test_a_settlement_knows_nothing_of_what_pays_another_order(exchange: Exchange) -> None:
+    await exchange.held(1200)
+    await exchange.came(1200)
+    await exchange.new.ships(TOTAL)
+    charged = ((exchange.old, SettledType.CHARGE, TOTAL), (exchange.new, SettledType.CHARGE, 1800))
+    assert await differing(exchange, *charged) == []
+
+
+@pytest.mark.parametrize("settled", [True, False])
+async def test_a_settlement_has_what_was_paid_out(exchange: Exchange, settled: bool) -> None:  # noqa: FBT001 - drawn
+    await free(exchange)
+    await exchange.new.rests()
+    charged = [(exchange.old, SettledType.CHARGE, TOTAL)]
+    refunded = [(exchange.old, SettledType.REFUND, -1200)]
+    assert await differing(exchange, *charged, *(refunded if settled else [])) == ([] if settled else [("refund", -1200)])
 
 
 async def test_the_audit_sees_a_credit_that_was_lost(exchange: Exchange) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from chassis.testing import perform
 from payment import handlers
-from payment.gateway import Authorized
+from payment.gateway import Authorized, Refused
 from payment.gateway.stub import Fault
 from payment.handlers import RenewalOutcome
 from payment.store import RenewalDue
@@ -212,6 +212,41 @@ async def test_nothing_is_renewed_where_nothing_is_to_be_taken(shop: Shop, end: 
     shop.clock.forward(seconds=WEEK.total_seconds())
     await shop.works()
     assert len(await _holds(shop)) == 1
+
+
+@pytest.mark.parametrize("refused", [1000, TOTAL])
+async def test_what_was_refused_of_a_hold_is_let_go_and_not_held_anew(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, refused: int
+) -> None:
+    async def refuses(*_: object, **__: object) -> Refused:
+        return Refused("card_declined")
+
+    await _holds_for(shop, WEEK)
+    with monkeypatch.context() as patched:
+        patched.setattr(shop.psp, "capture", refuses)
+        await shop.ships(refused)
+    await shop.works()
+    for _ in range(2):
+        await _a_day_before(shop)
+        await shop.works()
+    held = [amount for amount, still in await _holds(shop) if still]
+    assert held == ([TOTAL - refused] if refused < TOTAL else []), "no shipment asks for it again"
+    assert (await shop.told())[1:] == [f"PaymentCaptureFailed {refused}"]
+
+
+async def test_what_is_refused_while_the_psp_is_asked_is_let_go_of_the_new_hold(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuses(*_: object, **__: object) -> Refused:
+        return Refused("card_declined")
+
+    await _holds_for(shop, WEEK)
+    await _a_day_before(shop)
+    monkeypatch.setattr(shop.psp, "capture", refuses)
+    await shop.hears(shop.dispatched(1000))
+    await shop.works("capture")
+    await shop.works()
+    assert await shop.row("released_amount, replaced_at IS NULL") == ((TOTAL, False), (1000, True))
 
 
 async def test_what_a_gift_card_holds_a_part_of_is_put_before_a_person(shop: Shop) -> None:

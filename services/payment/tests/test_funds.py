@@ -123,6 +123,7 @@ def test_a_refused_part_is_told_once_with_what_is_missing() -> None:
     assert isinstance(told, PaymentCaptureFailed)
     assert (told.amount, told.code, told.payment_id) == (euros(700), "expired_card", first.payment_id)
     assert (capture.pending, capture.taken, second.captured_amount) == (False, 3000, 0)
+    assert (first.status, second.open_amount) == (Status.VOIDING, 500), "what was to be taken of both is let go"
     assert funds.refuse(capture, first.payment_id, "expired_card", WHY) == []
     assert funds.take(capture, second.payment_id, WHY) == []
 

@@ -156,6 +156,19 @@ async def test_a_declined_card_leaves_the_gift_card_as_it_was(gifts: GiftShop) -
     assert await gifts.told() == ["PaymentDeclined 3000"]
 
 
+async def test_where_the_card_is_refused_the_gift_card_is_free_again(gifts: GiftShop, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuses(*_: object, **__: object) -> Refused:
+        return Refused("card_declined")
+
+    await gifts.issues(1200)
+    await gifts.holds()
+    monkeypatch.setattr(gifts.stub, "capture", refuses)
+    await gifts.ships(TOTAL)
+    await gifts.rests()
+    assert (await gifts.told())[1:] == ["PaymentCaptureFailed 3000"]
+    assert (await gifts.balance(), gifts.card()) == (1200, (0, 0, 0))
+
+
 async def test_an_order_cancelled_before_the_psp_answered_holds_nothing_of_the_card(gifts: GiftShop) -> None:
     await gifts.issues(1200)
     gifts.stub.misbehave("timeout_lost")

@@ -32,6 +32,14 @@ async def test_a_code_is_told_once(desk: Desk) -> None:
     assert issued["gift_card_id"] in {one["gift_card_id"] for one in listed["items"]}
 
 
+async def test_a_payment_that_a_card_shares_is_found_by_the_psps_name_for_its_part(desk: Desk) -> None:
+    code = (await issue(desk, {"amount": {"amount": 1000, "currency": "EUR"}})).json()["code"]
+    order_id = await desk.paid(gift_card=code)
+    theirs = (await desk.main(order_id))["psp_reference"].partition(".")[0]
+    found = (await desk.get(f"/api/admin/payments?reference={theirs}")).json()["items"]
+    assert [one["order_id"] for one in found] == [str(order_id)]
+
+
 async def test_the_balance_is_told_to_whoever_has_the_code(desk: Desk) -> None:
     code = (await issue(desk, CARD)).json()["code"]
     ask, customer = "/api/gift-cards/balance", desk.issuer.headers("ada", "customer")
@@ -50,6 +58,7 @@ async def test_the_balance_is_told_to_whoever_has_the_code(desk: Desk) -> None:
         ({"amount": {"amount": 0, "currency": "EUR"}}, "amount.amount"),
         ({"amount": {"amount": 100, "currency": "euro"}}, "amount.currency"),
         ({**CARD, "expires_at": "2001-01-01T00:00:00Z"}, "expires_at"),
+        ({**CARD, "expires_at": "9999-12-31T23:59:59-01:00"}, "expires_at"),
     ],
 )
 async def test_a_bad_wish_issues_nothing(desk: Desk, body: dict[str, Any], field: str) -> None:

@@ -276,7 +276,8 @@ async def test_capture_the_psp_refuses_is_told_for_a_person(shop: Shop) -> None:
     fact = (await shop.facts())[-1]
     assert isinstance(fact, PaymentCaptureFailed)
     assert fact.code == "payment_intent_unexpected_state"
-    assert await shop.row("status") == ("authorized",)
+    await shop.rests()
+    assert await shop.row("status, released_amount") == (("voided", 3000),), "nothing is kept that nobody asks for again"
 
 
 async def test_captured_money_goes_back_when_the_order_is_cancelled(shop: Shop) -> None:

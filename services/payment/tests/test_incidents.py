@@ -1,12 +1,16 @@
 """Incidents: opened with the fact that a person must act on, listed with what to do, resolved once by somebody."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from chassis.domain import new_id
-from contracts.payment import IncidentKind
+from chassis.testing import cause, eventually, perform, told
+from contracts.payment import IncidentKind, PaymentIncidentResolved
+from payment import handlers
 from payment.model.incident import WHAT_TO_DO, Matter
+from payment.store import IncidentStore, ResolveIncident
 
 from .shop import TOTAL, Shop
 from .test_api import Desk, desk
@@ -58,6 +62,62 @@ async def test_it_is_resolved_once(desk: Desk) -> None:
     assert (again.status_code, again.json()["type"]) == (409, "urn:waybill:problem:incident-resolved")
     [shown] = [one for one in (await desk.get(WHERE)).json()["items"] if one["incident_id"] == incident_id]
     assert shown["note"] == "done"
+
+
+async def test_the_order_is_told_without_the_note_and_whether_another_one_is_open(desk: Desk) -> None:
+    reference = await waits(desk)
+    assert (await post(desk, reference=reference, amount=3100)).status_code == 200
+    assert (await post(desk, reference=reference, amount=200)).status_code == 200
+    second, first = (await desk.get(f"{WHERE}?state=open&limit=2")).json()["items"]
+    assert (first["order_id"], first["amount"]["amount"], second["amount"]["amount"]) == (second["order_id"], 100, 200)
+    for incident in (second, first):
+        assert (await resolve(desk, incident["incident_id"], note="sent back to Alice")).status_code == 200
+    facts = await told(desk.app.state.database, first["order_id"])
+    resolved = [one for one in facts if isinstance(one, PaymentIncidentResolved)]
+    assert [(one.kind, one.amount.amount, one.others_open) for one in resolved] == [
+        ("overpaid", 200, True),
+        ("overpaid", 100, False),
+    ]
+    assert "Alice" not in "".join(one.model_dump_json() for one in resolved)
+
+
+async def test_of_two_that_are_resolved_at_once_one_is_the_last(shop: Shop) -> None:
+    await shop.holds()
+    await shop.ships(TOTAL)
+    await shop.hears(shop.asked_back(TOTAL + 1), shop.asked_back(TOTAL + 2))
+    await shop.works()
+    first, second = [ResolveIncident(one, "done") for one in await shop.row("incident_id", "incident")]  # type: ignore[arg-type]
+    async with shop.database.transaction() as transaction:
+        incidents = IncidentStore(transaction)
+        await incidents.fetch([first])
+        resolving = asyncio.create_task(perform(shop.database, handlers.resolve_incident, second))
+        told = handlers.resolve_incident(first, incidents, cause()).events
+        await incidents.flush()
+
+        async def waits_for_the_lock() -> bool:
+            query = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            return bool(await shop.database.pool.fetch(query))
+
+        await eventually(waits_for_the_lock, "which is the last one is not known yet")
+    await resolving
+    assert [one.others_open for one in told] == [True]
+    assert [one.others_open for one in await shop.facts() if isinstance(one, PaymentIncidentResolved)] == [False]
+
+
+async def test_each_order_names_who_cancelled_it(shop: Shop) -> None:
+    other = Shop(shop.database, shop.clock)
+    for one in (shop, other):
+        await one.holds()
+        one.booked().canceled, one.booked().open = True, 0
+        await one.hears_webhook(doubtful=True)
+        await one.works()
+    async with shop.database.transaction() as transaction:
+        incidents = IncidentStore(transaction)
+        for one, actor in ((shop, "customer:ada"), (other, "support:sue")):
+            incidents.end(one.order_id, cause(actor))
+        await incidents.flush()
+    ended = [await one.row("resolved_by", "incident") for one in (shop, other)]
+    assert ended == [("customer:ada",), ("support:sue",)]
 
 
 async def test_they_are_listed_page_by_page_and_by_kind(desk: Desk) -> None:

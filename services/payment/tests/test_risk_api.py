@@ -104,6 +104,8 @@ async def test_rules_are_changed_by_who_has_seen_them_and_every_version_is_kept(
         ({"rules": [], "review_at": "60"}, "body.review_at"),
         ({"rules": [], "colour": "red"}, "body.colour"),
         ({"rules": [{"kind": ["velocity"]}]}, "rules.0.kind"),
+        ({"rules": [{"kind": "disposable_mail", "domains": ["mail.test", "mail\0.test"]}]}, "rules.0.domains.1"),
+        ({"rules": [{"kind": "deny_list", "by": "user", "values": ["mallory", "mark:\0"]}]}, "rules.0.values.1"),
     ],
 )
 async def test_bad_rules_are_refused_by_the_name_of_their_field(desk: Desk, body: dict[str, Any], field: str) -> None:

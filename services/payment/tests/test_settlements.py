@@ -46,6 +46,8 @@ def file(*rows: str) -> bytes:
         (file("pi_1,charge,1,0,2,EUR,2026-11-02T06:00:00Z"), "row 2, net: must be gross less fee"),
         (file("pi_1,charge,1,0,1,EUR,yesterday"), "row 2, settled_at"),
         (file("pi_1,charge,1,0,1,EUR,2026-11-02T06:00:00"), "row 2, settled_at: must say its time zone"),
+        (file("pi_1,charge,1,0,1,EUR,0001-01-02T00:00:00Z"), "row 2, settled_at: must be of a year from 2000 to 8999"),
+        (file("pi_1,charge,1,0,1,EUR,9999-12-31T23:59:59-01:00"), "row 2, settled_at: must be of a year"),
         (file("pi_1,charge,1.5,0,1,EUR,2026-11-02T06:00:00Z"), "row 2, gross"),
     ],
 )
@@ -132,6 +134,25 @@ async def test_a_settlement_is_matched_and_its_fees_are_booked(desk: Desk) -> No
     assert (again.status_code, again.headers["Location"]) == (200, where)
     after = (await desk.get(f"/api/admin/payments/{order_id}")).json()["ledger"]
     assert len(after) == len(entries), "a file is taken over once"
+
+
+@pytest.mark.database
+async def test_of_what_a_file_does_not_name_only_what_it_should_have_named_is_read(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (settled, _), (forgotten, _), (other, _) = [await _captured(desk) for _ in range(3)]
+    assert (await _send(desk, file(row(settled, 3000)))).status_code == 201
+    read: list[Moved] = []
+
+    def compares(command: ImportSettlement, moved: list[Moved]) -> list[Difference]:
+        read.extend(moved)
+        return differences(command, moved)
+
+    monkeypatch.setattr("payment.store.settlements.differences", compares)
+    assert (await _send(desk, file(row(other, 3000)))).status_code == 201
+    assert {one.reference for one in read} >= {forgotten, other}
+    assert settled not in {one.reference for one in read}, "it is right, and there may be a week of such payments"
+    assert [one.type for one in read if one.reference == forgotten] == [CHARGE]
 
 
 @pytest.mark.database

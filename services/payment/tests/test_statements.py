@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from chassis.batch import BusyError
 from chassis.domain import new_id
 
 from .test_api import Desk, desk
@@ -79,11 +80,27 @@ async def test_rows_for_one_order_add_up(desk: Desk) -> None:
     assert (await account(desk, reference))["state"] == "paid"
 
 
+async def test_a_row_that_there_was_no_time_for_is_no_difference(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    reference = await waits(desk)
+    file = row(3000, reference)
+
+    async def busy(*_: object) -> None:
+        raise BusyError("more requests are waiting than can be answered soon", retry_after=1)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(desk.app.state.commands, "run", busy)
+        refused = await send(desk, file)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+    again = await send(desk, file)
+    assert (again.status_code, again.json()["recorded"], again.json()["differences"]) == (201, 1, [])
+
+
 @pytest.mark.parametrize(
     ("bad", "where"),
     [
         ("x,3000,EUR,WB-3F7K9Q2M,b1\n", "row 3, booked_at"),
         ("2026-03-02T06:00:00,3000,EUR,WB-3F7K9Q2M,b1\n", "row 3, booked_at"),
+        ("9999-12-31T23:59:59-01:00,3000,EUR,WB-3F7K9Q2M,b1\n", "row 3, booked_at"),
         (f"{AT},30.00,EUR,WB-3F7K9Q2M,b1\n", "row 3, amount"),
         (f"{AT},0,EUR,WB-3F7K9Q2M,b1\n", "row 3, amount"),
         (f"{AT},3000,euro,WB-3F7K9Q2M,b1\n", "row 3, currency"),

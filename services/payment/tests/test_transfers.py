@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from chassis.database import Database
 from chassis.domain import new_id
@@ -16,6 +17,7 @@ from payment.gateway import MeansOfPayment
 from payment.handlers import receive_transfer
 from payment.model.transfer import NothingToPayBackError, ReceiveTransfer, TransferKnownError
 from payment.store import audit, transfer_account, transfer_accounts
+from payment.store.transfers import _SURPLUS
 
 from .shop import TOTAL, Shop
 
@@ -102,6 +104,25 @@ async def test_too_much_is_told_and_put_up_to_be_paid_back(waiting: Waiting) -> 
     await waiting.receives(reference, -500)
     async with waiting.database.reading() as session:
         assert reference not in {one.reference for one in await transfer_accounts(session, 50, None, surplus=True)}
+
+
+async def test_what_is_to_be_paid_back_is_found_without_a_look_at_all_transfers(waiting: Waiting) -> None:
+    reference = await waiting.asks()
+    await waiting.receives(reference, 3500)
+    query = str(text(_SURPLUS).bindparams(limit=51, before=None).compile(compile_kwargs={"literal_binds": True}))
+    async with waiting.database.pool.acquire() as connection:
+        begun = connection.transaction()
+        await begun.start()
+        await connection.execute(
+            """INSERT INTO own_hold (reference, order_id, method, currency, amount, received, paid, created_at)
+            SELECT 'WB-' || n, gen_random_uuid(), 'bank_transfer', 'EUR', 100, 100, true, now()
+            FROM generate_series(1, 2000) n"""
+        )
+        await connection.execute("ANALYZE own_hold")
+        plan = await connection.fetchval(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {query}")
+        await begun.rollback()
+    assert "own_hold_surplus" in plan
+    assert "Rows Removed by Filter" not in plan
 
 
 @pytest.mark.parametrize("why", ["cancelled", "late"])

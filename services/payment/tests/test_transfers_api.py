@@ -56,6 +56,13 @@ async def test_what_came_is_shown_and_what_is_too_much_is_listed(desk: Desk) -> 
     assert (await post(desk, reference=reference, amount=-100)).json()["to_pay_back"]["amount"] == 0
 
 
+async def test_a_payment_is_found_by_what_its_transfer_names(desk: Desk) -> None:
+    reference = await waits(desk)
+    await waits(desk)
+    [found] = (await desk.get(f"/api/admin/payments?reference={reference}")).json()["items"]
+    assert found["psp_reference"] == f".{reference}"
+
+
 async def test_transfers_are_listed_page_by_page(desk: Desk) -> None:
     mine = {await waits(desk), await waits(desk)}
     everything = (await desk.get("/api/admin/transfers")).json()["items"]
@@ -76,6 +83,8 @@ async def test_transfers_are_listed_page_by_page(desk: Desk) -> None:
         ({"currency": "USD"}, 422, "currency"),
         ({"received_at": "yesterday"}, 422, "received_at"),
         ({"received_at": "2026-11-02T06:00:00"}, 422, "received_at"),
+        ({"received_at": "0001-01-01T00:00:00+14:00"}, 422, "received_at"),
+        ({"received_at": "9999-12-31T23:59:59-14:00"}, 422, "received_at"),
         ({"reference": "pi_1"}, 422, "reference"),
         ({"reference": "WB-00000000"}, 404, "No order waits"),
         ({"bank_reference": ""}, 422, "bank_reference"),

@@ -7,11 +7,12 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from fastapi import Request
 
 from chassis.domain import Refusal
+from payment.api.moments import EARLIEST, LATEST
 
 Shapes = Mapping[str, tuple[str, str]]
 """For each column a pattern of its cells, and what to say where one does not fit."""
@@ -62,14 +63,16 @@ def rows_of(body: bytes, columns: Sequence[str], shapes: Shapes, most: int) -> I
 
 
 def moment(number: int, column: str, cell: str) -> datetime:
-    """Read a moment; raises InvalidCsvError."""
+    """Read a moment, in UTC; raises InvalidCsvError."""
     try:
         found = datetime.fromisoformat(cell)
     except ValueError:
         raise broken(number, "must be a moment like 2026-11-02T06:00:00Z", column) from None
     if found.tzinfo is None:
         raise broken(number, "must say its time zone", column)
-    return found
+    if not EARLIEST <= found < LATEST:
+        raise broken(number, f"must be of a year from {EARLIEST.year} to {LATEST.year - 1}", column)
+    return found.astimezone(UTC)
 
 
 def broken(row: int, message: str, column: str | None = None) -> InvalidCsvError:

@@ -10,7 +10,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 from sqlmodel import col, select
 
 from chassis.auth import Caller, Customer, staff
@@ -20,6 +20,7 @@ from chassis.pages import Cursor, Limit, page, read_cursor
 from chassis.problems import invalid
 from chassis.requests import RequestModel
 from contracts.types import Currency, Money
+from payment.api.moments import Moment
 from payment.handlers import issue_gift_card
 from payment.model.gift_card import GiftCard, IssueGiftCard, mark_of, new_code
 from payment.store import find_gift_card, gift_card_movements, gift_card_secret
@@ -40,7 +41,7 @@ class GiftCardBody(RequestModel):
     """A gift card to issue."""
 
     amount: AmountBody
-    expires_at: AwareDatetime | None = None
+    expires_at: Moment | None = None
 
 
 class GiftCardView(BaseModel):

@@ -9,7 +9,6 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -18,6 +17,7 @@ from pydantic_core import from_json
 
 from chassis.auth import Caller, staff
 from chassis.domain import Cause, NotFoundError, Refusal
+from chassis.problems import InvalidRequestError
 from contracts.types import Money
 from payment.api.csv_files import broken, csv_of, moment, rows_of
 from payment.handlers import keep_statement, receive_transfer
@@ -43,6 +43,7 @@ REFERENCE: Final = re.compile(r"(?<![0-9A-Z])WB-[0-9A-Z]{8}(?![0-9A-Z])")
 REFUSALS: Final[Mapping[str, StatementKind]] = {
     KNOWN_BEFORE: StatementKind.KNOWN_OTHERWISE,
     NOTHING_BACK: StatementKind.NOTHING_TO_PAY_BACK,
+    InvalidRequestError.slug: StatementKind.OTHER_CURRENCY,
 }
 
 
@@ -91,7 +92,7 @@ def read(body: bytes) -> Iterator[StatedRow]:
         amount, found = int(named["amount"]), REFERENCE.search(named["remittance"].upper())
         if not amount:
             raise broken(number, "must be some money", "amount")
-        booked_at = moment(number, "booked_at", named["booked_at"]).astimezone(UTC)
+        booked_at = moment(number, "booked_at", named["booked_at"])
         reference = None if found is None else found[0]
         yield StatedRow(number, named["bank_reference"], reference, amount, named["currency"], booked_at)
 
@@ -107,7 +108,9 @@ async def _hear(
     try:
         reply = await commands.run(receive_transfer, transfer, cause, None)
     except Refusal as refusal:
-        return _difference(REFUSALS.get(refusal.slug, StatementKind.OTHER_CURRENCY), row, order_id), False
+        if refusal.slug not in REFUSALS:
+            raise
+        return _difference(REFUSALS[refusal.slug], row, order_id), False
     account = from_json(reply.body)
     missing, surplus = account["amount"]["amount"] - account["received"]["amount"], account["to_pay_back"]["amount"]
     if surplus:

@@ -5,7 +5,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
 from chassis.auth import Caller, staff
 from chassis.commands import Runs
@@ -13,6 +13,7 @@ from chassis.pages import Cursor, Limit, page, read_cursor
 from chassis.problems import invalid
 from chassis.requests import Clean, RequestModel
 from contracts.types import Currency, Money
+from payment.api.moments import Moment
 from payment.handlers import receive_transfer
 from payment.model.transfer import ReceiveTransfer
 from payment.store import transfer_account, transfer_accounts
@@ -27,7 +28,7 @@ class TransferBody(RequestModel):
     reference: Annotated[str, StringConstraints(pattern=r"^WB-[0-9A-Z]{8}$")]
     amount: Amount
     currency: Currency
-    received_at: AwareDatetime
+    received_at: Moment
     bank_reference: Annotated[str, StringConstraints(min_length=1, max_length=100), Clean]
 
 

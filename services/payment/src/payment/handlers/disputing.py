@@ -64,6 +64,7 @@ def hear_dispute(
                 payment_id=payment.payment_id,
                 amount=dispute.money,
                 won=heard.won,
+                others_open=any(one.closed_at is None for one in disputes.of(order_id)),
             )
         )
     return Answer(b"{}", told)

@@ -1,7 +1,8 @@
 """Giving money back on request: a part of what was taken, drawn from the order's payments, each refund once.
 
 A refund is answered exactly once, by PaymentRefunded or RefundFailed; where the PSP gave back a part and refused the rest, by
-both of them, each with its amount.
+both of them, each with its amount. What came back later from the customer's bank, and is refused when it is sent again, does
+not arrive: RefundBounced.
 """
 
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from uuid import UUID
 
 from chassis.domain import Cause
 from contracts.order import RefundRequested
-from contracts.payment import PaymentRefunded, RefundFailed
+from contracts.payment import PaymentRefunded, RefundBounced, RefundFailed
 from payment.gateway import ChangeAnswer, Done, PspGateway, Refused, Unknown, refund_key
 from payment.handlers.outcomes import answered, attempt, known_reference
 from payment.handlers.registry import jobs, react
@@ -88,7 +89,7 @@ def note_given_back(
     exchanges: ExchangeStore,
     incidents: IncidentStore,
     cause: Cause,
-) -> list[PaymentRefunded | RefundFailed]:
+) -> list[PaymentRefunded | RefundFailed | RefundBounced]:
     """Note whether the customer has the money, or another order; told when it is all of it, or the rest will not be given."""
     payment = payments.known(outcome.order_id, outcome.payment_id)
     refund = refunds.known(outcome.order_id, outcome.refund_id)

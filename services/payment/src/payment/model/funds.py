@@ -4,8 +4,9 @@ Here cancel meets money. Whoever decides holds the lock of all the order's payme
 is not known yet and is answered after all of them: by PaymentVoided, or by PaymentRefunded where money had been taken; a
 withdrawn change is answered by AdditionVoided. An answer is told by the very change that makes it true, so it is told exactly
 once, whatever comes last and however often it comes. A shipment's money is drawn from the oldest payment first; what an order
-costs less is let go of the newest first, and never what a dispatched shipment is waiting for. What is given back on request is
-drawn from the newest first, and never more than was taken and is neither given back nor promised nor disputed.
+costs less is let go of the newest first, and never what a dispatched shipment is waiting for; what was refused of a shipment's
+draws is let go, too. What is given back on request is drawn from the newest first, and never more than was taken and is neither
+given back nor promised nor disputed.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -30,7 +31,7 @@ from contracts.payment import (
     RefundFailed,
 )
 from contracts.types import Money
-from payment.model.capture import Capture, Draw
+from payment.model.capture import Capture, CaptureStatus, Draw
 from payment.model.dispute import Dispute
 from payment.model.payment import Payment
 from payment.model.refund import EXCEEDS_CAPTURED, Refund, RefundPart, RefundStatus
@@ -230,12 +231,16 @@ class OrderFunds:
     def refuse(
         self, capture: Capture, payment_id: UUID, code: str, cause: Cause
     ) -> list[PaymentCaptureFailed | AdditionVoided]:
-        """Note that a part of a shipment's money is not to be had: nothing more is drawn for it, and a person must act."""
+        """Note that a part of a shipment's money is not to be had: the rest of it is let go, and a person must act."""
         draw = capture.draw_of(payment_id)
         if draw is None or not draw.pending or not capture.pending:
             return []
         before = self._answered()
         told = self._fail(capture, code)
+        for one in capture.draws:  # nobody asks for it again, so it is neither kept nor renewed
+            payment = self.payment(one.payment_id)
+            if one.status == CaptureStatus.FAILED and one.amount <= payment.available_amount:
+                payment.release(capture.shipment_id, one.amount, cause)
         self.settle(cause)
         return [told, *self._withdrawals(before)]
 
@@ -362,16 +367,17 @@ class OrderFunds:
     def bounce(self, refund: Refund, part: RefundPart, code: str, cause: Cause) -> RefundBounced | None:
         """Note that a part of a refund came back from the customer's bank; told when it is not sent again."""
         self.payment(part.payment_id).bounce(part.booked_as, part.amount, cause)
-        if not refund.bounce(part, code, cause):
-            return None
-        order_id, user_id, amount = self.main.order_id, self.main.user_id, self.main.money(part.amount)
-        return RefundBounced(order_id=order_id, user_id=user_id, amount=amount)
+        return refund.bounce(part, code, cause)
 
-    def keep(self, refund: Refund, payment_id: UUID, code: str, cause: Cause) -> list[PaymentRefunded | RefundFailed]:
+    def keep(
+        self, refund: Refund, payment_id: UUID, code: str, cause: Cause
+    ) -> list[PaymentRefunded | RefundFailed | RefundBounced]:
         """Note that the PSP refused a part of a refund: at last the rest of it has failed, beside what was given back."""
         part = refund.part_of(payment_id)
         if part is None or not part.pending or not refund.refuse(part, code, cause):
             return []
+        if part.bounced:  # it was told as given back
+            return [refund.lose(part, code)]
         failed = refund.fail(code)
         return [self._given(refund), failed] if refund.given else [failed]
 

@@ -10,7 +10,14 @@ from sqlalchemy import BigInteger, Text
 from sqlmodel import Field
 
 from chassis.domain import Cause, Refusal, new_id
-from contracts.payment import PaymentCaptureFailed, PaymentIncident, ReauthorizationDeclined, RefundBounced, RefundFailed
+from contracts.payment import (
+    PaymentCaptureFailed,
+    PaymentIncident,
+    PaymentIncidentResolved,
+    ReauthorizationDeclined,
+    RefundBounced,
+    RefundFailed,
+)
 from contracts.types import Money
 from payment.model.table import Table
 
@@ -34,6 +41,7 @@ class Matter(StrEnum):
     AUTHORIZATION_EXPIRED = "authorization_expired"
     CAPTURE_FAILED = "capture_failed"
     REFUND_FAILED = "refund_failed"
+    REFUND_BOUNCED = "refund_bounced"
 
 
 WHAT_TO_DO: Final[Mapping[Matter, str]] = {
@@ -45,6 +53,7 @@ WHAT_TO_DO: Final[Mapping[Matter, str]] = {
     Matter.AUTHORIZATION_EXPIRED: "Ask the customer to pay for the rest in another way, or cut what has not left of the order.",
     Matter.CAPTURE_FAILED: "The goods have left unpaid: ask the customer to pay in another way, or to send them back.",
     Matter.REFUND_FAILED: "Ask for the refund anew, or give the money back in another way, such as a transfer.",
+    Matter.REFUND_BOUNCED: "What went back does not arrive: give the customer the money in another way, such as a transfer.",
 }
 """One sentence each for whoever looks."""
 
@@ -96,11 +105,19 @@ class Incident(Table, table=True):
         columns = {name: value for name, value in self.__dict__.items() if name in shown}
         return {**columns, "amount": self.money, "what_to_do": self.what_to_do}
 
-    def resolve(self, note: str, cause: Cause) -> None:
-        """Note who has dealt with it, and how; raises IncidentResolvedError."""
+    def resolve(self, note: str, cause: Cause, *, others_open: bool) -> PaymentIncidentResolved:
+        """Note who has dealt with it, and how; told without the note. Raises IncidentResolvedError."""
         if self.resolved_at is not None:
             raise IncidentResolvedError(f"{self.resolved_by} has: {self.note}", resolved_by=self.resolved_by)
         self.resolved_at, self.resolved_by, self.note = cause.at, cause.actor, note
+        return PaymentIncidentResolved(
+            order_id=self.order_id,
+            user_id=self.user_id,
+            incident_id=self.incident_id,
+            kind=self.kind,
+            amount=self.money,
+            others_open=others_open,
+        )
 
 
 def _matter(fact: Told) -> Matter:
@@ -109,7 +126,9 @@ def _matter(fact: Told) -> Matter:
             return Matter(fact.kind)
         case PaymentCaptureFailed():
             return Matter.CAPTURE_FAILED
-        case RefundFailed() | RefundBounced():
+        case RefundFailed():
             return Matter.REFUND_FAILED
+        case RefundBounced():
+            return Matter.REFUND_BOUNCED
         case ReauthorizationDeclined():
             return Matter.AUTHORIZATION_EXPIRED

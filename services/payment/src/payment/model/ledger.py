@@ -64,6 +64,7 @@ class Entry(StrEnum):
     EXCHANGE = "exchange"
     EXCHANGE_BACK = "exchange_back"
     EXCHANGE_PAID = "exchange_paid"
+    EXCHANGE_PAID_UNDONE = "exchange_paid_undone"
     TRANSFER = "transfer"
     TRANSFER_BACK = "transfer_back"
     CASH = "cash"
@@ -91,6 +92,7 @@ SIDES: Final[Mapping[Entry, tuple[Account, Account]]] = MappingProxyType(
         Entry.EXCHANGE: (Account.EXCHANGE_CREDITS, Account.PSP_RECEIVABLE),
         Entry.EXCHANGE_BACK: (Account.PSP_RECEIVABLE, Account.EXCHANGE_CREDITS),
         Entry.EXCHANGE_PAID: (Account.EXCHANGE_CREDITS, Account.PSP_RECEIVABLE),
+        Entry.EXCHANGE_PAID_UNDONE: (Account.PSP_RECEIVABLE, Account.EXCHANGE_CREDITS),
         Entry.TRANSFER: (Account.BANK, Account.PSP_RECEIVABLE),
         Entry.TRANSFER_BACK: (Account.PSP_RECEIVABLE, Account.BANK),
         Entry.CASH: (Account.CASH_RECEIVABLE, Account.PSP_RECEIVABLE),

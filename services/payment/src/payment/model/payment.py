@@ -283,8 +283,8 @@ class Payment(Table, table=True):
         self._post(Entry.CAPTURE, shipment_id, amount, cause)
         self._post(Entry.SALE, shipment_id, amount, cause)
 
-    def release(self, change_id: UUID, amount: int, cause: Cause) -> None:
-        """Note that a change leaves so much less to be taken; raises InvalidTransitionError where that much is not held.
+    def release(self, reference: UUID, amount: int, cause: Cause) -> None:
+        """Note that so much less is to be taken, because of `reference`; raises InvalidTransitionError where it is not held.
 
         The PSP lets go of it with the last capture; or, where nothing is left to take, when it is asked to.
         """
@@ -294,7 +294,7 @@ class Payment(Table, table=True):
             )
         self._because(cause)
         self.released_amount += amount
-        self._post(Entry.RELEASE, change_id, amount, cause)
+        self._post(Entry.RELEASE, reference, amount, cause)
 
     def void(self, cause: Cause) -> None:
         """Note that the PSP let the hold go; of a cancelled order, what was captured before goes back next."""

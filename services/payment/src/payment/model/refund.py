@@ -16,7 +16,7 @@ from sqlmodel import Field
 
 from chassis.domain import Cause
 from contracts.order import RefundRequested
-from contracts.payment import RefundFailed
+from contracts.payment import RefundBounced, RefundFailed
 from contracts.types import Money
 from payment.model.retry import LONGEST, retry_delay
 from payment.model.table import Table
@@ -146,7 +146,8 @@ class Refund(Table, table=True):
         if any(one.pending for one in self.parts):
             self.attempts, self.due_at = 0, cause.at
         else:
-            self.status, self.due_at = RefundStatus.REFUNDED, None
+            failed = any(one.status == RefundStatus.FAILED for one in self.parts)  # which was told when it did
+            self.status, self.due_at = RefundStatus.FAILED if failed else RefundStatus.REFUNDED, None
 
     def refuse(self, part: RefundPart, code: str, cause: Cause) -> bool:
         """Note that the PSP refused a part; answers whether that is its last word."""
@@ -157,18 +158,24 @@ class Refund(Table, table=True):
         self.due_at = cause.at + LONGEST * 2**part.refusals
         return False
 
-    def bounce(self, part: RefundPart, code: str, cause: Cause) -> bool:
-        """Note that a part came back from the customer's bank: it is asked for anew, a few times; answers whether it is not."""
+    def bounce(self, part: RefundPart, code: str, cause: Cause) -> RefundBounced | None:
+        """Note that a part came back from the customer's bank: it is asked for anew, a few times; told where it is not."""
         part.bounced += 1
         part.refusals += 1
-        part.code = self.code = code
         if part.bounced > MOST_BOUNCES:
-            part.status = self.status = RefundStatus.FAILED
-            self.due_at = None
-            return True
+            return self.lose(part, code)
+        part.code = self.code = code
         part.status = self.status = RefundStatus.DUE
         self.attempts, self.due_at = 0, cause.at + LONGEST * 2**part.refusals
-        return False
+        return None
+
+    def lose(self, part: RefundPart, code: str) -> RefundBounced:
+        """Note that a part which came back is not sent again, for the reason that `code` names."""
+        part.status = self.status = RefundStatus.FAILED
+        part.code = self.code = code
+        self.due_at = None
+        amount = Money(amount=part.amount, currency=self.currency)
+        return RefundBounced(order_id=self.order_id, user_id=self.user_id, amount=amount)
 
     def fail(self, code: str) -> RefundFailed:
         """Note that the rest of it cannot be given back, for the reason that `code` names."""

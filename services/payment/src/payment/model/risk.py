@@ -37,6 +37,9 @@ MARKS: Final[Sequence[str]] = get_args(By)
 MARKED: Final = "mark:"
 """How a value of a list begins that is a mark already."""
 
+Domain = Annotated[str, StringConstraints(pattern=r"^[^@\s\x00-\x1f]+\.[^@\s\x00-\x1f]+$", max_length=253, to_lower=True)]
+Value = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f]*$", max_length=300)]
+
 MOST_RULES: Final = 50
 MOST_VALUES: Final = 5000
 MOST_POINTS: Final = 100
@@ -206,10 +209,7 @@ class DisposableMail(Rule):
     """The mail address is of a provider whose addresses are thrown away."""
 
     kind = "disposable_mail"
-    domains: Annotated[
-        tuple[Annotated[str, StringConstraints(pattern=r"^[^@\s]+\.[^@\s]+$", max_length=253, to_lower=True)], ...],
-        Field(max_length=MOST_VALUES),
-    ]
+    domains: Annotated[tuple[Domain, ...], Field(max_length=MOST_VALUES)]
     _marks: frozenset[UUID | None] = PrivateAttr(default=frozenset())
 
     def model_post_init(self, context: Any) -> None:
@@ -225,7 +225,7 @@ class _Listed(Rule):
     """Values that are known for better or worse; they are kept as marks, and written so (`mark:…`) from then on."""
 
     by: By
-    values: Annotated[tuple[Annotated[str, StringConstraints(max_length=300)], ...], Field(max_length=MOST_VALUES)]
+    values: Annotated[tuple[Value, ...], Field(max_length=MOST_VALUES)]
     _marks: frozenset[str] = PrivateAttr(default=frozenset())
 
     @model_validator(mode="before")

@@ -99,6 +99,10 @@ SELECT coalesce(r.order_id, e.order_id) AS order_id FROM reduction r FULL JOIN (
     SELECT order_id, reference, sum(amount) AS released FROM {_ENTRIES} e
     WHERE entry = 'release' AND reference <> payment_id
     AND NOT EXISTS (SELECT 1 FROM payment r WHERE r.payment_id = e.reference)
+    AND NOT EXISTS (
+        SELECT 1 FROM draw d WHERE d.order_id = e.order_id AND d.shipment_id = e.reference AND d.payment_id = e.payment_id
+        AND d.status = 'failed' AND d.amount = e.amount
+    )
     GROUP BY order_id, reference
 ) e ON e.order_id = r.order_id AND e.reference = r.change_id
 WHERE coalesce(r.amount, 0) <> coalesce(e.released, 0)
@@ -210,16 +214,19 @@ LEFT JOIN exchange_source s ON s.refund_id = p.refund_id AND s.payment_id = p.pa
 WHERE (r.exchange_order_id IS NOT NULL AND p.status = 'refunded') IS DISTINCT FROM (s.amount IS NOT NULL)
 OR s.amount <> p.amount OR s.exchange_order_id <> r.exchange_order_id
 """
-# Of what was granted, so much is the other order's, held for it, or the customer's; and no more was ever taken than granted.
+# Of what was granted, so much is the other order's, held for it, the customer's, or refused, so that a person gives it; and no
+# more was ever taken than granted.
 _EXCHANGE_CREDITS = """
 SELECT c.order_id FROM exchange_credit c
-LEFT JOIN (SELECT exchange_order_id, sum(amount) AS granted, sum(paid) AS paid FROM exchange_source GROUP BY 1) s
-ON s.exchange_order_id = c.order_id
+LEFT JOIN (
+    SELECT exchange_order_id, sum(amount) AS granted, sum(paid) AS paid, sum(refused) AS refused FROM exchange_source GROUP BY 1
+) s ON s.exchange_order_id = c.order_id
 LEFT JOIN own_hold h ON h.order_id = c.order_id AND h.change_id IS NULL AND h.method = 'exchange'
 LEFT JOIN LATERAL (SELECT sum(amount) AS back FROM own_movement WHERE reference = h.reference AND kind = 'refund') m ON true
 WHERE (c.granted, c.paid) IS DISTINCT FROM (coalesce(s.granted, 0), coalesce(s.paid, 0))
 OR coalesce(h.captured, 0) > c.granted
-OR (c.due_at IS NULL AND c.granted - c.paid <> coalesce(h.amount - h.released - coalesce(m.back, 0), 0))
+OR (c.due_at IS NULL
+    AND c.granted - c.paid - coalesce(s.refused, 0) <> coalesce(h.amount - h.released - coalesce(m.back, 0), 0))
 UNION ALL
 SELECT h.order_id FROM own_hold h LEFT JOIN exchange_credit c ON c.order_id = h.order_id
 WHERE h.method = 'exchange' AND h.captured > coalesce(c.granted, 0)

@@ -2,7 +2,7 @@
 
 What an order needs of its credit is what it still holds of it; before it has held any, all of it, unless it is cancelled or
 declined. The rest is paid out, one wish after the other, each of one payment and under a name of its own, which is kept until
-its outcome is known.
+its outcome is known. What the PSP refuses for good is not asked for again: it is a person's.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,8 +15,8 @@ from chassis.database import Transaction
 from chassis.domain import Cause, new_id
 from contracts.types import Money
 from payment.model import Payment, PaymentKey
-from payment.model.exchange import PayOut
-from payment.model.retry import LONGEST, retry_delay
+from payment.model.exchange import PayOut, pay_out_name
+from payment.model.retry import retry_delay
 from payment.store.due import LEASE
 
 LOOK_AGAIN: Final = timedelta(minutes=10)
@@ -53,7 +53,7 @@ LEFT JOIN LATERAL (
 WHERE c.order_id = ANY($1::uuid[])
 """
 _SOURCES: Final = """
-SELECT s.exchange_order_id, s.refund_id, s.order_id, s.payment_id, s.amount, s.paid, s.asked, s.asked_as,
+SELECT s.exchange_order_id, s.refund_id, s.order_id, s.payment_id, s.amount, s.paid, s.refused, s.asked, s.asked_as, s.refusals,
     p.change_id, p.psp_reference
 FROM exchange_source s JOIN payment p ON p.order_id = s.order_id AND p.payment_id = s.payment_id
 WHERE s.exchange_order_id = ANY($1::uuid[]) ORDER BY s.exchange_order_id, s.refund_id DESC, s.payment_id DESC
@@ -70,11 +70,28 @@ ORDER BY c.order_id FOR UPDATE
 """
 _PAID: Final = """
 WITH paid AS (
-    UPDATE exchange_source SET paid = paid + asked, asked = 0, asked_as = NULL WHERE asked_as = $2 RETURNING paid
+    UPDATE exchange_source SET paid = paid + asked, asked = 0, asked_as = NULL, refusals = 0 WHERE asked_as = $2 RETURNING paid
 )
 UPDATE exchange_credit SET paid = paid + $3, due_at = $4, attempts = 0, code = NULL WHERE order_id = $1
 """
-_AGAIN: Final = "UPDATE exchange_credit SET due_at = $2, code = $3 WHERE order_id = $1"
+_AGAIN: Final = "UPDATE exchange_credit SET due_at = $2, code = NULL WHERE order_id = $1"
+_ANEW: Final = """
+WITH renamed AS (UPDATE exchange_source SET asked_as = $5, refusals = refusals + 1 WHERE asked_as = $2)
+UPDATE exchange_credit SET due_at = $3, attempts = 0, code = $4 WHERE order_id = $1
+"""
+_GIVE_UP: Final = """
+WITH refused AS (
+    UPDATE exchange_source SET refused = refused + asked, asked = 0, asked_as = NULL, refusals = 0 WHERE asked_as = $2
+)
+UPDATE exchange_credit SET due_at = $3, attempts = 0, code = $4 WHERE order_id = $1
+"""
+_PAID_OUT: Final = """
+SELECT reference, payment_id FROM ledger_entry e WHERE order_id = ANY($1::uuid[]) AND entry = 'exchange_paid' AND NOT EXISTS (
+    SELECT 1 FROM ledger_entry u
+    WHERE u.order_id = e.order_id AND u.entry = 'exchange_paid_undone' AND u.reference = e.reference
+)
+"""
+_ASKED: Final = "SELECT asked_as, payment_id FROM exchange_source WHERE order_id = ANY($1::uuid[]) AND asked_as IS NOT NULL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +116,10 @@ class PayOutDue:
             sources.setdefault(row["exchange_order_id"], []).append(row)
         due = []
         for order_id, credit in claimed.items():
-            need = needs[order_id]
-            free = credit["granted"] - credit["paid"] - need["kept"] - need["held"]
-            wish = await _wish(transaction, sources.get(order_id, ()), free, credit["currency"])
+            need, taken_from = needs[order_id], sources.get(order_id, ())
+            gone = credit["paid"] + sum(source["refused"] for source in taken_from)
+            free = credit["granted"] - gone - need["kept"] - need["held"]
+            wish = await _wish(transaction, taken_from, free, credit["currency"])
             if wish is not None:
                 due.append(wish)
             else:
@@ -126,18 +144,24 @@ async def _wish(
 ) -> tuple[PayOut, str | None, Money] | None:
     """Take up what was asked for before, and else ask for what is free, as far as one payment goes."""
     source = next((one for one in sources if one["asked"]), None) or next(
-        (one for one in sources if one["amount"] > one["paid"] and free > 0), None
+        (one for one in sources if _left(one) > 0 and free > 0), None
     )
     if source is None:
         return None
     asked, asked_as = source["asked"], source["asked_as"]
     if not asked:
-        asked, asked_as = min(free, source["amount"] - source["paid"]), new_id()
+        asked, asked_as = min(free, _left(source)), new_id()
         names = ("exchange_order_id", "refund_id", "payment_id")
         await transaction.fetch(_ASK, *(source[name] for name in names), asked, asked_as)
     key = PaymentKey(source["order_id"], source["change_id"])
-    wish = PayOut(key, source["payment_id"], source["exchange_order_id"], asked_as, asked)
+    wish = PayOut(key, source["payment_id"], source["exchange_order_id"], asked_as, asked, source["refusals"])
     return wish, source["psp_reference"], Money(amount=asked, currency=currency)
+
+
+def _left(source: Mapping[str, Any]) -> int:
+    """Tell what may still be paid out of the payment that a part of a credit was taken from."""
+    left: int = source["amount"] - source["paid"] - source["refused"]
+    return left
 
 
 class ExchangeStore:
@@ -149,13 +173,20 @@ class ExchangeStore:
         self._transaction = transaction
         self._granted: list[tuple[UUID, UUID, Payment, int]] = []
         self._asked: dict[UUID, Any] = {}
+        self._paid_out: dict[str, UUID] = {}
+        self._awaited: set[str] = set()
         self._ended: list[tuple[str, tuple[Any, ...]]] = []
 
     async def fetch(self, messages: Sequence[Any]) -> None:
-        """Lock what was asked to be paid out; what is granted needs nothing."""
+        """Lock what was asked to be paid out, and load what may have come back; what is granted needs nothing."""
         named = [message.pay_out.asked_as for message in messages if hasattr(message, "pay_out")]
         if named:
             self._asked = {row["asked_as"]: row for row in await self._transaction.fetch(_LOCK, named)}
+        bounced = [message.order_id for message in messages if hasattr(message, "wish")]
+        if bounced:
+            asked, paid = [await self._transaction.fetch(query, bounced) for query in (_ASKED, _PAID_OUT)]
+            self._awaited = {pay_out_name(row["asked_as"], row["payment_id"]) for row in asked}
+            self._paid_out = {pay_out_name(row["reference"], row["payment_id"]): row["reference"] for row in paid}
 
     def grant(self, exchange_order_id: UUID, refund_id: UUID, payment: Payment, amount: int) -> None:
         """Have what was taken by a payment pay another order."""
@@ -171,10 +202,27 @@ class ExchangeStore:
         values = (pay_out.exchange_order_id, pay_out.asked_as, pay_out.amount, self._transaction.now)
         self._ended.append((_PAID, values))
 
-    def ask_again(self, pay_out: PayOut, code: str | None) -> None:
-        """Note that it is not known whether the customer has it, or that the PSP will not do it for now (`code`)."""
-        delay = LONGEST if code is not None else retry_delay(self._asked[pay_out.asked_as]["attempts"])
-        self._ended.append((_AGAIN, (pay_out.exchange_order_id, self._transaction.now + delay, code)))
+    def ask_again(self, pay_out: PayOut) -> None:
+        """Note that it is not known whether the customer has it: the same question is due again after a while."""
+        delay = retry_delay(self._asked[pay_out.asked_as]["attempts"])
+        self._ended.append((_AGAIN, (pay_out.exchange_order_id, self._transaction.now + delay)))
+
+    def refuse(self, pay_out: PayOut, code: str) -> bool:
+        """Note that the PSP will not do it; answers whether that is its last word, else it is asked under another name."""
+        del self._asked[pay_out.asked_as]
+        pause = pay_out.pause(code)
+        due_at = self._transaction.now if pause is None else self._transaction.now + pause
+        values = (pay_out.exchange_order_id, pay_out.asked_as, due_at, code)
+        self._ended.append((_GIVE_UP, values) if pause is None else (_ANEW, (*values, new_id())))
+        return pause is None
+
+    def awaits(self, wish: str) -> bool:
+        """Tell whether a wish is to pay out something, and its outcome is not known yet."""
+        return wish in self._awaited
+
+    def come_back(self, wish: str) -> UUID | None:
+        """Note, once, that what was paid out came back from the customer's bank; answers what it is booked as."""
+        return self._paid_out.pop(wish, None)
 
     async def flush(self) -> None:
         """Write what was granted and paid out."""

@@ -27,12 +27,19 @@ INCIDENTS: Final = Columns(
         "note": "text",
     },
 )
+# With those of the same orders that are open: which of two that are resolved at once is the last one is decided by their locks.
 _FETCH: Final = f"""
-SELECT {INCIDENTS.listed} FROM incident WHERE incident_id = ANY($1::uuid[]) ORDER BY incident_id FOR UPDATE
+SELECT {", ".join(f"i.{name}" for name in INCIDENTS.names)} FROM incident i JOIN (
+    SELECT unnest($1::uuid[]) AS incident_id
+    UNION
+    SELECT o.incident_id FROM incident n JOIN incident o ON o.order_id = n.order_id AND o.resolved_at IS NULL
+    WHERE n.incident_id = ANY($1::uuid[])
+) named USING (incident_id) ORDER BY incident_id FOR UPDATE OF i
 """
 _END: Final = """
-UPDATE incident SET resolved_at = $2, resolved_by = $3, note = 'the order was cancelled'
-WHERE order_id = ANY($1::uuid[]) AND kind = $4 AND resolved_at IS NULL
+UPDATE incident i SET resolved_at = $3, resolved_by = n.actor, note = 'the order was cancelled'
+FROM unnest($1::uuid[], $2::text[]) AS n(order_id, actor)
+WHERE i.order_id = n.order_id AND i.kind = $4 AND i.resolved_at IS NULL
 """
 T = TypeVar("T")
 
@@ -57,7 +64,7 @@ class IncidentStore:
         self._ended: dict[UUID, Cause] = {}
 
     async def fetch(self, messages: Sequence[Any]) -> None:
-        """Load and lock the incidents that are to be resolved; to open one nothing is read."""
+        """Load and lock the incidents that are to be resolved, and open ones beside; to open one nothing is read."""
         ids = [message.incident_id for message in messages if isinstance(message, ResolveIncident)]
         if ids:
             self._found = {row["incident_id"]: Incident.stored(row) for row in await self._transaction.fetch(_FETCH, ids)}
@@ -68,6 +75,11 @@ class IncidentStore:
         if found is None:
             raise NotFoundError("There is no such incident.")
         return found
+
+    def others_open(self, incident: Incident) -> bool:
+        """Tell whether another incident of the same order waits for a person."""
+        others = [one for one in self._found.values() if one.order_id == incident.order_id and one is not incident]
+        return any(one.resolved_at is None for one in others)
 
     def note(self, told: T, cause: Cause) -> T:
         """Open an incident for each fact of these that a person has to do something about; answers them as they are."""
@@ -87,5 +99,6 @@ class IncidentStore:
         if resolved:
             await self._transaction.fetch(INCIDENTS.update, *INCIDENTS.arrays(resolved))
         if self._ended:
-            actor = next(iter(self._ended.values())).actor
-            await self._transaction.fetch(_END, list(self._ended), self._transaction.now, actor, Matter.AUTHORIZATION_EXPIRED)
+            actors = [cause.actor for cause in self._ended.values()]
+            values = (list(self._ended), actors, self._transaction.now, Matter.AUTHORIZATION_EXPIRED)
+            await self._transaction.fetch(_END, *values)

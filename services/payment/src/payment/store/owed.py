@@ -21,6 +21,11 @@ WORK: Final = (
         "UPDATE refund SET due_at = $2 WHERE order_id = $1 AND due_at > $3 RETURNING 'give_back' AS job",
     ),
     Work(
+        """SELECT 'pay_out' AS job, order_id::text AS subject, attempts, due_at, code AS error FROM exchange_credit
+        WHERE order_id = $1 AND due_at IS NOT NULL""",
+        "UPDATE exchange_credit SET due_at = $2 WHERE order_id = $1 AND due_at > $3 RETURNING 'pay_out' AS job",
+    ),
+    Work(
         """SELECT 'review' AS job, order_id::text AS subject, 0 AS attempts, due_at, NULL AS error FROM review
         WHERE order_id = $1 AND due_at IS NOT NULL""",
     ),
