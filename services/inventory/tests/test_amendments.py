@@ -195,6 +195,23 @@ class TestReductions:
         assert units(reduced.lines) == {"tea": 1}
         assert counters(there, "tea") == {"berlin": (1, 1), "lyon": (1, 0)}
 
+    def test_gives_back_what_came_in_unseen_and_not_what_was_moved_meanwhile(self) -> None:
+        """The order moves a parcel it knows of, while what it gives up waiting for comes in elsewhere."""
+        there = shelves(*((("tea", place, 0)) for place in ("berlin", "lyon", "porto")), backorder=["tea"])
+        reservation = holding(there, ("tea", 2))
+        for place in ("berlin", "lyon"):
+            came_in(there, "tea", place, 1)
+            reservation.arrive(reservation.waiting[0], {place: {"tea": 1}}, there, cause())
+        came_in(there, "tea", "porto", 1)
+        parcel = move(reservation.order_id, "berlin", "porto", ("tea", 1))
+        assert isinstance(Amendment.move(parcel, reservation, there, cause())[1], ShipmentMoved)
+        event = changed(reservation.order_id, released_backorders={"tea": 1})
+        _, reduced = Amendment.conclude(event, reservation, there, cause())
+        assert units(reduced.lines) == {"tea": 1}
+        assert counters(there, "tea") == {"berlin": (1, 0), "lyon": (1, 0), "porto": (1, 1)}
+        sent = dispatched(reservation.order_id, "porto", ("tea", 1), shipment_id=parcel.shipment_id)
+        assert reservation.ship(sent, there, cause()) is not None
+
     def test_finds_what_moved_away_meanwhile(self) -> None:
         there = shelves(("tea", "berlin", 2), ("tea", "lyon", 2))
         reservation = holding(there, ("tea", 2))

@@ -189,6 +189,8 @@ class TestShopWindow:
             "cursor=nonsense",
             "cursor=W10",
             "cursor=WyJcdTAwMDAiXQ",
+            "cursor=W0luZmluaXR5LCJYIl0&sort=price",  # [Infinity,"X"]
+            "cursor=WzkyMjMzNzIwMzY4NTQ3NzU4MDgsIlgiXQ&sort=price",  # [9223372036854775808,"X"]
             "limit=x",
             "q=%00",
             "q=" + "a" * 101,
@@ -198,6 +200,10 @@ class TestShopWindow:
         response = await service.client.get(f"/api/products?{query}")
         assert response.status_code == 422
         assert fields(response) == [query.partition("=")[0]]
+
+    async def test_a_cursor_may_stand_behind_all_prices(self, service: Service) -> None:
+        response = await service.client.get("/api/products?cursor=WzQ2MTE2ODYwMTg0MjczODc5MDQsIlgiXQ&sort=price")
+        assert (response.status_code, response.json()["items"]) == (200, []), "behind 4611686018427387904 there is nothing"
 
 
 class TestCatalogue:

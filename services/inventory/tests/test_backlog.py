@@ -25,7 +25,7 @@ def order(there: Shelves, *wanted: tuple[str, int], minute: int = 0, country: st
 
 
 def serve(there: Shelves, sku: str, *waiting: Reservation) -> Sequence[BackorderAllocated]:
-    return serve_backlog(sku, waiting, there, cause())
+    return serve_backlog(sku, waiting, there, {}, cause())
 
 
 class TestWaiting:

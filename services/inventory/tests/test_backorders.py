@@ -14,7 +14,7 @@ from chassis.domain import Cause, new_id
 from chassis.testing import MORNING, Hands, perform, told
 from contracts import Event
 from contracts.inventory import BackorderAllocated, StockBack, StockReserved, StockSoldOut
-from contracts.order import OrderPlaced
+from contracts.order import ChangeKind, OrderPlaced
 from contracts.types import Line
 from inventory.handlers import (
     adjust_stock,
@@ -215,6 +215,25 @@ async def test_more_than_a_page_of_those_who_wait_is_served_to_the_end(database:
     await allocate(database)
     assert [order_id for order_id, _, _ in await waiting(database)] == [one.order_id for one in events[-5:]]
     assert await due(database) == []
+    await assert_books_agree(database)
+
+
+async def test_what_an_undecided_addition_keeps_is_kept_on_every_page(database: Database) -> None:
+    await shop(database, berlin=1)
+    now = database.clock()
+    first, *others = (placed(("tea", 1), at=now + timedelta(minutes=n)) for n in range(PAGE + 10))
+    fact = requested(first.order_id, ("tea", 2))
+    await perform(database, reserve_stock, first)
+    await perform(database, reserve_addition, fact)
+    await perform(database, reserve_stock, *others)
+    await received(database, "tea", berlin=PAGE + 3)
+    await allocate(database)
+    unserved = [first, *others[PAGE + 1 :]]
+    assert [order_id for order_id, _, _ in await waiting(database)] == [one.order_id for one in unserved]
+    await perform(database, reduce_reservation, changed(first.order_id, ChangeKind.ADDITION, change_id=fact.change_id))
+    await allocate(database)
+    assert [order_id for order_id, _, _ in await waiting(database)] == [one.order_id for one in unserved[1:]]
+    assert (await counters(database), await due(database)) == ({"berlin": (PAGE + 4, PAGE + 4)}, [])
     await assert_books_agree(database)
 
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import asyncpg
 import pytest
+from pydantic_core import from_json
+from sqlalchemy.dialects import postgresql
 
 from chassis.database import TRANSIENT, Database
 from chassis.domain import Cause
@@ -43,6 +45,7 @@ from inventory.model import (
     WarehouseExistsError,
 )
 from inventory.store import Queries, StockRoom
+from inventory.store.queries import ledger
 
 from . import facts
 from .books import assert_books_agree, counters, hear, hear_all, kinds_told, offered, opened, received, status, stocked
@@ -286,6 +289,37 @@ async def test_the_ledger_cannot_be_rewritten(database: Database) -> None:
             async with database.transaction() as transaction:
                 await transaction.fetch(attempt)
     await assert_books_agree(database)
+
+
+async def test_a_warehouses_movements_are_read_without_those_of_the_others(database: Database) -> None:
+    await stocked(database, lyon=1)
+    await perform(database, adjust_stock, *(AdjustStock("tea", "berlin", 1, "delivery") for _ in range(2000)))
+    await received(database, "tea", lyon=2)
+    await received(database, "cup", lyon=3)
+    queries = Queries(database)
+    newest, first = await queries.movements("tea", "lyon", None, 51)
+    assert [one.on_hand_delta for one in (newest, first)] == [2, 1]
+    assert await queries.movements("tea", "lyon", newest.movement_id, 51) == [first]
+    everywhere = await queries.movements("tea", None, None, 3000)
+    assert [one.movement_id for one in everywhere] == sorted((one.movement_id for one in everywhere), reverse=True)
+    assert (len(everywhere), everywhere[0], everywhere[-1]) == (2002, newest, first)
+    assert await queries.movements("tea", None, everywhere[0].movement_id, 2) == everywhere[1:3]
+    async with database.pool.acquire() as connection:
+        await connection.execute("ANALYZE stock_movement")
+        for place in ("lyon", None):
+            query = ledger("tea", place, None, 51).compile(
+                dialect=postgresql.dialect(),  # type: ignore[no-untyped-call]
+                compile_kwargs={"literal_binds": True},
+            )
+            plan = await connection.fetchval(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {query}")
+            assert _looked_at(from_json(plan)[0]["Plan"]) <= 2 * 51, plan
+
+
+def _looked_at(node: dict[str, Any]) -> int:
+    """Count the movements that a plan reads."""
+    passed_by = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
+    rows = round((node["Actual Rows"] + passed_by) * node["Actual Loops"]) if node.get("Alias") == "stock_movement" else 0
+    return rows + sum(_looked_at(child) for child in node.get("Plans", ()))
 
 
 async def test_the_database_itself_keeps_stock_above_zero(database: Database) -> None:

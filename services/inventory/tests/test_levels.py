@@ -76,7 +76,7 @@ def test_what_others_wait_for_is_not_back() -> None:
     assert told(there) == [StockSoldOut(sku="tea")]
     came_in(there, "tea", "berlin", 2)
     assert told(there) == []
-    serve_backlog("tea", [reservation], there, cause())
+    serve_backlog("tea", [reservation], there, {}, cause())
     assert told(there) == []
     came_in(there, "tea", "berlin", 1)
     assert told(there) == [StockBack(sku="tea", available=1)]

@@ -91,6 +91,9 @@ class Room:
     def waiting(self, due: RestockDue) -> Sequence[Reservation]:
         return [one for one in self.reservations.values() if any(due.sku in line.parts for line in one.waiting)]
 
+    def ahead(self, due: RestockDue) -> dict[str, int]:
+        return dict(due.ahead)
+
 
 class Memory:
     """Amendments in memory."""
@@ -475,7 +478,7 @@ class Books(RuleBasedStateMachine):
             room.came_in.discard(sku)
             room.due.discard(sku)
             before = self.entries(sku)
-            self.hear(handlers.allocate_backorders, RestockDue(sku, MORNING, None, cause()), remember=False)
+            self.hear(handlers.allocate_backorders, RestockDue(sku, MORNING, None, {}, cause()), remember=False)
             self.check_levels()
             self.check_oldest_first(sku, before, self.entries(sku))
 

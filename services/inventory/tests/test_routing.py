@@ -1,12 +1,14 @@
 """Routing by ranked rules: each keeps the best of what is left or abstains, and the same stock always gives the same split."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import inventory
 from chassis.testing import MORNING, cause
 from contracts.types import Destination
 from inventory.model import (
@@ -220,3 +222,9 @@ class TestPlan:
         with pytest.raises(VersionMismatchError):
             one.change(SetRoutingRules([], expected=frozenset({7})), set(), cause())
         assert one.version == 1
+
+
+def test_the_readme_lists_every_kind_of_rule() -> None:
+    readme = (Path(inventory.__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    routing = readme.partition("## Routing")[2].partition("\n## ")[0]
+    assert [line.split("`")[1] for line in routing.splitlines() if line.startswith("| `")] == list(KINDS)

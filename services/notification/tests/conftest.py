@@ -1,7 +1,7 @@
 """A database of the notification service, its job driven by hand, and a customer's story told as events."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -294,10 +294,14 @@ class Desk:
     async def round(self, mailer: Mailer, texter: Texter) -> int:
         """Send what is due now and note what came of it; answers how many were due."""
         due = await self.claim()
+        await self.send(due, mailer, texter)
+        return len(due)
+
+    async def send(self, due: Sequence[DeliveryDue], mailer: Mailer, texter: Texter) -> None:
+        """Send what was claimed and note what came of it."""
         outcomes = [await deliver(one, mailer, texter, self.letters, self.settings) for one in due]
         if outcomes:
             await perform(self.database, note_delivery, *outcomes)
-        return len(due)
 
     async def hear(self, *pairs: tuple[Callable[..., Any], Event]) -> None:
         """Have events handled in one batch, each by its function."""

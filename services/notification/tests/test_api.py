@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import httpx2
@@ -11,10 +12,11 @@ from fastapi import FastAPI
 from chassis.testing import Issuer, SettableClock, perform, serving
 from notification.api import masked
 from notification.gateway import PermanentError
-from notification.handlers import notify_confirmed, notify_received
+from notification.handlers import notify_confirmed, notify_payment_due, notify_received
 from notification.main import create
 from notification.model import Template
 from notification.settings import Settings
+from notification.store import open_work
 
 pytestmark = pytest.mark.database
 LIST = "/api/admin/notifications"
@@ -166,6 +168,47 @@ async def test_what_nobody_can_be_told_yet_is_shown_without_words(served: Any, s
     assert (whole["content"], whole["recipient"], whole["requests"]) == (None, None, [])
 
 
+async def test_a_message_that_cannot_be_written_is_shown_without_words(served: Any, story: Any) -> None:
+    client, desk = served
+    await desk.know(story)
+    await perform(desk.database, notify_received, story.placed)
+    async with desk.database.transaction() as transaction:
+        await transaction.fetch("UPDATE delivery SET facts = '{}'")
+    [item] = (await client.get(LIST, headers=SUPPORT)).json()["items"]
+    answer = await client.get(f"{LIST}/{item['delivery_id']}", headers=SUPPORT)
+    assert (answer.status_code, answer.json()["content"], answer.json()["recipient"]) == (200, None, "a***@example.com")
+
+
+async def test_staff_see_which_of_two_emails_a_message_goes_to(served: Any, story: Any) -> None:
+    client, desk = served
+    former, story.email = story.email, "second@example.org"
+    await desk.know(replace(story, email=former))
+    await desk.know(story)
+    await perform(desk.database, notify_received, story.placed)
+    items = (await client.get(LIST, headers=SUPPORT)).json()["items"]
+    assert [(one["template"], one["recipient"]) for one in items] == [
+        ("received", "s***@example.org"),
+        ("changed", "a***@example.com"),
+    ]
+    for item, email in zip(items, (story.email, former), strict=True):
+        whole = (await client.get(f"{LIST}/{item['delivery_id']}", headers=SUPPORT)).json()
+        assert (whole["recipient"], whole["content"]["recipient"]) == (item["recipient"], email)
+
+
+async def test_staff_cannot_have_a_paid_order_paid_again(served: Any, stories: Any, stub: Any) -> None:
+    client, desk = served
+    story = stories(phone=None)
+    await desk.know(story)
+    await perform(desk.database, notify_payment_due, story.transfer_due)
+    await desk.round(stub, stub)
+    await perform(desk.database, notify_confirmed, story.confirmed)
+    [item] = (await client.get(LIST, params={"status": "sent"}, headers=SUPPORT)).json()["items"]
+    wish = {"reason": "the customer deleted it"}
+    refused = await client.post(f"{LIST}/{item['delivery_id']}/resend", json=wish, headers=SUPPORT)
+    assert (refused.status_code, refused.json()["type"]) == (409, "urn:waybill:problem:nothing-to-pay")
+    assert [row["template"] for row in await desk.rows()] == ["transfer_due", "confirmed"]
+
+
 async def test_templates_are_listed_and_previewed(client: httpx2.AsyncClient) -> None:
     templates = (await client.get(f"{LIST}/templates", headers=SUPPORT)).json()["items"]
     assert {"name": "received", "channels": ["email"], "locales": ["de", "en"]} in templates
@@ -225,6 +268,19 @@ async def test_the_metrics_count_what_is_not_at_rest(served: Any, story: Any) ->
     text = (await client.get("/metrics")).text
     assert 'saga_open{state="delivery_waiting_for_contact"} 2.0' in text
     assert 'saga_open{state="delivery_failed"} 0.0' in text
+
+
+async def test_the_metrics_stop_counting_where_more_makes_no_difference(
+    served: Any, stories: Any, stub: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, desk = served
+    monkeypatch.setattr(open_work, "MOST_COUNTED", 2)
+    told_of = [stories(phone=None) for _ in range(3)]
+    await desk.know(*told_of)
+    await perform(desk.database, notify_received, *(story.placed for story in told_of))
+    stub.answers += [PermanentError("no such mailbox")] * 3
+    await desk.round(stub, stub)
+    assert 'saga_open{state="delivery_failed"} 2.0' in (await client.get("/metrics")).text
 
 
 @pytest.mark.parametrize(

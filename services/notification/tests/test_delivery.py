@@ -14,15 +14,18 @@ from notification.gateway import PermanentError, StubProvider, TemporaryError
 from notification.handlers import (
     deliver,
     note_delivery,
+    notify_cancelled,
     notify_confirmed,
+    notify_payment_due,
     notify_received,
     notify_shipped,
     notify_tracking,
+    resend_delivery,
     retry_delivery,
 )
 from notification.letters import Letters
-from notification.model import DeliveryOutcome, DeliveryUnknownError, NotFailedError, Verdict
-from notification.store import LEASE, DeliveryDue, RetryDelivery
+from notification.model import DeliveryOutcome, DeliveryUnknownError, NotFailedError, NothingToPayError, Verdict
+from notification.store import LEASE, DeliveryDue, ResendDelivery, RetryDelivery
 
 pytestmark = pytest.mark.database
 
@@ -238,6 +241,51 @@ async def test_a_phone_withdrawn_meanwhile_fails_the_sms(desk: Any, story: Any, 
     await desk.know(story)
     await desk.round(stub, stub)
     assert await desk.statuses(story.order_id) == {("shipped", "email"): "sent", ("shipped", "sms"): "failed"}
+
+
+@pytest.mark.parametrize("end", [(notify_cancelled, "cancelled"), (notify_confirmed, "confirmed")], ids=["cancelled", "paid"])
+async def test_who_was_to_be_asked_to_pay_is_not_once_the_order_is_paid_or_cancelled(
+    desk: Any, stories: Any, end: tuple[Any, str]
+) -> None:
+    """The mail server is away while the order is decided: what waited for it is not sent any more, however it waited."""
+    story, (function, template) = stories(phone=None), end
+    await desk.know(story)
+    await perform(desk.database, notify_payment_due, story.transfer_due, story.challenged)
+    mailer = Recording(TemporaryError("the mail server cannot be used"))
+    [first, abandoned] = await desk.claim()
+    await desk.send([first], mailer, mailer)
+    await perform(desk.database, function, getattr(story, template))
+    desk.clock.forward(seconds=LEASE.total_seconds())
+    mailer.attempts.clear()
+    assert await desk.round(mailer, mailer) == 3
+    rows = {row["template"]: (row["status"], row["last_error"], row["due_at"]) for row in await desk.rows()}
+    settled = ("skipped", "the order was paid or cancelled meanwhile", None)
+    assert rows == {"transfer_due": settled, "payment_challenge": settled, template: ("sent", None, None)}
+    assert [mail.delivery_id for mail in mailer.attempts] == [(await desk.rows())[-1]["delivery_id"]]
+    late = DeliveryOutcome(abandoned.delivery_id, abandoned.attempt, Verdict.ACCEPTED, "p")
+    await perform(desk.database, note_delivery, late)
+    assert (await desk.statuses(story.order_id))[abandoned.template, "email"] == "sent"
+
+
+@pytest.mark.parametrize("end", [(notify_cancelled, "cancelled"), (notify_confirmed, "confirmed")], ids=["cancelled", "paid"])
+async def test_staff_have_nobody_asked_to_pay_again_once_the_order_is_paid_or_cancelled(
+    desk: Any, stories: Any, end: tuple[Any, str]
+) -> None:
+    story, (function, template) = stories(phone=None), end
+    await desk.know(story)
+    await perform(desk.database, notify_payment_due, story.transfer_due, story.challenged)
+    mailer = Recording(PermanentError("no such mailbox"))
+    await desk.round(mailer, mailer)
+    failed, sent = (row["delivery_id"] for row in await desk.rows())
+    await perform(desk.database, resend_delivery, ResendDelivery(sent, "the customer deleted it"))
+    assert await desk.round(mailer, mailer) == 1
+    await perform(desk.database, function, getattr(story, template))
+    for command, wish in ((retry_delivery, RetryDelivery(failed)), (resend_delivery, ResendDelivery(sent, "lost"))):
+        with pytest.raises(NothingToPayError):
+            await perform(desk.database, command, wish)
+    mailer.attempts.clear()
+    await desk.round(mailer, mailer)
+    assert [mail.subject.rpartition(" ")[2] for mail in mailer.attempts] == [template]
 
 
 @pytest.mark.usefixtures("queued")

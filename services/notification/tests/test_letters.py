@@ -3,11 +3,13 @@
 import itertools
 import time
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+import notification
 from chassis import links
 from chassis.testing import MORNING
 from contracts.notification import Channel
@@ -100,6 +102,14 @@ def test_there_are_two_languages() -> None:
 @pytest.mark.parametrize(("template", "language"), EVERY)
 def test_templates_have_words_for_exactly_the_channels_they_are_sent_by(template: Template, language: str) -> None:
     assert [channel for channel in Channel if LETTERS.has_words(template, channel, language)] == list(CHANNELS[template])
+
+
+def test_the_readme_lists_every_template_with_its_channels() -> None:
+    readme = (Path(notification.__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    told = readme.partition("## What a customer is told")[2].partition("\n## ")[0]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in told.splitlines() if line.startswith("| ")]
+    listed = {name: [cell == "✔" for cell in by] for name, _, *by in rows[1:]}
+    assert listed == {str(template): [channel in by for channel in Channel] for template, by in CHANNELS.items()}
 
 
 @pytest.mark.parametrize(("template", "language"), EVERY)
@@ -244,6 +254,14 @@ def test_every_kind_of_change_has_words_of_its_own(kind: ChangeKind, language: s
     assert len(write(Template.CHANGED, Channel.SMS, language, kind=kind).text) <= 160
 
 
+@pytest.mark.parametrize("language", LETTERS.languages)
+def test_whether_it_is_an_address_or_the_contact_that_was_changed_is_left_open(language: str) -> None:
+    mail, sms = (write(Template.CHANGED, channel, language, kind=ChangeKind.ADDRESS) for channel in CHANNELS[Template.CHANGED])
+    for part in (mail.text, mail.html, sms.text):
+        assert {"en": "contact details", "de": "die Kontaktdaten"}[language] in part
+    assert {"en": "its present shipping address", "de": "ihre jetzige Lieferadresse"}[language] in mail.text
+
+
 @pytest.mark.parametrize(
     ("kind", "previous", "said"), [("reduction", 4000, True), ("reduction", 3588, False), ("addition", 2, False)]
 )
@@ -311,6 +329,8 @@ def test_an_order_without_a_line_left_still_has_a_letter() -> None:
         ("de-Latn-DE", "de", "35,88\N{NO-BREAK SPACE}€"),
         ("en-GB", "en", "€35.88"),
         ("en_US", "en", "€35.88"),
+        ("DE", "de", "35,88\N{NO-BREAK SPACE}€"),
+        ("De-at", "de", "€\N{NO-BREAK SPACE}35,88"),
         ("fr", "en", "€35.88"),
         ("zz-ZZ-broken", "en", "€35.88"),
         ("de-XX-nowhere", "de", "35,88\N{NO-BREAK SPACE}€"),

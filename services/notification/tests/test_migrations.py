@@ -46,6 +46,8 @@ async def test_an_older_version_lives_with_the_newer_tables_and_they_can_be_take
     await connection.execute("INSERT INTO delivery_retry VALUES ($1, 'support:sue', now(), 1, 'busy')", changed)
     with pytest.raises(asyncpg.CheckViolationError):
         await connection.fetchval(QUEUE_AS_BEFORE, new_id(), order_id, "a template to come", event_id)
+    with pytest.raises(asyncpg.CheckViolationError, match="only_known_is_personal"):
+        await connection.execute('UPDATE contact SET former_emails = \'{"event": "ada@example.com"}\'')
 
     await _bring(url, command.downgrade, "0001")
     rows = await connection.fetch("SELECT template, status FROM delivery ORDER BY template")

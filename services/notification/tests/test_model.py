@@ -54,7 +54,7 @@ def given_contact(order_id: UUID, email: str = "ada@example.com", phone: str | N
 
 def known(phone: str | None = "+4915112345678") -> Contact:
     contact = Contact(order_id=new_id())
-    contact.note(given_contact(contact.order_id, phone=phone))
+    contact.note(given_contact(contact.order_id, phone=phone), new_id())
     return contact
 
 
@@ -102,7 +102,7 @@ def test_an_awaited_contact_makes_every_channel_wait() -> None:
 def test_a_contact_that_comes_releases_what_waits_and_skips_what_cannot_be() -> None:
     contact = Contact(order_id=new_id())
     mail, sms = queue_all(contact, Template.SHIPPED, {}, cause(event_id=new_id()))
-    contact.note(given_contact(contact.order_id, phone=None))
+    contact.note(given_contact(contact.order_id, phone=None), new_id())
     for one in (mail, sms):
         one.contact_settled(contact, MORNING)
     assert (mail.status, mail.due_at) == (Status.QUEUED, MORNING)
@@ -117,7 +117,7 @@ def test_a_notification_must_tell_of_an_event() -> None:
 def test_what_is_erased_is_gone_and_does_not_come_back() -> None:
     contact = known()
     assert contact.erase()
-    assert not contact.note(given_contact(contact.order_id))
+    assert not contact.note(given_contact(contact.order_id), new_id())
     assert not contact.erase()
     assert contact.state is ContactState.ERASED
     assert (contact.email, contact.phone, contact.locale, contact.name) == (None, None, None, None)
@@ -125,9 +125,21 @@ def test_what_is_erased_is_gone_and_does_not_come_back() -> None:
 
 def test_the_same_contact_again_changes_nothing() -> None:
     contact = known()
-    assert not contact.note(given_contact(contact.order_id))
-    assert contact.note(given_contact(contact.order_id, email="new@example.com"))
+    assert not contact.note(given_contact(contact.order_id), new_id())
+    assert contact.note(given_contact(contact.order_id, email="new@example.com"), new_id())
     assert contact.email == "new@example.com"
+
+
+def test_a_mail_about_the_event_that_replaced_an_email_goes_to_the_former_one() -> None:
+    contact, second, third = known(), new_id(), new_id()
+    contact.note(given_contact(contact.order_id, email="second@example.com"), second)
+    contact.note(given_contact(contact.order_id, email="second@example.com", phone=None), new_id())
+    contact.note(given_contact(contact.order_id, email="third@example.com"), third)
+    assert contact.former_emails == {str(second): "ada@example.com", str(third): "second@example.com"}
+    mailboxes = [contact.mailbox(event_id) for event_id in (second, third, new_id())]
+    assert mailboxes == ["ada@example.com", "second@example.com", "third@example.com"]
+    contact.erase()
+    assert contact.mailbox(second) is None
 
 
 def test_customers_are_told_what_they_can_act_on_and_of_a_delivery_by_its_own_event() -> None:
@@ -227,7 +239,7 @@ def test_each_parcel_is_expected_as_its_carrier_said_last() -> None:
     assert contact.outlook(new_id()) == contact.outlook() == {}
 
 
-@pytest.mark.parametrize("status", [Status.QUEUED, Status.SENDING, Status.FAILED])
+@pytest.mark.parametrize("status", [Status.QUEUED, Status.SENDING, Status.FAILED, Status.SKIPPED])
 def test_a_success_counts_whenever_it_comes(status: Status) -> None:
     one = delivery(status)
     told = one.conclude(outcome(one, Verdict.ACCEPTED, attempt=0), cause())
@@ -236,7 +248,7 @@ def test_a_success_counts_whenever_it_comes(status: Status) -> None:
     assert (one.status, one.due_at, one.sent_at) == (Status.SENT, None, MORNING)
 
 
-@pytest.mark.parametrize("status", [Status.SENT, Status.SKIPPED, Status.WAITING_FOR_CONTACT])
+@pytest.mark.parametrize("status", [Status.SENT, Status.WAITING_FOR_CONTACT])
 def test_a_success_is_told_once_and_only_of_what_was_sent(status: Status) -> None:
     one = delivery(status)
     before = dict(one.__dict__)
@@ -245,7 +257,7 @@ def test_a_success_is_told_once_and_only_of_what_was_sent(status: Status) -> Non
 
 
 @pytest.mark.parametrize("status", [one for one in Status if one is not Status.SENDING])
-@pytest.mark.parametrize("verdict", [Verdict.TEMPORARY, Verdict.PERMANENT])
+@pytest.mark.parametrize("verdict", [one for one in Verdict if one is not Verdict.ACCEPTED])
 def test_a_failure_of_an_attempt_that_is_over_changes_nothing(status: Status, verdict: Verdict) -> None:
     one = delivery(status)
     before = dict(one.__dict__)
@@ -253,7 +265,7 @@ def test_a_failure_of_an_attempt_that_is_over_changes_nothing(status: Status, ve
     assert one.__dict__ == before
 
 
-@pytest.mark.parametrize("verdict", [Verdict.TEMPORARY, Verdict.PERMANENT])
+@pytest.mark.parametrize("verdict", [one for one in Verdict if one is not Verdict.ACCEPTED])
 def test_a_failure_of_an_earlier_attempt_leaves_the_decision_to_the_later_one(verdict: Verdict) -> None:
     one = delivery(Status.SENDING, attempts=3)
     before = dict(one.__dict__)
@@ -274,6 +286,12 @@ def test_a_refusal_or_the_last_attempt_gives_it_up(verdict: Verdict, retry_after
     assert isinstance(told, NotificationFailed)
     assert told.reason == f"said {verdict}"
     assert (one.status, one.due_at) == (Status.FAILED, None)
+
+
+def test_what_there_is_no_need_to_say_any_more_is_skipped_and_nothing_is_told() -> None:
+    one = delivery(Status.SENDING)
+    assert one.conclude(outcome(one, Verdict.NEEDLESS), cause()) is None
+    assert (one.status, one.due_at, one.last_error) == (Status.SKIPPED, None, "said needless")
 
 
 @pytest.mark.parametrize("status", Status)
@@ -306,6 +324,7 @@ ACTIONS: dict[str, Callable[[Delivery], object]] = {
     "accepted": lambda one: one.conclude(outcome(one, Verdict.ACCEPTED), cause()),
     "not now": lambda one: one.conclude(outcome(one, Verdict.TEMPORARY), cause()),
     "never": lambda one: one.conclude(outcome(one, Verdict.PERMANENT), cause()),
+    "needless": lambda one: one.conclude(outcome(one, Verdict.NEEDLESS), cause()),
     "tried again": _retry,
 }
 # What happens to a delivery by SMS to a customer without a phone is the one difference between the channels.
@@ -313,10 +332,16 @@ REACHED = {
     (start, channel): {
         "waiting_for_contact": {"contact comes": "queued" if channel is Channel.EMAIL else "skipped"},
         "queued": {"claimed": "sending", "accepted": "sent"},
-        "sending": {"claimed": "sending", "accepted": "sent", "not now": "queued", "never": "failed"},
+        "sending": {
+            "claimed": "sending",
+            "accepted": "sent",
+            "not now": "queued",
+            "never": "failed",
+            "needless": "skipped",
+        },
         "failed": {"accepted": "sent", "tried again": "queued"},
         "sent": {},
-        "skipped": {},
+        "skipped": {"accepted": "sent"},
     }[start]
     for start in Status
     for channel in Channel
@@ -357,7 +382,7 @@ class DeliveryLife(RuleBasedStateMachine):
         if erased:
             self.contact.erase()
         else:
-            self.contact.note(given_contact(self.contact.order_id))
+            self.contact.note(given_contact(self.contact.order_id), new_id())
         self.delivery.contact_settled(self.contact, MORNING)
 
     @precondition(lambda self: self.delivery.due_at is not None)

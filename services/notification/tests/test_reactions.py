@@ -12,7 +12,7 @@ from chassis.batch import Function, Item
 from chassis.domain import new_id
 from chassis.reactions import Erased
 from chassis.testing import Hands, cause, hear_again, perform, told
-from contracts.notification import NotificationFailed
+from contracts.notification import Channel, NotificationFailed, NotificationSent
 from contracts.order import ChangeKind, TrackingStatus
 from contracts.types import Line
 from notification.gateway import StubProvider
@@ -39,7 +39,7 @@ from notification.handlers import (
 from notification.model import CHANNELS, WORTH_TELLING, Template
 from notification.settings import Settings
 
-from .conftest import euros
+from .conftest import EMAIL, euros
 
 pytestmark = pytest.mark.database
 
@@ -186,8 +186,8 @@ async def test_a_changed_contact_is_where_the_next_message_goes(desk: Any, stori
     await perform(desk.database, notify_received, story.placed)
     story.email = "new@example.com"
     await desk.know(story)
-    [due] = await desk.claim()
-    assert due.recipient.email == "new@example.com"
+    due = await desk.claim()
+    assert {one.template: one.recipient.email for one in due} == {"received": "new@example.com", "changed": EMAIL}
 
 
 async def test_an_erased_customer_is_forgotten_and_what_was_queued_or_waiting_fails(
@@ -434,25 +434,75 @@ async def test_invoices_are_told_where_the_shop_wants_it(
     assert set(await desk.statuses(story.order_id)) == ({("invoice_issued", "email")} if wanted else set())
 
 
-@pytest.mark.parametrize("cancelled_first", [True, False])
+ENDS = {"cancelled": notify_cancelled, "confirmed": notify_confirmed}
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("asked_first", [True, False])
+@pytest.mark.parametrize("contact_first", [True, False])
 @pytest.mark.parametrize("one_batch", [True, False])
-async def test_nobody_is_asked_to_pay_for_an_order_after_its_cancellation(
+async def test_nobody_is_asked_to_pay_for_an_order_that_is_paid_or_cancelled(
     desk: Any,
     stories: Any,
-    cancelled_first: bool,  # noqa: FBT001 - what the row says
+    stub: StubProvider,
+    end: str,
+    asked_first: bool,  # noqa: FBT001 - what the row says
+    contact_first: bool,  # noqa: FBT001
     one_batch: bool,  # noqa: FBT001
 ) -> None:
-    story, other = stories(phone=None), stories(phone=None)
-    await desk.know(story, other)
-    pairs = [(notify_cancelled, story.cancelled), (notify_payment_due, story.transfer_due)]
-    if not cancelled_first:
-        pairs.reverse()
-    pairs.append((notify_payment_due, other.transfer_due))
+    story, other = stories(), stories()
+    desk.database.workforce = hands = Hands(room=9)  # what may go at once is handed over in the very transaction
+    asked: list[Any] = [(notify_payment_due, story.transfer_due), (notify_payment_due, story.challenged)]
+    ended: list[Any] = [(ENDS[end], getattr(story, end))]
+    known: list[Any] = [(note_contact, one.contacts) for one in (story, other)] + [(notify_payment_due, other.transfer_due)]
+    pairs = asked + ended if asked_first else ended + asked
+    pairs = known + pairs if contact_first else pairs + known
     for batch_of in [pairs] if one_batch else [[pair] for pair in pairs]:
         await desk.hear(*batch_of)
-    told_of = [template for template, _ in await desk.statuses(story.order_id)]
-    assert told_of == (["cancelled"] if cancelled_first else ["transfer_due", "cancelled"])
-    assert set(await desk.statuses(other.order_id)) == {("transfer_due", "email")}
+    await desk.send(hands.begun["deliver"], stub, stub)
+    await desk.round(stub, stub)
+    ends = {end: "sent", "transfer_due": "skipped", "payment_challenge": "skipped"}
+    assert await desk.statuses(story.order_id) == {(one, by): status for one, status in ends.items() for by in Channel}
+    assert await desk.statuses(other.order_id) == {("transfer_due", by): "sent" for by in Channel}
+    assert stub.count == 4
+    assert [type(event) for event in await told(desk.database, story.order_id)] == [NotificationSent] * 2
+
+
+async def test_a_replaced_email_is_told_of_it_too_until_the_customer_is_forgotten(desk: Any, story: Any) -> None:
+    former = story.email
+    desk.database.workforce = hands = Hands(room=1)
+    await desk.hear((note_contact, story.contacts))
+    story.email = "second@example.com"
+    await desk.hear((note_contact, story.contacts), (note_contact, story.contacts))
+    await perform(desk.database, notify_changed, story.changed_to(ChangeKind.ADDRESS))
+    [warned, changed] = [due for due in hands.begun["deliver"] if due.channel is Channel.EMAIL]
+    assert [(due.template, due.recipient.email) for due in (warned, changed)] == [
+        ("changed", former),
+        ("changed", "second@example.com"),
+    ]
+    assert "If it was not you" in desk.letters.mail(warned, warned.recipient).text
+    story.email = "third@example.com"
+    hands.free = 0
+    await desk.know(story)
+    due = await desk.claim()
+    assert [one.recipient.email for one in due if one.channel is Channel.EMAIL] == ["second@example.com"]
+    assert "example.com" not in repr([dict(row) for row in await desk.rows(story.order_id)])
+    await perform(desk.database, forget_contact, Erased("order.contacts", str(story.order_id)))
+    async with desk.database.transaction() as transaction:
+        [row] = await transaction.fetch("SELECT state, former_emails FROM contact")
+    assert tuple(row) == ("erased", None)
+
+
+async def test_where_nobody_sends_sms_none_are_queued(desk: Any, story: Any) -> None:
+    await desk.know(story)
+    desk.database.remembered[Settings] = desk.settings
+    try:
+        await perform(desk.database, notify_confirmed, story.confirmed)
+        desk.database.remembered[Settings] = desk.settings.model_copy(update={"sms_url": "https://sms.example"})
+        await perform(desk.database, notify_shipped, story.dispatched)
+    finally:
+        del desk.database.remembered[Settings]
+    assert set(await desk.statuses(story.order_id)) == {("confirmed", "email"), ("shipped", "email"), ("shipped", "sms")}
 
 
 @pytest.mark.parametrize("size", [1, 100])
@@ -466,5 +516,5 @@ async def test_a_batch_about_money_and_returns_costs_the_same_statements_whateve
         before = desk.database.statements
         await desk.hear(*((function, getattr(story, event)) for story in told_of))
         costs.append(desk.database.statements - before)
-    # begin, commit, inbox, contacts, new deliveries; who is asked to pay may have cancelled
-    assert costs == [6, 6, 5, 5, 5, 5, 5, 5]
+    # begin, commit, inbox, contacts, new deliveries
+    assert costs == [5] * 8

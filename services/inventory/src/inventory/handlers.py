@@ -154,7 +154,7 @@ def take_back_stock(event: ReturnReceived, room: StockRoom, cause: Cause) -> Seq
 @jobs.on(RestockDue)
 def allocate_backorders(due: RestockDue, room: StockRoom, cause: Cause) -> Sequence[BackorderAllocated | StockBack]:
     """Give stock that came in to those who wait for it, oldest order first."""
-    return [*serve_backlog(due.sku, room.waiting(due), room.shelves, cause), *room.shelves.risen()]
+    return [*serve_backlog(due.sku, room.waiting(due), room.shelves, room.ahead(due), cause), *room.shelves.risen()]
 
 
 @jobs.on(WarehouseDue)

@@ -17,7 +17,7 @@ from chassis.pages import Cursor, Limit, page, read_cursor
 from chassis.requests import Clean, RequestModel, Text
 from contracts.notification import Channel
 from notification.handlers import resend_delivery, retry_delivery
-from notification.letters import Letters
+from notification.letters import Letters, UnwritableError
 from notification.model import CHANNELS, Contact, ContactState, Delivery, Status, Template
 from notification.store import ListedDelivery, ResendDelivery, RetryDelivery, list_deliveries, read_delivery
 
@@ -148,7 +148,7 @@ class RequestView(BaseModel):
 
 
 class WholeNotification(Notification):
-    """A message with what it says; `content` is null where the contact is not known yet, or erased."""
+    """A message with what it says; `content` is null where the contact is not known yet, or erased, or it cannot be written."""
 
     content: Content | None
     requests: list[RequestView]
@@ -181,7 +181,7 @@ async def get_notification(request: Request, _: Operator, delivery_id: UUID) -> 
         delivery, contact, requests = await read_delivery(session, delivery_id)
     known = contact if contact.state == ContactState.KNOWN else None
     shown = {name: getattr(delivery, name) for name in ListedDelivery._fields[:-2]}
-    email, phone = (known.email, known.phone) if known is not None else (None, None)
+    email, phone = (known.mailbox(delivery.about), known.phone) if known is not None else (None, None)
     return WholeNotification(
         **_shown(ListedDelivery(**shown, email=email, phone=phone)).model_dump(),
         content=None if known is None else _content(delivery, known, _letters(request)),
@@ -190,11 +190,14 @@ async def get_notification(request: Request, _: Operator, delivery_id: UUID) -> 
 
 
 def _content(delivery: Delivery, contact: Contact, letters: Letters) -> Content | None:
-    recipient = contact.phone if delivery.channel == Channel.SMS else contact.email
+    recipient = contact.phone if delivery.channel == Channel.SMS else contact.mailbox(delivery.about)
     if recipient is None:
         return None
     template, channel, locale = Template(delivery.template), Channel(delivery.channel), contact.locale or "en"
-    words = letters.write(template, channel, locale, delivery.order_id, delivery.facts, contact.name or "")
+    try:
+        words = letters.write(template, channel, locale, delivery.order_id, delivery.facts, contact.name or "")
+    except UnwritableError:
+        return None
     return Content(
         recipient=recipient,
         locale=letters.language(locale).folder,

@@ -350,7 +350,7 @@ def _provider_id(response: httpx2.Response) -> str:
 
 
 class NoTexter:
-    """Stands where no SMS provider is set up."""
+    """Stands where no SMS provider is set up, for what was queued while there was one."""
 
     async def send(self, message: ShortMessage) -> str:
         """Refuse every message; raises PermanentError."""

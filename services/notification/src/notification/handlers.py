@@ -15,6 +15,7 @@ from chassis.jobs import Jobs
 from chassis.reactions import Erased, Reactions
 from contracts.notification import Channel, NotificationFailed, NotificationSent
 from contracts.order import (
+    ChangeKind,
     InvoiceIssued,
     OrderCancelled,
     OrderChanged,
@@ -35,7 +36,18 @@ from contracts.order import (
 from contracts.payment import PaymentAction, PaymentActionRequired
 from notification.gateway import Mailer, PermanentError, TemporaryError, Texter
 from notification.letters import Letters, UnwritableError
-from notification.model import ERASED, WORTH_TELLING, DeliveryOutcome, Status, Template, Verdict, queue_all, sorts
+from notification.model import (
+    ERASED,
+    SETTLED,
+    WORTH_TELLING,
+    Delivery,
+    DeliveryOutcome,
+    Status,
+    Template,
+    Verdict,
+    queue_all,
+    sorts,
+)
 from notification.settings import Settings
 from notification.store import ContactStore, DeliveryDue, DeliveryStore, ResendDelivery, RetryDelivery, order_of
 
@@ -44,9 +56,13 @@ jobs = Jobs("notification")
 
 
 @react.on(OrderContacts)
-def note_contact(event: OrderContacts, contacts: ContactStore, deliveries: DeliveryStore) -> None:
-    """Keep how to reach the customer; what waited for it can go."""
-    deliveries.settle(contacts.note(event))
+def note_contact(event: OrderContacts, contacts: ContactStore, deliveries: DeliveryStore, cause: Cause) -> None:
+    """Keep how to reach the customer; what waited for it can go, and an e-mail that is replaced is told of it too."""
+    contact = contacts.note(event, cause.event_id)
+    deliveries.settle(contact)
+    if contact.mailbox(cause.event_id) != contact.email:
+        facts = {"kind": ChangeKind.ADDRESS.value}
+        deliveries.add([Delivery.queue(contact, Template.CHANGED, Channel.EMAIL, facts, cause)])
 
 
 @react.on_erasure(OrderContacts)
@@ -87,7 +103,7 @@ def notify_cancelled(event: OrderCancelled, contacts: ContactStore, deliveries: 
 
 @react.on(OrderChanged)
 def notify_changed(event: OrderChanged, contacts: ContactStore, deliveries: DeliveryStore, cause: Cause) -> None:
-    """Tell the customer what the order is now; of another address only that there is one."""
+    """Tell the customer what the order is now; of another address or contact only that there is one."""
     contact = contacts.wait_for(event)
     facts = event.model_dump(mode="json", include={"kind", "items", "total_amount", "previous_total"}) | contact.outlook()
     deliveries.add(queue_all(contact, Template.CHANGED, facts, cause))
@@ -177,9 +193,7 @@ def notify_invoice_issued(event: InvoiceIssued, contacts: ContactStore, deliveri
 
 @react.on(PaymentActionRequired)
 def notify_payment_due(event: PaymentActionRequired, contacts: ContactStore, deliveries: DeliveryStore, cause: Cause) -> None:
-    """Tell the customer what to do before the order is paid; nobody is asked to pay for an order that was cancelled."""
-    if deliveries.knows_cancelled(event.order_id):
-        return
+    """Tell the customer what to do before the order is paid, unless it is paid or cancelled by the time of sending."""
     transfer = event.action is PaymentAction.TRANSFER
     facts = event.model_dump(mode="json", include={"amount", "deadline_at"})
     facts["payment_reference" if transfer else "payment_path"] = event.reference
@@ -189,7 +203,9 @@ def notify_payment_due(event: PaymentActionRequired, contacts: ContactStore, del
 
 @jobs.on(DeliveryDue)
 async def deliver(due: DeliveryDue, mailer: Mailer, texter: Texter, letters: Letters, settings: Settings) -> DeliveryOutcome:
-    """Write the message and hand it to the provider."""
+    """Write the message and hand it to the provider; nobody is asked to pay where nothing is to be paid any more."""
+    if due.needless:
+        return DeliveryOutcome(due.delivery_id, due.attempt, Verdict.NEEDLESS, SETTLED)
     try:
         taken = await _send(due, mailer, texter, letters)
     except TemporaryError as error:
@@ -215,14 +231,14 @@ async def _send(due: DeliveryDue, mailer: Mailer, texter: Texter, letters: Lette
 
 def retry_delivery(command: RetryDelivery, deliveries: DeliveryStore, cause: Cause) -> Answer[Never]:
     """Try a delivery again that was given up, and keep who asked for it."""
-    delivery = deliveries.get(command.delivery_id)
+    delivery = deliveries.wanted(command.delivery_id)
     deliveries.record(delivery.retry(cause, command.reason))
     return Answer(to_json({"delivery_id": delivery.delivery_id, "status": delivery.status, "attempts": delivery.attempts}))
 
 
 def resend_delivery(command: ResendDelivery, deliveries: DeliveryStore, cause: Cause) -> Answer[Never]:
     """Say a message once more that was sent, as a message of its own, and keep who asked for it and why."""
-    wish = deliveries.get(command.delivery_id).resend(command.reason, cause)
+    wish = deliveries.wanted(command.delivery_id).resend(command.reason, cause)
     deliveries.resend(wish)
     body = {"delivery_id": wish.delivery_id, "resend_of": wish.resend_of, "status": Status.QUEUED}
     return Answer(to_json(body), status=201)

@@ -212,8 +212,9 @@ def _reference(name: UUID | str | None) -> str:
 @lru_cache(maxsize=1000)
 def _language(tag: str, known: tuple[str, ...]) -> Language:
     parts = tag.replace("_", "-").split("-")
-    chain = ("-".join(parts[:length]) for length in range(len(parts), 0, -1))
-    folder = next((one for one in chain if one in known), None)
+    folders = {one.lower(): one for one in known}  # a tag means the same in whatever case
+    chain = ("-".join(parts[:length]).lower() for length in range(len(parts), 0, -1))
+    folder = next((folders[one] for one in chain if one in folders), None)
     if folder is None:
         return Language(FALLBACK, Locale.parse(FALLBACK))
     try:

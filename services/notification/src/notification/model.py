@@ -3,8 +3,9 @@
 A delivery exists once per order, template, event and channel; of a parcel's way a customer is told once per parcel and status,
 however often the carrier says it. A delivery waits while the order's contact is not known yet, is handed to
 a provider by attempts that are counted, and ends as sent, failed or skipped. What a provider has taken is never handed over
-again: a late answer of an earlier attempt ends the delivery whatever happened since. A delivery keeps the facts of its event
-that its text needs and copies nothing personal; those stay with the contact, in one row per order that a tombstone empties.
+again: a late answer of an earlier attempt ends the delivery whatever happened since. Nobody is asked to pay for an order that
+was paid or cancelled meanwhile: such a message is skipped. A delivery keeps the facts of its event that its text needs and
+copies nothing personal; those stay with the contact, in one row per order that a tombstone empties.
 """
 
 from collections import Counter
@@ -99,6 +100,9 @@ CHANNELS: Final[Mapping[Template, tuple[Channel, ...]]] = {
 }
 """The channels a template has texts for. By SMS only to those who gave a phone."""
 
+ASKS_TO_PAY: Final = frozenset({Template.TRANSFER_DUE, Template.PAYMENT_CHALLENGE})
+"""The templates that ask for money before an order is confirmed."""
+
 WORTH_TELLING: Final = frozenset(
     {
         TrackingStatus.OUT_FOR_DELIVERY,
@@ -113,15 +117,18 @@ WORTH_TELLING: Final = frozenset(
 TRANSITIONS: Final[Mapping[Status, frozenset[Status]]] = {
     Status.WAITING_FOR_CONTACT: frozenset({Status.QUEUED, Status.SKIPPED}),
     Status.QUEUED: frozenset({Status.SENDING, Status.SENT}),
-    Status.SENDING: frozenset({Status.SENDING, Status.QUEUED, Status.SENT, Status.FAILED}),
+    Status.SENDING: frozenset({Status.SENDING, Status.QUEUED, Status.SENT, Status.FAILED, Status.SKIPPED}),
     Status.FAILED: frozenset({Status.QUEUED, Status.SENT}),
     Status.SENT: frozenset(),
-    Status.SKIPPED: frozenset(),
+    Status.SKIPPED: frozenset({Status.SENT}),
 }
-"""Queued or failed to sent: the answer of an attempt that was given up came after all. Sending again: its lease ran out."""
+"""To sent from elsewhere than sending: the answer of an attempt that was given up came after all. Sending again: its lease ran
+out."""
 
 ERASED: Final = "erased"
 """The reason of a delivery that ends because the customer's data are gone."""
+SETTLED: Final = "the order was paid or cancelled meanwhile"
+"""The reason of a delivery that ends because nothing is to be paid any more."""
 
 
 class DeliveryUnknownError(NotFoundError):
@@ -142,6 +149,13 @@ class NotSentError(Refusal):
     title = "The message was not sent"
 
 
+class NothingToPayError(Refusal):
+    """Nobody is asked again to pay for an order that is paid or cancelled."""
+
+    slug = "nothing-to-pay"
+    title = "Nothing is left to be paid"
+
+
 class Contact(Table, table=True):
     """How to reach the customer of an order, and what they still wait for; there from the first message about the order."""
 
@@ -157,12 +171,16 @@ class Contact(Table, table=True):
     """How many of which product are sent later, when they come into stock."""
     expected_delivery: dict[str, str] | None = Field(default=None, sa_column=Column(JSONB))
     """The day on which a shipment is expected, as its carrier said last."""
+    former_emails: dict[str, str] | None = Field(default=None, sa_column=Column(JSONB))
+    """The e-mail that an event replaced, by the event's id: a message about it goes there."""
 
-    def note(self, event: OrderContacts) -> bool:
+    def note(self, event: OrderContacts, event_id: UUID | None) -> bool:
         """Keep what the customer gave; tells whether that changed anything. What was erased stays erased."""
         given = (event.contact.email, event.contact.phone, event.contact.locale, event.shipping_address.name)
         if self.state == ContactState.ERASED or (self.email, self.phone, self.locale, self.name) == given:
             return False
+        if self.email is not None and self.email != event.contact.email:
+            self.former_emails = {**(self.former_emails or {}), str(event_id): self.email}
         self.state = ContactState.KNOWN
         self.email, self.phone, self.locale, self.name = given
         return True
@@ -172,8 +190,12 @@ class Contact(Table, table=True):
         if self.state == ContactState.ERASED:
             return False
         self.state = ContactState.ERASED
-        self.email = self.phone = self.locale = self.name = None
+        self.email = self.phone = self.locale = self.name = self.former_emails = None
         return True
+
+    def mailbox(self, event_id: UUID | None) -> str | None:
+        """Answer where a mail about an event goes: to the e-mail that the event replaced, where it did."""
+        return (self.former_emails or {}).get(str(event_id), self.email)
 
     def wait_for(self, event: OrderConfirmed | OrderChanged | ShipmentsPlanned) -> bool:
         """Note what is sent later; tells whether that changed anything."""
@@ -231,6 +253,7 @@ class Verdict(StrEnum):
     ACCEPTED = "accepted"
     TEMPORARY = "temporary"
     PERMANENT = "permanent"
+    NEEDLESS = "needless"
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,7 +346,7 @@ class Delivery(Table, table=True):
         self.status, self.due_at, self.attempts = Status.SENDING, until, self.attempts + 1
 
     def conclude(self, outcome: DeliveryOutcome, cause: Cause) -> NotificationSent | NotificationFailed | None:
-        """Note what became of an attempt: sent, due again later, or given up.
+        """Note what became of an attempt: sent, due again later, given up, or skipped since there is nothing to say any more.
 
         A success counts whenever it comes; a failure only while its attempt is the latest, since a later one decides.
         """
@@ -338,6 +361,9 @@ class Delivery(Table, table=True):
         self.last_error = outcome.detail
         if outcome.verdict is Verdict.TEMPORARY and outcome.retry_after is not None:
             self.status, self.due_at = Status.QUEUED, cause.at + outcome.retry_after
+            return None
+        if outcome.verdict is Verdict.NEEDLESS:
+            self.status, self.due_at = Status.SKIPPED, None
             return None
         self.status, self.due_at = Status.FAILED, None
         return NotificationFailed(**self._address(), reason=outcome.detail)

@@ -47,7 +47,7 @@ class Settings(ServiceSettings):
     """How many connections to the mail server stay open."""
 
     sms_url: str = ""
-    """The SMS provider, to which `/v1/messages` is added; empty: SMS are given up as not deliverable."""
+    """The SMS provider, to which `/v1/messages` is added; empty: customers get no SMS."""
     sms_api_key: SecretStr = SecretStr("")
     """The bearer key of the SMS provider; empty: none is sent."""
 
@@ -73,6 +73,11 @@ class Settings(ServiceSettings):
         if 0 < len(self.link_secret.get_secret_value()) < SHORTEST_SECRET:
             raise ValueError(f"link_secret must have at least {SHORTEST_SECRET} characters, or none")
         return self
+
+    @property
+    def sends_sms(self) -> bool:
+        """Whether there is a provider that takes SMS."""
+        return self.providers == "stub" or bool(self.sms_url)
 
     def retry_after(self, attempt: int) -> timedelta | None:
         """Tell how long to wait after a failed attempt (1 is the first); None: give up."""

@@ -17,12 +17,16 @@ from inventory.model.routing import Split
 from inventory.model.shelves import Shelves
 
 
-def serve_backlog(sku: str, waiting: Sequence[Reservation], shelves: Shelves, cause: Cause) -> list[BackorderAllocated]:
-    """Give what there is of a product to the reservations that wait for it, or for a bundle with it."""
+def serve_backlog(
+    sku: str, waiting: Sequence[Reservation], shelves: Shelves, ahead: dict[str, int], cause: Cause
+) -> list[BackorderAllocated]:
+    """Give what there is of a product to the reservations that wait for it, or for a bundle with it.
+
+    `ahead` are the units of each product that are kept for those before them; what is kept for some of them is added to it.
+    """
     for reservation in waiting:
         if reservation.waiting and not reservation.is_live:
             reservation.wait_no_more(shelves, cause)
-    ahead: dict[str, int] = {}
     got: dict[UUID, Split] = {}
     queue = [(line.since, one.order_id, one, line) for one in waiting for line in one.waiting if sku in line.parts]
     for _, order_id, reservation, line in sorted(queue, key=lambda place: place[:2]):

@@ -318,9 +318,13 @@ class Reservation(Table, table=True):
         return take_of([*there, *moved], quantity, taken)
 
     def _take_arrived(self, sku: str, quantity: int, taken: Taken) -> int:
-        """Find units that came in after they had been waited for, the latest first."""
-        arrived = [line for line in self.lines if line.product_id == sku and line.arrived and line.change_id is None]
-        return take_of(reversed(arrived), quantity, taken)
+        """Find units that came in after they had been waited for: the latest first, and those that were moved last.
+
+        What is given up is what the order does not know to be there yet, and it moves only what it knows.
+        """
+        settled = [line for line in reversed(self.lines) if line.product_id == sku and line.change_id is None]
+        arrived = [line for line in settled if line.arrived]
+        return take_of(sorted(arrived, key=lambda line: line.moved_from is not None), quantity, taken)
 
     def _take_waiting(self, sku: str, quantity: int, given_up: list[tuple[WaitingLine, int]]) -> int:
         """Find units that are waited for, those that wait longest last."""

@@ -155,7 +155,7 @@ class Movement(Table, table=True):
 
     movement_id: UUID = Field(primary_key=True)
     sku: str = Field(primary_key=True, sa_type=Text)
-    warehouse_id: str = Field(sa_type=Text)
+    warehouse_id: str = Field(primary_key=True, sa_type=Text)
     kind: str = Field(sa_type=Text)
     on_hand_delta: int = Field(sa_type=BigInteger)
     reserved_delta: int = Field(sa_type=BigInteger)

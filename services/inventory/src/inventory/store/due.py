@@ -4,7 +4,7 @@ A row is claimed by moving its due time past a lease, so that one whose process 
 while its row is being worked on is due anew: its due time is another one then, and the row stays.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Self
@@ -19,7 +19,7 @@ SERVICE: Final = "inventory"
 _CLAIM_RESTOCK: Final = """
 UPDATE restock SET due_at = $2
 WHERE sku IN (SELECT sku FROM restock WHERE due_at <= $1 ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
-RETURNING sku, due_at, after_since, after_order
+RETURNING sku, due_at, after_since, after_order, ahead
 """
 _NEXT_RESTOCK: Final = "SELECT min(due_at) AS due_at FROM restock"
 
@@ -37,12 +37,14 @@ _NEXT_WAREHOUSE: Final = "SELECT min(due_at) AS due_at FROM warehouse WHERE due_
 class RestockDue:
     """A product that orders wait for and of which there may be some now.
 
-    `due_at` is what the claim set; `after` is where the look at those who wait goes on, None: with the oldest.
+    `due_at` is what the claim set; `after` is where the look at those who wait goes on, None: with the oldest. `ahead` are the
+    units of each product that are kept for those who were looked at before.
     """
 
     sku: str
     due_at: datetime
     after: tuple[datetime, UUID] | None
+    ahead: Mapping[str, int]
     cause: Cause
 
     @classmethod
@@ -50,7 +52,7 @@ class RestockDue:
         """Claim products that are due."""
         now = transaction.now
         rows = await transaction.fetch(_CLAIM_RESTOCK, now, now + LEASE, limit)
-        return [cls(row["sku"], row["due_at"], _place(row), Cause(SERVICE, now)) for row in rows]
+        return [cls(row["sku"], row["due_at"], *_place(row), Cause(SERVICE, now)) for row in rows]
 
     @classmethod
     async def next_due(cls, transaction: Transaction) -> datetime | None:
@@ -78,8 +80,9 @@ class WarehouseDue:
         return await _next(transaction, _NEXT_WAREHOUSE)
 
 
-def _place(row: Any) -> tuple[datetime, UUID] | None:
-    return None if row["after_order"] is None else (row["after_since"], row["after_order"])
+def _place(row: Any) -> tuple[tuple[datetime, UUID] | None, Mapping[str, int]]:
+    """Read where a look goes on, and what is kept for those before; one that begins has nobody before it."""
+    return (None, {}) if row["after_order"] is None else ((row["after_since"], row["after_order"]), row["ahead"])
 
 
 async def _next(transaction: Transaction, query: str) -> datetime | None:

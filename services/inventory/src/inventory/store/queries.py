@@ -4,9 +4,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import text, tuple_
+from sqlalchemy import text, true, tuple_
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import aliased
 from sqlmodel import col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from chassis.database import Database
 from chassis.telemetry import Metrics
@@ -129,13 +131,8 @@ class Queries:
 
     async def movements(self, sku: str, warehouse_id: str | None, before: UUID | None, limit: int) -> Sequence[Movement]:
         """List a product's movements, newest first."""
-        statement = select(Movement).where(Movement.sku == sku)
-        if warehouse_id is not None:
-            statement = statement.where(Movement.warehouse_id == warehouse_id)
-        if before is not None:
-            statement = statement.where(col(Movement.movement_id) < before)
         async with self._database.reading() as session:
-            return (await session.exec(statement.order_by(col(Movement.movement_id).desc()).limit(limit))).all()
+            return (await session.exec(ledger(sku, warehouse_id, before, limit))).all()
 
     async def reservation(self, order_id: UUID) -> Reservation | None:
         """Answer what is held for an order."""
@@ -166,6 +163,19 @@ class Queries:
         """Read, in one snapshot, each stock with what the ledger adds up to and what reservations hold of it."""
         async with self._database.reading() as session:
             return (await (await session.connection()).execute(text(_AUDIT))).mappings().all()
+
+
+def ledger(sku: str, warehouse_id: str | None, before: UUID | None, limit: int) -> SelectOfScalar[Movement]:
+    """Make the query of a product's movements: the newest of each warehouse where it lies, in one order."""
+    there = select(Movement).where(Movement.sku == Stock.sku, Movement.warehouse_id == Stock.warehouse_id)
+    if before is not None:
+        there = there.where(col(Movement.movement_id) < before)
+    newest = there.order_by(col(Movement.movement_id).desc()).limit(limit).lateral()
+    shown = aliased(Movement, newest)
+    statement = select(shown).select_from(Stock).join(newest, true()).where(Stock.sku == sku)
+    if warehouse_id is not None:
+        statement = statement.where(Stock.warehouse_id == warehouse_id)
+    return statement.order_by(col(shown.movement_id).desc()).limit(limit)
 
 
 async def measure(database: Database, metrics: Metrics) -> None:

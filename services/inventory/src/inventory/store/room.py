@@ -104,7 +104,7 @@ WITH posted AS (
         SELECT sku FROM unnest($31::text[]) AS came(sku) WHERE EXISTS (SELECT FROM backorder b WHERE b.part = came.sku)
         UNION SELECT sku FROM unnest($32::text[]) AS due(sku)
     ) AS looked_for ORDER BY sku
-    ON CONFLICT (sku) DO UPDATE SET due_at = excluded.due_at, after_since = NULL, after_order = NULL
+    ON CONFLICT (sku) DO UPDATE SET due_at = excluded.due_at, after_since = NULL, after_order = NULL, ahead = '{{}}'
     RETURNING sku
 )
 SELECT 'kept' AS what, order_id::text AS name FROM kept
@@ -118,8 +118,9 @@ _LOOKED_AT: Final = """
 DELETE FROM restock r USING unnest($1::text[], $2::timestamptz[]) AS d(sku, due_at) WHERE r.sku = d.sku AND r.due_at = d.due_at
 """
 _LOOK_ON: Final = """
-UPDATE restock r SET due_at = $5, after_since = d.after_since, after_order = d.after_order
-FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::uuid[]) AS d(sku, due_at, after_since, after_order)
+UPDATE restock r SET due_at = $6, after_since = d.after_since, after_order = d.after_order, ahead = d.ahead
+FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::uuid[], $5::jsonb[])
+    AS d(sku, due_at, after_since, after_order, ahead)
 WHERE r.sku = d.sku AND r.due_at = d.due_at
 """
 
@@ -139,6 +140,7 @@ class StockRoom:
         self._queued: Queued = {}
         self._pages: dict[str, list[tuple[datetime, UUID]]] = {}
         self._looked_at: list[RestockDue] = []
+        self._ahead: dict[str, dict[str, int]] = {}
         self._filled: set[str] = set()
         self.shelves = Shelves((), {}, {})
 
@@ -179,6 +181,11 @@ class StockRoom:
         self._looked_at.append(due)
         orders = dict.fromkeys(order_id for _, order_id in self._pages.get(due.sku, ()))
         return [self._reservations[order_id] for order_id in orders if order_id in self._reservations]
+
+    def ahead(self, due: RestockDue) -> dict[str, int]:
+        """Answer the units that are kept for those looked at before, for the look at hand to add to."""
+        self._ahead[due.sku] = dict(due.ahead)
+        return self._ahead[due.sku]
 
     async def flush(self) -> None:
         """Write movements, counters, reservations and the queue in one statement.
@@ -285,7 +292,9 @@ class StockRoom:
     async def _conclude_looks(self) -> None:
         """Let products go that were looked at; where more orders wait and there is more to give, the look goes on."""
         further = [
-            due for due in self._looked_at if len(self._pages.get(due.sku, ())) == PAGE and self.shelves.total(due.sku) > 0
+            due
+            for due in self._looked_at
+            if len(self._pages.get(due.sku, ())) == PAGE and self.shelves.total(due.sku) > self._ahead[due.sku].get(due.sku, 0)
         ]
         done = [due for due in self._looked_at if due not in further]
         if done:
@@ -298,6 +307,7 @@ class StockRoom:
                 [due.due_at for due in further],
                 [since for since, _ in last],
                 [order_id for _, order_id in last],
+                [self._ahead[due.sku] for due in further],
                 self._transaction.now,
             )
             self._transaction.wake("allocate_backorders")

@@ -27,8 +27,10 @@ SELECT low.*, coalesce(sold.units, 0)::bigint AS sold, sold.since FROM low LEFT 
     SELECT sum(m.reserved_delta) FILTER (WHERE m.kind IN ('reserved', 'released')) AS units,
         CASE WHEN count(*) = $3 THEN min(m.at) END AS since
     FROM (
-        SELECT kind, reserved_delta, at FROM stock_movement WHERE stock_movement.sku = low.sku
-        ORDER BY movement_id DESC LIMIT $3
+        SELECT newest.kind, newest.reserved_delta, newest.at FROM stock s CROSS JOIN LATERAL (
+            SELECT l.movement_id, l.kind, l.reserved_delta, l.at FROM stock_movement l
+            WHERE l.sku = s.sku AND l.warehouse_id = s.warehouse_id ORDER BY l.movement_id DESC LIMIT $3
+        ) AS newest WHERE s.sku = low.sku ORDER BY newest.movement_id DESC LIMIT $3
     ) AS m WHERE m.at >= $4
 ) AS sold ON true
 """

@@ -19,9 +19,9 @@ from notification.model import Contact, ContactState
 _CONTACTS: Final = """
 WITH made AS (
     INSERT INTO contact (order_id) SELECT id FROM unnest($1::uuid[]) AS o(id) ON CONFLICT (order_id) DO NOTHING
-    RETURNING order_id, state, email, phone, locale, name, backordered, expected_delivery
+    RETURNING order_id, state, email, phone, locale, name, backordered, expected_delivery, former_emails
 ), locked AS (
-    SELECT order_id, state, email, phone, locale, name, backordered, expected_delivery FROM contact
+    SELECT order_id, state, email, phone, locale, name, backordered, expected_delivery, former_emails FROM contact
     WHERE order_id = ANY($1) ORDER BY order_id FOR UPDATE
 )
 SELECT * FROM made UNION ALL SELECT * FROM locked
@@ -29,9 +29,9 @@ SELECT * FROM made UNION ALL SELECT * FROM locked
 
 _WRITE_CONTACTS: Final = """
 UPDATE contact c SET state = n.state, email = n.email, phone = n.phone, locale = n.locale, name = n.name,
-    backordered = n.backordered, expected_delivery = n.expected_delivery
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::jsonb[], $8::jsonb[])
-    AS n(order_id, state, email, phone, locale, name, backordered, expected_delivery)
+    backordered = n.backordered, expected_delivery = n.expected_delivery, former_emails = n.former_emails
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::jsonb[], $8::jsonb[], $9::jsonb[])
+    AS n(order_id, state, email, phone, locale, name, backordered, expected_delivery, former_emails)
 WHERE c.order_id = n.order_id
 """
 
@@ -59,10 +59,10 @@ class ContactStore:
         """Answer the contact of an order of this batch."""
         return self._contacts[order_id]
 
-    def note(self, event: OrderContacts) -> Contact:
+    def note(self, event: OrderContacts, event_id: UUID | None) -> Contact:
         """Keep what the customer gave."""
         contact = self._contacts[event.order_id]
-        if contact.note(event):
+        if contact.note(event, event_id):
             self._changed[event.order_id] = contact
         return contact
 
@@ -95,7 +95,17 @@ class ContactStore:
             await self._transaction.fetch(_WRITE_CONTACTS, *columns)
 
 
-_CONTACT_COLUMNS: Final = ("order_id", "state", "email", "phone", "locale", "name", "backordered", "expected_delivery")
+_CONTACT_COLUMNS: Final = (
+    "order_id",
+    "state",
+    "email",
+    "phone",
+    "locale",
+    "name",
+    "backordered",
+    "expected_delivery",
+    "former_emails",
+)
 
 
 def order_of(message: Any) -> UUID:

@@ -9,12 +9,13 @@ from chassis.database import Transaction
 from chassis.reactions import Erased
 from contracts.notification import Channel
 from contracts.order import OrderContacts
-from contracts.payment import PaymentActionRequired
 from notification.model import (
+    ASKS_TO_PAY,
     Contact,
     Delivery,
     DeliveryOutcome,
     DeliveryUnknownError,
+    NothingToPayError,
     ResendRequested,
     RetryRequested,
     Status,
@@ -22,7 +23,7 @@ from notification.model import (
 )
 from notification.settings import Settings
 from notification.store.contacts import order_of
-from notification.store.due import DELIVER, LEASE, DeliveryDue
+from notification.store.due import DELIVER, LEASE, NEEDLESS, DeliveryDue
 
 _DELIVERIES: Final = """
 SELECT delivery_id, order_id, template, event_id, channel, status, facts, created_at, due_at, attempts, earlier_attempts,
@@ -41,7 +42,7 @@ SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::text[],
 ON CONFLICT DO NOTHING RETURNING delivery_id
 """
 
-_CANCELLED: Final = "SELECT DISTINCT order_id FROM delivery WHERE order_id = ANY($1) AND template = 'cancelled'"
+_NEEDLESS: Final = f"SELECT delivery_id FROM delivery d WHERE delivery_id = ANY($1) AND {NEEDLESS.format(message='d')}"
 
 _WRITE_DELIVERIES: Final = """
 UPDATE delivery d SET status = n.status, due_at = n.due_at, attempts = n.attempts, earlier_attempts = n.earlier_attempts,
@@ -95,17 +96,15 @@ class DeliveryStore:
         self._changed: dict[UUID, Delivery] = {}
         self._retries: list[RetryRequested] = []
         self._resends: list[ResendRequested] = []
-        self._cancelled: set[UUID] = set()
+        self._needless: set[UUID] = set()
         settings = transaction.remembered.get(Settings)
         self.mail_invoices: bool = settings is None or settings.mail_invoices
+        self._sends_sms: bool = settings is None or settings.sends_sms
 
     async def fetch(self, messages: Sequence[Any]) -> None:
         """Lock the deliveries that outcomes and wishes name, and those that wait for a contact which is settled now."""
         ids = sorted({one.delivery_id for one in messages if isinstance(one, DeliveryOutcome | RetryDelivery | ResendDelivery)})
         orders = sorted({order_of(one) for one in messages if isinstance(one, OrderContacts | Erased)})
-        asked_to_pay = sorted({one.order_id for one in messages if isinstance(one, PaymentActionRequired)})
-        if asked_to_pay:
-            self._cancelled = {row["order_id"] for row in await self._transaction.fetch(_CANCELLED, asked_to_pay)}
         if not ids and not orders:
             return
         for row in await self._transaction.fetch(_DELIVERIES, ids, orders):
@@ -114,27 +113,36 @@ class DeliveryStore:
             self._stored[delivery.delivery_id] = delivery
             if delivery.status is Status.WAITING_FOR_CONTACT:
                 self._waiting.setdefault(delivery.order_id, []).append(delivery)
+        wishes = [one.delivery_id for one in messages if isinstance(one, RetryDelivery | ResendDelivery)]
+        if wishes:
+            self._needless = {row["delivery_id"] for row in await self._transaction.fetch(_NEEDLESS, wishes)}
 
     def get(self, delivery_id: UUID) -> Delivery:
         """Answer a delivery, to be changed; raises DeliveryUnknownError."""
+        self._changed[delivery_id] = delivery = self._known(delivery_id)
+        return delivery
+
+    def _known(self, delivery_id: UUID) -> Delivery:
         delivery = self._stored.get(delivery_id)
         if delivery is None:
             raise DeliveryUnknownError("There is no such delivery.")
-        self._changed[delivery_id] = delivery
+        return delivery
+
+    def wanted(self, delivery_id: UUID) -> Delivery:
+        """Answer a delivery that staff want to go out once more; raises DeliveryUnknownError, NothingToPayError."""
+        delivery = self._known(delivery_id)
+        if delivery_id in self._needless:
+            raise NothingToPayError("The order is paid or cancelled: its customer is not asked to pay again.")
         return delivery
 
     def add(self, deliveries: Sequence[Delivery]) -> None:
-        """Keep new deliveries; one that is there already stays as it is."""
+        """Keep new deliveries, SMS only where there is who sends them; one that is there already stays as it is."""
         for delivery in deliveries:
+            if delivery.channel is Channel.SMS and not self._sends_sms:
+                continue
             self._new.append(delivery)
             if delivery.status is Status.WAITING_FOR_CONTACT:
                 self._waiting.setdefault(delivery.order_id, []).append(delivery)
-
-    def knows_cancelled(self, order_id: UUID) -> bool:
-        """Tell whether an order of this batch that is to be paid was cancelled, as far as its customer is told."""
-        return order_id in self._cancelled or any(
-            one.order_id == order_id and one.template is Template.CANCELLED for one in self._new
-        )
 
     def settle(self, contact: Contact) -> None:
         """Release the deliveries that waited for this contact."""
@@ -144,7 +152,8 @@ class DeliveryStore:
                 self._changed[delivery.delivery_id] = delivery
 
     def record(self, retry: RetryRequested) -> None:
-        """Keep who had a delivery tried again."""
+        """Keep that a delivery is tried again, and who wanted it."""
+        self._changed[retry.delivery_id] = self._known(retry.delivery_id)
         self._retries.append(retry)
 
     def resend(self, wish: ResendRequested) -> None:
@@ -173,9 +182,13 @@ class DeliveryStore:
             self._transaction.wake(DELIVER)
 
     def _begin(self, deliveries: Sequence[Delivery]) -> "list[DeliveryDue]":
-        """Claim those that became ready in this transaction, as many as this process has room for."""
+        """Claim those that became ready in this transaction, as many as this process has room for.
+
+        Who is asked to pay is claimed as it is due: the claim sees whether the order was paid or cancelled meanwhile.
+        """
         now, room = self._transaction.now, self._transaction.room(DELIVER)
-        ready = [(one, one.contact) for one in deliveries if one.status is Status.QUEUED and one.contact is not None][:room]
+        queued = [one for one in deliveries if one.status is Status.QUEUED and one.template not in ASKS_TO_PAY]
+        ready = [(one, one.contact) for one in queued if one.contact is not None][:room]
         for delivery, _ in ready:
             delivery.begin(now + LEASE)
         return [DeliveryDue.begun(delivery, contact, now) for delivery, contact in ready]

@@ -17,7 +17,15 @@ DELIVER: Final = "deliver"
 LEASE: Final = timedelta(seconds=45)
 """How long an attempt may take before another process makes the next one; longer than any provider's time-out."""
 
-_CLAIM: Final = """
+# A query of one row: what EXISTS asks may be answered by a read of the whole table.
+NEEDLESS: Final = """coalesce(
+    {message}.template IN ('transfer_due', 'payment_challenge') AND (
+        SELECT true FROM delivery told WHERE told.order_id = {message}.order_id AND told.template IN ('confirmed', 'cancelled')
+        LIMIT 1
+    ), false)"""
+"""Whether a message asks to pay for an order of which its customer is told that it is paid or cancelled."""
+
+_CLAIM: Final = f"""
 WITH due AS (
     SELECT delivery_id FROM delivery WHERE due_at <= $1 ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED
 ), claimed AS (
@@ -26,7 +34,9 @@ WITH due AS (
     RETURNING d.delivery_id, d.order_id, d.template, coalesce(d.resent_event, d.event_id) AS event_id, d.channel, d.facts,
         d.created_at, d.attempts, d.earlier_attempts, d.traceparent
 )
-SELECT claimed.*, c.state, c.email, c.phone, c.locale, c.name FROM claimed JOIN contact c USING (order_id)
+SELECT claimed.*, c.state, coalesce(c.former_emails ->> claimed.event_id::text, c.email) AS email, c.phone, c.locale, c.name,
+    {NEEDLESS.format(message="claimed")} AS needless
+FROM claimed JOIN contact c USING (order_id)
 """
 
 _NEXT_DUE: Final = "SELECT due_at FROM delivery WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 1"
@@ -42,17 +52,19 @@ class Recipient:
     name: str
 
     @classmethod
-    def of(cls, contact: Mapping[str, Any]) -> Self | None:
-        """Read a contact's row; None where the customer's data were erased."""
-        known = contact["state"] == ContactState.KNOWN
-        return cls(contact["email"], contact["phone"], contact["locale"], contact["name"]) if known else None
+    def of(cls, contact: Mapping[str, Any], email: str | None) -> Self | None:
+        """Read a contact's row, for a message to `email`; None where the customer's data were erased."""
+        if contact["state"] != ContactState.KNOWN or email is None:
+            return None
+        return cls(email, contact["phone"], contact["locale"], contact["name"])
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryDue:
     """A delivery whose time has come; `recipient` is None where the customer's data were erased.
 
-    `attempt` counts all attempts, `attempt_in_round` those since the last request to try again.
+    It is `needless` where it asks to pay, and nothing is to be paid any more. `attempt` counts all attempts, `attempt_in_round`
+    those since the last request to try again.
     """
 
     delivery_id: UUID
@@ -67,6 +79,7 @@ class DeliveryDue:
     recipient: Recipient | None
     claimed_at: datetime
     traceparent: str | None
+    needless: bool = False
 
     @property
     def cause(self) -> Cause:
@@ -92,7 +105,7 @@ class DeliveryDue:
             attempt_in_round=delivery.attempts - delivery.earlier_attempts,
             facts=delivery.facts,
             created_at=delivery.created_at,
-            recipient=Recipient.of(contact.__dict__),
+            recipient=Recipient.of(contact.__dict__, contact.mailbox(delivery.event_id)),
             claimed_at=now,
             traceparent=delivery.traceparent,
         )
@@ -109,9 +122,10 @@ class DeliveryDue:
             attempt_in_round=row["attempts"] - row["earlier_attempts"],
             facts=row["facts"],
             created_at=row["created_at"],
-            recipient=Recipient.of(row),
+            recipient=Recipient.of(row, row["email"]),
             claimed_at=now,
             traceparent=row["traceparent"],
+            needless=row["needless"],
         )
 
     @classmethod

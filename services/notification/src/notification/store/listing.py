@@ -44,7 +44,9 @@ async def list_deliveries(
 ) -> Sequence[ListedDelivery]:
     """List deliveries from the newest on, or from the one after `before`."""
     shown = [col(getattr(Delivery, name)) for name in ListedDelivery._fields[:-2]]
-    query = sqlalchemy.select(*shown, col(Contact.email), col(Contact.phone)).join(
+    about = sqlalchemy.cast(sqlalchemy.func.coalesce(Delivery.resent_event, Delivery.event_id), sqlalchemy.Text)
+    mailbox = sqlalchemy.func.coalesce(col(Contact.former_emails).op("->>")(about), Contact.email)
+    query = sqlalchemy.select(*shown, mailbox, col(Contact.phone)).join(
         Contact, col(Contact.order_id) == col(Delivery.order_id)
     )
     wanted = {Delivery.order_id: order_id, Delivery.status: status, Delivery.channel: channel}
