@@ -214,6 +214,8 @@ ADMIN_ROUTES = {
     ("post", "/api/admin/orders/{order_id}/saga/retry"): {"support", "admin"},
     ("post", "/api/admin/orders/{order_id}/saga/force-cancel"): {"support", "admin"},
     ("post", "/api/admin/orders/{order_id}/notes"): READERS - {"auditor"},
+    ("post", "/api/admin/orders/{order_id}/hold/resolve"): {"support", "finance", "admin"},
+    ("delete", "/api/admin/orders/{order_id}/personal-data"): {"support", "admin"},
     ("get", "/api/admin/orders/{order_id}"): READERS,
     ("put", "/api/admin/orders/{order_id}/status"): SHIPPERS,
     ("get", "/api/admin/orders/{order_id}/history"): READERS,

@@ -1,6 +1,7 @@
 """Changes before shipping by the model alone, and thousands of random commands against a naive count of units and money."""
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -19,6 +20,8 @@ from contracts.order import (
     OrderCancelled,
     OrderChanged,
     OrderChangeWithdrawn,
+    OrderDelivered,
+    OrderShipped,
     ShipmentDispatched,
 )
 from contracts.types import Allocation, Line, Money
@@ -36,6 +39,7 @@ from order.model import (
     quote,
     shipping_with,
 )
+from order.model.changes import Cut
 from services.order.tests.test_fulfilment import adds_up, bought, partly_in_stock
 from services.order.tests.test_model import ADDRESS, EVERYTHING, confirmed, placed
 from services.order.tests.test_pricing import GERMAN
@@ -58,12 +62,19 @@ def requested(order: Order, quantity: int = 1) -> UUID:
     return fact.change_id
 
 
+def cut(facts: Sequence[Cut]) -> OrderChanged:
+    """Give what is told of a cut that does not complete the order."""
+    (fact,) = facts
+    assert isinstance(fact, OrderChanged)
+    return fact
+
+
 # --- less ------------------------------------------------------------------------------------------------------------------
 
 
 def test_fewer_units_free_stock_and_money() -> None:
     order = confirmed()
-    fact = order.reduce(item_of(order, "PEN"), 1, cause("customer:ada"))
+    fact = cut(order.reduce(item_of(order, "PEN"), 1, cause("customer:ada")))
     assert (fact.kind, fact.previous_total.amount, fact.total_amount.amount) == (ChangeKind.REDUCTION, 3097, 3097 - 2 * 199)
     assert fact.released == [Allocation(warehouse_id="lyon", lines=[Line(product_id="PEN", quantity=2)])]
     assert [line.quantity for line in fact.items] == [2, 1]
@@ -73,7 +84,7 @@ def test_fewer_units_free_stock_and_money() -> None:
 
 def test_a_line_can_be_taken_out_and_its_parcel_goes() -> None:
     order = confirmed()
-    fact = order.reduce(item_of(order, "MUG"), 0, cause())
+    fact = cut(order.reduce(item_of(order, "MUG"), 0, cause()))
     assert [line.product_id for line in fact.items] == ["PEN"]
     assert [one.state for one in order.shipments] == ["cancelled", "planned"]
     assert order.status == Status.PROCESSING
@@ -82,7 +93,7 @@ def test_a_line_can_be_taken_out_and_its_parcel_goes() -> None:
 
 def test_what_is_awaited_is_cut_first() -> None:
     order = partly_in_stock()
-    fact = order.reduce(item_of(order, "MUG"), 1, cause())
+    fact = cut(order.reduce(item_of(order, "MUG"), 1, cause()))
     assert (fact.released, fact.released_backorders) == ([], [Line(product_id="MUG", quantity=1)])
     assert order.backordered == []
     adds_up(order)
@@ -142,13 +153,39 @@ def test_the_rest_is_cancelled_and_what_left_stays() -> None:
     order.allocate(EVERYTHING, cause())
     order.authorize(cause())
     (sent, *_) = order.dispatch(order.shipments[0].shipment_id, cause())
-    fact = order.cancel_rest(cause("customer:ada"), "")
+    fact, *completed = order.cancel_rest(cause("customer:ada"), "")
+    assert isinstance(fact, OrderChanged)
     assert (fact.kind, order.units, order.status) == (ChangeKind.REST_CANCELLED, 2, Status.SHIPPED)
+    assert [type(one) for one in completed] == [OrderShipped]
     assert isinstance(sent, ShipmentDispatched)
     assert order.total_amount == sent.amount.amount == 2500 + 490
     with pytest.raises(ChangeRefusedError, match="has left"):
         order.cancel_rest(cause(), "")
     adds_up(order)
+
+
+def test_a_cut_that_leaves_only_what_has_arrived_tells_that_all_of_it_has() -> None:
+    order = confirmed()
+    order.dispatch(order.shipments[0].shipment_id, cause())
+    order.deliver(order.shipments[0].shipment_id, cause())
+    facts = order.reduce(item_of(order, "PEN"), 0, cause())
+    assert [type(fact) for fact in facts] == [OrderChanged, OrderShipped, OrderDelivered]
+    assert (order.status, order.fulfilment_state) == (Status.DELIVERED, "delivered")
+
+
+def test_an_order_is_paid_in_full_once_its_unpaid_rest_is_cancelled_and_not_any_more_when_more_is_added() -> None:
+    order = confirmed()
+    sent, _ = order.shipments
+    order.dispatch(sent.shipment_id, cause())
+    order.note_captured(sent.shipment_id, order.money(sent.amount), cause())
+    assert order.payment_state == "partially_captured"
+    order.cancel_rest(cause(), "")
+    assert order.payment_state == "captured"
+    change_id = requested(order)
+    held = [Allocation(warehouse_id="berlin", lines=[Line(product_id="CUP", quantity=1)])]
+    order.note_addition_reserved(change_id, held, [], cause())
+    order.note_addition_authorized(change_id, cause())
+    assert order.payment_state == "partially_captured"
 
 
 # --- more ------------------------------------------------------------------------------------------------------------------

@@ -82,9 +82,11 @@ async def test_the_terms_of_sale_are_data(shop: Shop) -> None:
         ("shipping-methods", [{"method_id": "a", "name": "x", "rates": []}]),
         ("shipping-methods", [{"method_id": "a", "name": "x", "rates": [{"price": -1}]}]),
         ("shipping-methods", [{"method_id": "a", "name": "x", "rates": [{"price": 1, "countries": ["Germany"]}]}]),
+        ("shipping-methods", [{"method_id": "a", "name": "x\0", "rates": [{"price": 1}]}]),
         ("shipping-methods", METHODS[1:] * 2),
         ("tax-rates", [{"country": "DE", "percent": "19,0"}]),
         ("tax-rates", [{"country": "DE", "percent": "100"}]),
+        ("tax-rates", [{"country": "DE", "region": "\0", "percent": "19"}]),
         ("tax-rates", TAXES[:1] * 2),
     ],
 )

@@ -7,10 +7,12 @@ from typing import Any, Final
 
 import pytest
 from pydantic_core import from_json
+from sqlalchemy import text
 from sqlalchemy.dialects import postgresql
 
 from chassis.database import Database
 from chassis.domain import new_id
+from chassis.telemetry import Metrics
 from chassis.testing import perform
 from contracts.payment import PaymentCaptured, PaymentReviewRequired
 from contracts.types import Money
@@ -18,6 +20,7 @@ from order.api.desk import _cell
 from order.handlers import await_review, note_captured
 from order.model import FulfilmentState, Order, OrderState, PaymentState, ReturnState, Status
 from order.store import AXES, DeskFilter, OrderLists, OrderQueries, Sort
+from order.store.open_work import _COUNT, count_open
 from order.store.order_counts import FRESH, STALE, Crowded
 from order.store.order_lists import ANEW, MOST_COUNTED, MOST_MATCHING, USUAL, counting, listing
 from order.store.search import BY_REFERENCE
@@ -279,6 +282,25 @@ async def test_a_parcel_that_left_and_was_not_paid_for_is_stuck(shop: Shop) -> N
     assert await found(shop, stuck=True) == []
 
 
+async def test_cash_at_the_door_is_not_waited_for_before_the_parcel_is_there(shop: Shop) -> None:
+    order_id = (await shop.confirmed(payment={"method": "cash_on_delivery"}))["order_id"]
+    for status, waits in (("Shipped", []), ("Delivered", ["payment.captured.v1"])):
+        moved = await shop.ask("PUT", f"/api/admin/orders/{order_id}/status", "support", json={"status": status})
+        assert moved.status_code == 200, moved.text
+        shop.clock.forward(hours=1)
+        assert await found(shop, stuck=True) == [order_id for _ in waits]
+        saga = (await shop.ask("GET", f"/api/admin/orders/{order_id}/saga", "support")).json()
+        assert saga["waits_for"] == waits
+
+
+async def test_open_sagas_are_counted_without_a_look_at_all_orders(past: Database) -> None:
+    looked_at, plan = await rows_read(past, text(_COUNT))
+    assert looked_at <= MANY / 50, plan
+    metrics = Metrics()
+    await count_open(past, metrics)
+    assert metrics.registry.get_sample_value("saga_open", {"state": "pending"}) == MANY / 1000
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -294,6 +316,7 @@ async def test_a_parcel_that_left_and_was_not_paid_for_is_stuck(shop: Shop) -> N
         ("sort", "best"),
         ("limit", "0"),
         ("cursor", "nonsense"),
+        ("cursor", "WzVd"),  # [5]
     ],
 )
 async def test_a_filter_that_is_none_is_named(shop: Shop, field: str, value: str) -> None:

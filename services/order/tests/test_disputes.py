@@ -13,12 +13,22 @@ from contracts.payment import (
     DisputeClosed,
     DisputeOpened,
     IncidentKind,
+    PaymentCaptureFailed,
     PaymentIncident,
+    PaymentIncidentResolved,
     ReauthorizationDeclined,
     RefundBounced,
 )
 from contracts.types import Money
-from order.handlers import cancel_unheld, note_bounce, note_dispute, note_dispute_closed, note_incident
+from order.handlers import (
+    cancel_unheld,
+    note_bounce,
+    note_capture_failed,
+    note_dispute,
+    note_dispute_closed,
+    note_incident,
+    note_incident_resolved,
+)
 from services.order.tests.conftest import Shop
 from services.order.tests.test_documents_api import sold
 
@@ -44,12 +54,59 @@ async def test_a_dispute_puts_the_order_before_a_person_until_it_is_closed(shop:
     ]
 
 
-async def test_an_incident_is_shown(shop: Shop) -> None:
+async def reason(shop: Shop, order_id: UUID) -> str | None:
+    """Tell why a person must look at an order."""
+    shown: dict[str, str | None] = (await shop.ask("GET", f"/api/admin/orders/{order_id}", "support")).json()
+    return shown["hold_reason"]
+
+
+async def test_an_order_is_disputed_for_as_long_as_one_dispute_is_open(shop: Shop) -> None:
     order_id = UUID(await sold(shop))
-    incident = PaymentIncident(order_id=order_id, user_id="ada", kind=IncidentKind.AUTHORIZATION_EXPIRED, amount=MONEY)
-    await perform(shop.database, note_incident, incident)
-    shown = (await shop.ask("GET", f"/api/admin/orders/{order_id}", "support")).json()
-    assert shown["hold_reason"] == "payment_authorization_expired"
+    facts = {"order_id": order_id, "user_id": "ada", "payment_id": new_id(), "amount": MONEY}
+    for _ in range(2):
+        await perform(shop.database, note_dispute, DisputeOpened(**facts, code="product_not_received"))
+    await perform(shop.database, note_dispute_closed, DisputeClosed(**facts, won=True, others_open=True))
+    assert await reason(shop, order_id) == "disputed"
+    await perform(shop.database, note_dispute_closed, DisputeClosed(**facts, won=False))
+    assert await reason(shop, order_id) is None
+
+
+async def test_an_incident_is_shown_until_a_person_has_dealt_with_all_of_them(shop: Shop) -> None:
+    order_id = UUID(await sold(shop))
+    facts = {"order_id": order_id, "user_id": "ada", "amount": MONEY}
+    for kind in (IncidentKind.AUTHORIZATION_EXPIRED, IncidentKind.OVERPAID):
+        await perform(shop.database, note_incident, PaymentIncident(**facts, kind=kind))
+    assert await reason(shop, order_id) == "payment_authorization_expired"
+    first, last = [
+        PaymentIncidentResolved(**facts, incident_id=new_id(), kind=kind, others_open=others_open)
+        for kind, others_open in (("authorization_expired", True), ("overpaid", False))
+    ]
+    await perform(shop.database, note_incident_resolved, first)
+    assert await reason(shop, order_id) == "payment_authorization_expired"
+    assert await hear_again(shop.database, note_incident_resolved, last) == [1, 0]
+    assert await reason(shop, order_id) is None
+    history = (await shop.ask("GET", f"/api/admin/orders/{order_id}/history", "support")).json()["items"]
+    assert history[-1]["notes"] == "Payment: overpaid, dealt with"
+
+
+async def test_an_order_that_could_not_be_paid_is_looked_at_until_a_person_has_dealt_with_it(shop: Shop) -> None:
+    order_id, parcel = UUID(await sold(shop)), new_id()
+    facts = {"order_id": order_id, "user_id": "ada", "amount": MONEY}
+    failed = PaymentCaptureFailed(**facts, payment_id=new_id(), shipment_id=parcel, code="card_declined")
+    await perform(shop.database, note_capture_failed, failed)
+    assert await reason(shop, order_id) == "capture_failed"
+    resolved = PaymentIncidentResolved(**facts, incident_id=new_id(), kind="capture_failed", others_open=False)
+    await perform(shop.database, note_incident_resolved, resolved)
+    assert await reason(shop, order_id) is None
+
+
+async def test_an_incident_that_is_resolved_leaves_other_reasons(shop: Shop) -> None:
+    order_id = UUID(await sold(shop))
+    facts = {"order_id": order_id, "user_id": "ada", "amount": MONEY}
+    await perform(shop.database, note_dispute, DisputeOpened(**facts, payment_id=new_id(), code="product_not_received"))
+    resolved = PaymentIncidentResolved(**facts, incident_id=new_id(), kind="overpaid", others_open=False)
+    await perform(shop.database, note_incident_resolved, resolved)
+    assert await reason(shop, order_id) == "disputed"
 
 
 async def test_a_refund_that_does_not_arrive_is_shown(shop: Shop) -> None:

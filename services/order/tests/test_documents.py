@@ -13,11 +13,19 @@ from chassis.database import Database, Transaction
 from chassis.domain import Cause, new_id
 from chassis.testing import SettableClock, hear_again, perform, told
 from contracts.inventory import StockReserved
-from contracts.order import CreditNoteIssued, InvoiceIssued
-from contracts.payment import PaymentAuthorized, PaymentCaptured, PaymentRefunded, PaymentVoided
+from contracts.order import CreditNoteIssued, InvoiceIssued, OrderChanged
+from contracts.payment import PaymentAuthorized, PaymentCaptured, PaymentReduced, PaymentRefunded, PaymentVoided
 from contracts.types import Allocation, Line, Money
 from order.api.admin import SetStatus, set_status
-from order.handlers import confirm_order, note_allocation, note_captured, note_refund, note_voided
+from order.api.changes import ReduceItem, reduce_item
+from order.handlers import (
+    confirm_order,
+    note_allocation,
+    note_captured,
+    note_payment_reduced,
+    note_refund,
+    note_voided,
+)
 from order.model import Order, Status
 from order.model.document import Document
 from order.settings import Settings
@@ -179,6 +187,36 @@ async def test_at_confirmation_the_whole_order_is_invoiced_and_credited_if_it_is
     await perform(database, set_status, SetStatus(cancelled, Status.CANCELLED, "", None))
     await perform(database, note_voided, PaymentVoided(order_id=cancelled, user_id="ada", amount=TOTAL))
     assert [one.total_amount for one in await documents(database, cancelled)] == [TOTAL.amount, -TOTAL.amount]
+
+
+@pytest.mark.parametrize("late", [0, 500])
+async def test_nothing_of_a_cancelled_order_stays_invoiced_however_little_was_held_or_came_late(
+    database: Database, late: int
+) -> None:
+    database.remembered[Settings] = Settings.model_construct(invoice_at="confirmation", invoice_series="R")
+    (order_id,) = await place(database)
+    await confirm(database, [order_id])
+    await perform(database, set_status, SetStatus(order_id, Status.CANCELLED, "", None))
+    if late:
+        await perform(database, note_refund, refunded(order_id, late, late))
+    await perform(database, note_voided, PaymentVoided(order_id=order_id, user_id="ada", amount=eur(0)))
+    assert [one.total_amount for one in await documents(database, order_id)] == [TOTAL.amount, -TOTAL.amount]
+
+
+async def test_what_was_cut_is_credited_though_nothing_was_held_any_more(database: Database) -> None:
+    database.remembered[Settings] = Settings.model_construct(invoice_at="confirmation", invoice_series="R")
+    (order_id,) = await place(database)
+    await confirm(database, [order_id])
+    pens = (await look(database, order_id)).items[1]
+    await perform(database, reduce_item, ReduceItem(order_id, "ada", pens.item_id, 1, None))
+    (changed,) = [fact for fact in await told(database, order_id) if isinstance(fact, OrderChanged)]
+    reduced = PaymentReduced(
+        order_id=order_id, user_id="ada", change_id=changed.change_id, amount=eur(0), due=changed.total_amount
+    )
+    await perform(database, note_payment_reduced, reduced)
+    issued = await documents(database, order_id)
+    assert [one.total_amount for one in issued] == [TOTAL.amount, -398]
+    assert [(line["product_id"], line["quantity"]) for line in issued[1].lines] == [("PEN", -2)]
 
 
 async def test_a_batch_of_invoices_costs_the_statements_of_one(database: Database) -> None:

@@ -164,6 +164,12 @@ async def test_the_audit_proves_that_nothing_is_missing(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/admin/documents", "/api/admin/documents/audit"])
+async def test_a_series_that_can_be_none_is_refused_by_name(shop: Shop, path: str) -> None:
+    refused = await shop.ask("GET", path, "finance", params={"series": "INV\0"})
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "series")
+
+
+@pytest.mark.parametrize("path", ["/api/admin/documents", "/api/admin/documents/audit"])
 async def test_only_those_in_charge_see_all_documents(shop: Shop, path: str) -> None:
     for role in ("customer", "warehouse", "fraud_reviewer"):
         assert (await shop.ask("GET", path, role)).status_code == 403

@@ -1,6 +1,7 @@
 """Exchanges by the model alone: what is credited for what comes back, and what becomes of the order that it is to pay."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -31,6 +32,9 @@ from order.model import (
     Order,
     OrderReturn,
     Receipt,
+    RefundExceedsError,
+    RefundLinesError,
+    RefundState,
     ReturnPolicy,
     ReturnWish,
     ShipmentStateError,
@@ -41,7 +45,7 @@ from order.model import (
 from order.model.cart import PricedLine, Product
 from services.order.tests.test_model import ADDRESS
 from services.order.tests.test_pricing import GERMAN
-from services.order.tests.test_refunds import paid
+from services.order.tests.test_refunds import ask, paid, units
 from services.order.tests.test_returns import came, kinds, wish
 
 EASY = ReturnPolicy(auto_approve=True)
@@ -232,6 +236,28 @@ def test_what_ends_the_other_order_after_it_was_paid_leaves_the_rest_to_payment(
     assert sum(one.amount for one in order.refunds) == 2500
 
 
+def test_a_unit_that_came_for_an_exchange_is_given_for_with_the_rest_of_it_alone() -> None:
+    order = delivered()
+    back, _ = exchanged(order, 2000)
+    order.receive_return(back.return_id, came(order, 1), cause())
+    with pytest.raises(RefundLinesError, match="0 units were sent"):
+        ask(order, lines=units(order, 1))
+    facts = order.receive_return(back.return_id, came(order, 1), cause())
+    assert refunds(facts) == [(RefundReason.EXCHANGE, 2000, key(back)), (RefundReason.RETURN, 500, None)]
+
+
+def test_a_line_is_worth_no_more_than_it_cost_where_a_unit_was_given_for_before() -> None:
+    order = delivered()
+    by_hand = ask(order, limit=0, lines=units(order, 1))
+    order.decline_refund(by_hand.refund_id, cause("finance:fay"))
+    back, _ = exchanged(order, 2000)
+    order.receive_return(back.return_id, came(order, 1), cause())
+    by_hand.state = RefundState.REQUESTED  # an older version let it be asked for now, and knew no worth of an exchange
+    del (back.exchange or {})["worth"]
+    assert refunds(order.receive_return(back.return_id, came(order, 1), cause())) == [(RefundReason.RETURN, 1250, None)]
+    assert sum(one.amount for one in order.refunds) == order.items[0].total_amount
+
+
 def test_a_move_that_failed_is_asked_for_anew_or_the_other_order_is_cancelled() -> None:
     order = delivered()
     back, _ = exchanged(order, 2500)
@@ -262,6 +288,18 @@ def test_the_credit_notes_of_both_refunds_come_to_the_units() -> None:
         for name in ("amount", "tax_amount"):
             whole = {"amount": item.total_amount, "tax_amount": item.tax_amount}[name]
             assert moved.lines[number][name] + rest.lines[number][name] == whole
+
+
+def test_an_exchange_is_not_refused_for_a_cent_that_another_unit_took() -> None:
+    order = paid(("MUG", 103, 3, 0), terms=GERMAN, included=False)
+    back, _ = exchanged(order, 200, wish(order, 1), policy=ReturnPolicy())
+    assert (back.refund_amount, (back.exchange or {})["difference"]) == (123, 77)
+    assert ask(order, lines=units(order, 1)).amount == 122
+    order.approve_return(back.return_id, EASY, cause("support:sue"), "", 200)
+    assert ((back.exchange or {})["credit"], ask(order, lines=units(order, 1)).amount) == (123, 123)
+    facts = order.receive_return(back.return_id, came(order, 1), cause())
+    assert refunds(facts) == [(RefundReason.EXCHANGE, 123, key(back))]
+    assert sum(one.amount for one in order.refunds) == order.items[0].total_amount == 368
 
 
 # --- nothing is lost -----------------------------------------------------------------------------------------------------
@@ -316,3 +354,39 @@ def test_what_is_moved_and_what_goes_back_is_what_came_less_what_the_customer_be
     assert len(cancels) == (0 if moved else 1)
     assert sum(line["amount"] for one in order.refunds for line in one.lines) == (worth if asked else 0)
     assert sum(line["quantity"] for one in order.refunds for line in one.lines) == (sum(accepted.values()) if asked else 0)
+
+
+@given(
+    price=st.integers(1, 3000),
+    quantity=st.integers(2, 6),
+    discount=st.integers(0, 1),
+    included=st.booleans(),
+    data=st.data(),
+)
+def test_an_exchange_comes_about_whatever_else_of_the_line_is_given_back_meanwhile(
+    price: int, quantity: int, discount: int, data: st.DataObject, *, included: bool
+) -> None:
+    order = paid(("MUG", price, quantity, discount), included=included)
+    item = order.items[0]
+    before = data.draw(st.integers(0, quantity - 1))
+    exchange_of = data.draw(st.integers(1, quantity - before))
+    by_hand = []
+    for number in range(quantity - exchange_of + 1):
+        if number == before:
+            try:
+                back, _ = exchanged(order, 10**6, wish(order, exchange_of))
+            except ExchangeWorthlessError:
+                return
+        elif data.draw(st.booleans()):
+            with suppress(RefundExceedsError):  # a unit that was sold for nothing
+                by_hand.append(ask(order, limit=0, lines=units(order, 1)))
+    for refund in by_hand:
+        if data.draw(st.booleans()):
+            order.decline_refund(refund.refund_id, cause("finance:fay"))
+    facts = order.receive_return(back.return_id, came(order, exchange_of), cause())
+    assert refunds(facts) == [(RefundReason.EXCHANGE, (back.exchange or {})["credit"], key(back))]
+    for _ in range(quantity - order.units_refunded(item)):
+        with suppress(RefundExceedsError):
+            ask(order, lines=units(order, 1))
+    if order.units_refunded(item) == quantity:
+        assert sum(one.amount for one in order.refunds if one.counts) == item.total_amount

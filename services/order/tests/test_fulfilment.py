@@ -16,6 +16,7 @@ from contracts.order import (
     OrderConfirmed,
     OrderDelivered,
     OrderShipped,
+    RefundReason,
     ShipmentDelivered,
     ShipmentDispatched,
     ShipmentTracked,
@@ -26,6 +27,7 @@ from order.model import (
     LabelState,
     LabelTerms,
     Order,
+    RefundWish,
     Shipment,
     ShipmentLinesError,
     ShipmentState,
@@ -327,14 +329,68 @@ def test_a_scan_is_a_dispatch() -> None:
     assert shipment.state == ShipmentState.DISPATCHED
 
 
+@pytest.mark.parametrize("told", [TrackingStatus.EXCEPTION, TrackingStatus.EXPIRED])
+def test_the_trouble_of_a_label_whose_parcel_is_here_sends_nothing(told: TrackingStatus) -> None:
+    order = confirmed()
+    shipment = order.shipments[0]
+    bought(order, shipment)
+    assert order.track(shipment.shipment_id, [seen(told, tracking_number="TRK1")], cause("carrier")) == []
+    assert (shipment.state, order.shipped_units, order.hold_reason) == ("planned", 0, f"delivery_{told}")
+    order.void_label(shipment.shipment_id, cause())
+    assert order.hold_reason is None, "another label, another way"
+
+
+def given_back() -> tuple[Order, Shipment]:
+    """Give a parcel another label than it had at first."""
+    order = confirmed()
+    shipment = order.shipments[0]
+    bought(order, shipment)
+    order.void_label(shipment.shipment_id, cause())
+    again = order.want_label(shipment.shipment_id, None, None, cause())
+    order.note_label_bought(again.label_id, terms("TRK2"), cause())
+    return order, shipment
+
+
+@pytest.mark.parametrize("told", [TrackingStatus.EXCEPTION, TrackingStatus.EXPIRED])
+def test_what_becomes_of_a_label_that_was_given_back_is_no_news_of_the_parcel(told: TrackingStatus) -> None:
+    order, shipment = given_back()
+    assert order.track(shipment.shipment_id, [seen(told, tracking_number="TRK1")], cause("carrier")) == []
+    assert (shipment.state, shipment.tracking_status, order.hold_reason) == ("planned", "pre_transit", None)
+
+
+def test_a_carrier_that_has_a_parcel_by_a_label_that_was_given_back_is_put_before_a_person_once() -> None:
+    order, shipment = given_back()
+    old = next(one for one in order.labels.values() if one.tracking_number == "TRK1")
+    on_its_way = [seen(TrackingStatus.IN_TRANSIT, tracking_number="TRK1")]
+    assert order.track(shipment.shipment_id, on_its_way, cause("carrier")) == []
+    assert (shipment.state, order.hold_reason, old.error) == ("planned", "carrier_has_it", "carrier_has_it")
+    order.note_label_open(old.label_id, "SHIPMENT.REFUND.UNAVAILABLE", timedelta(hours=6), cause())
+    order.resolve_hold("The parcel comes back.", cause("support:sue"))
+    on_its_way.append(seen(TrackingStatus.OUT_FOR_DELIVERY, 20, tracking_number="TRK1"))
+    assert order.track(shipment.shipment_id, on_its_way, cause("carrier")) == []
+    assert (shipment.state, order.hold_reason) == ("planned", None)
+
+
 def test_a_carrier_that_has_what_was_cancelled_is_put_before_a_person() -> None:
     order = confirmed()
     shipment = order.shipments[0]
     bought(order, shipment)
     order.cancel(CancelReason.CUSTOMER, cause())
-    facts = order.track(shipment.shipment_id, [seen(TrackingStatus.IN_TRANSIT)], cause("carrier"))
+    facts = order.track(shipment.shipment_id, [seen(TrackingStatus.IN_TRANSIT, tracking_number="TRK1")], cause("carrier"))
+    assert (facts, order.status, order.hold_reason) == ([], Status.CANCELLED, "carrier_has_it")
+
+
+def test_a_carrier_that_has_what_is_kept_back_is_put_before_a_person() -> None:
+    order = confirmed()
+    shipment = order.shipments[0]
+    bought(order, shipment)
+    order.hold_shipment(shipment.shipment_id, "address looks odd", cause())
+    facts = order.track(shipment.shipment_id, [seen(TrackingStatus.ATTEMPT_FAILED)], cause("carrier"))
     assert [type(fact) for fact in facts] == [ShipmentTracked]
-    assert (order.status, order.hold_reason) == (Status.CANCELLED, "carrier_has_it")
+    assert (shipment.state, order.hold_reason) == ("held", "carrier_has_it")
+
+
+# --- trouble on the road -----------------------------------------------------------------------------------------------------
 
 
 def test_trouble_on_the_way_is_shown_until_it_is_over() -> None:
@@ -343,6 +399,90 @@ def test_trouble_on_the_way_is_shown_until_it_is_over() -> None:
     assert order.hold_reason == "delivery_attempt_failed"
     order.track(shipment.shipment_id, [seen(TrackingStatus.OUT_FOR_DELIVERY, 20)], cause())
     assert order.hold_reason is None
+
+
+def test_a_parcel_that_goes_on_hides_no_trouble_of_another() -> None:
+    order, shipment = on_the_road()
+    other = next(one for one in order.shipments if one is not shipment)
+    order.dispatch(other.shipment_id, cause())
+    order.track(shipment.shipment_id, [seen(TrackingStatus.RETURNED, 5)], cause())
+    order.track(other.shipment_id, [seen(TrackingStatus.IN_TRANSIT, 6)], cause())
+    assert order.hold_reason == "delivery_returned"
+    order.track(other.shipment_id, [seen(TrackingStatus.EXCEPTION, 7)], cause())
+    assert order.hold_reason == "delivery_exception", "the newest word"
+    order.deliver(other.shipment_id, cause())
+    assert order.hold_reason == "delivery_returned"
+    order.resolve_hold("Sent once more.", cause("support:sue"))
+    assert order.hold_reason is None
+
+
+MONEY: list[tuple[str, Callable[[Order], object]]] = [
+    ("disputed", lambda order: order.note_dispute(order.total, "fraudulent", cause())),
+    ("payment_overpaid", lambda order: order.note_incident("overpaid", order.total, cause())),
+    ("payment_authorization_expired", lambda order: order.lose_hold("card_declined", order.total, cause())),
+]
+
+
+@pytest.mark.parametrize(("reason", "come"), MONEY)
+def test_trouble_on_the_way_never_hides_that_money_is_to_be_looked_at(reason: str, come: Callable[[Order], object]) -> None:
+    order, shipment = on_the_road()
+    order.track(shipment.shipment_id, [seen(TrackingStatus.ATTEMPT_FAILED, 5)], cause())
+    come(order)
+    assert order.hold_reason == reason
+    order.track(shipment.shipment_id, [seen(TrackingStatus.OUT_FOR_DELIVERY, 20)], cause())
+    order.track(shipment.shipment_id, [seen(TrackingStatus.EXCEPTION, 21)], cause())
+    assert order.hold_reason == reason
+    order.resolve_hold("The money is there.", cause("finance:fay"))
+    assert order.hold_reason == "delivery_exception", "it was there all the time"
+
+
+def test_a_dispute_that_ends_leaves_the_trouble_on_the_way() -> None:
+    order, shipment = on_the_road()
+    order.track(shipment.shipment_id, [seen(TrackingStatus.EXCEPTION, 5)], cause())
+    order.note_dispute(order.total, "product_not_received", cause())
+    order.note_dispute_closed(cause(), won=True)
+    assert order.hold_reason == "delivery_exception"
+
+
+def test_a_refund_that_is_tried_again_leaves_the_trouble_on_the_way() -> None:
+    order, shipment = on_the_road()
+    order.note_captured(shipment.shipment_id, order.money(shipment.amount), cause())
+    refund, _ = order.ask_refund(RefundWish(RefundReason.DAMAGED, amount=100), 1000, cause("finance:fay"))
+    order.note_refund_failed(refund.refund_id, "card_closed", cause())
+    order.track(shipment.shipment_id, [seen(TrackingStatus.EXCEPTION, 5)], cause())
+    with pytest.raises(Refusal, match="retried"):
+        order.resolve_hold("Sent by hand.", cause("finance:fay"))
+    assert order.hold_reason == "refund_failed"
+    order.retry_refund(refund.refund_id, cause("finance:fay"))
+    assert order.hold_reason == "delivery_exception"
+
+
+@pytest.mark.parametrize(
+    ("told", "later", "asked"),
+    [
+        (TrackingStatus.IN_TRANSIT, timedelta(days=40), True),
+        (TrackingStatus.RETURNED, timedelta(hours=1), False),
+        (TrackingStatus.EXPIRED, timedelta(days=1), True),
+        (TrackingStatus.EXPIRED, timedelta(days=40), False),
+        (TrackingStatus.EXCEPTION, timedelta(days=40), False),
+    ],
+)
+def test_a_parcel_whose_way_is_over_is_not_asked_about_for_ever(
+    told: TrackingStatus,
+    later: timedelta,
+    asked: bool,  # noqa: FBT001
+) -> None:
+    order, shipment = on_the_road()
+    order.track(shipment.shipment_id, [seen(told)], cause(at=MORNING + later))
+    assert (shipment.look_at is not None) == asked
+
+
+def test_a_parcel_that_turns_up_is_asked_about_again() -> None:
+    order, shipment = on_the_road()
+    order.track(shipment.shipment_id, [seen(TrackingStatus.EXPIRED)], cause(at=MORNING + timedelta(days=40)))
+    turns_up = MORNING + timedelta(days=41)
+    order.track(shipment.shipment_id, [seen(TrackingStatus.IN_TRANSIT, 41 * 24)], cause(at=turns_up))
+    assert shipment.look_at == turns_up + timedelta(hours=6)
 
 
 def test_the_last_parcel_that_arrives_ends_the_order() -> None:

@@ -340,6 +340,42 @@ async def test_a_notice_about_somebody_elses_parcel_is_ignored(shop: Shop) -> No
     assert await told(shop.database) == []
 
 
+@pytest.mark.parametrize("status", ["cancelled", "error", "expired"])
+async def test_a_notice_about_a_label_moves_no_parcel(shop: Shop, status: str) -> None:
+    order = await shop.confirmed()
+    number = (await labelled(shop, order))["tracking_number"]
+    message = notice(number, (status, "2026-01-05T11:00:00Z"), at=shop.clock.now)
+    assert (await shop.http.post(NOTICE_PATH, **message)).status_code == 200
+    seen = (await shop.ask("GET", admin(order), "support")).json()
+    assert (seen["status"], seen["shipments"][0]["status"]) == ("Processing", "planned")
+    assert seen["hold_reason"] == ("delivery_expired" if status == "expired" else "delivery_exception")
+    kinds = {type(fact) for fact in await told(shop.database, order["order_id"])}
+    assert not kinds & {ShipmentDispatched, ShipmentTracked}
+
+
+async def test_a_notice_about_a_label_that_was_given_back_is_none_about_the_parcel(shop: Shop) -> None:
+    order = await shop.confirmed()
+    parcel = await labelled(shop, order)
+    number, path = parcel["tracking_number"], admin(order, "shipments", parcel["shipment_id"], "label")
+    assert (await shop.ask("DELETE", path, "warehouse")).status_code == 202
+    before = (await shop.ask("GET", admin(order), "support")).json()
+    void = notice(number, ("cancelled", "2026-01-05T11:00:00Z"), at=shop.clock.now)
+    assert (await shop.http.post(NOTICE_PATH, **void)).status_code == 200
+    tracking = (await shop.ask("GET", f"/api/orders/{order['order_id']}/tracking")).json()
+    assert tracking["shipments"][0]["events"] == []
+    after = (await shop.ask("GET", admin(order), "support")).json()
+    assert [after[name] for name in ("status", "hold_reason", "shipments")] == ["Processing", None, before["shipments"]]
+    scanned = notice(number, ("in_transit", "2026-01-05T12:00:00Z"), at=shop.clock.now)
+    for _ in range(2):
+        assert (await shop.http.post(NOTICE_PATH, **scanned)).status_code == 200
+    seen = (await shop.ask("GET", admin(order), "support")).json()
+    assert (seen["status"], seen["hold_reason"]) == ("Processing", "carrier_has_it")
+    entries = (await shop.ask("GET", admin(order, "history"), "support")).json()["items"]
+    noted = f"The carrier has a parcel by a label that was given back: {number}"
+    assert [entry["notes"] for entry in entries].count(noted) == 1
+    assert ShipmentDispatched not in {type(fact) for fact in await told(shop.database, order["order_id"])}
+
+
 async def test_a_link_shows_where_parcels_are_and_nothing_else(shop: Shop) -> None:
     order = await shop.confirmed()
     await labelled(shop, order)

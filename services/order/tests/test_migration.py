@@ -127,6 +127,48 @@ async def test_orders_from_before_are_shown_shipped_and_changed(shop: Shop) -> N
         assert asked.amount.amount == 199
 
 
+async def test_what_is_paid_in_full_says_so(postgres: PostgresServer) -> None:
+    url = await postgres.create_service_database(f"order_{new_id().hex[-10:]}")
+    await _bring(url, "0009")
+    older = await asyncpg.connect(url)
+    paid, owing = [(await write_as_before(older)).order_id for _ in range(2)]
+    await older.execute("UPDATE orders SET payment_state = 'partially_captured', captured_amount = 2500")
+    await older.execute("UPDATE orders SET total_amount = 2500 WHERE order_id = $1", paid)
+    await _bring(url, "head")
+    states = {row["order_id"]: row["payment_state"] for row in await older.fetch("SELECT * FROM orders")}
+    await older.close()
+    assert states == {paid: "captured", owing: "partially_captured"}
+
+
+INVOICE = """
+WITH series AS (INSERT INTO document_series VALUES ('R', 'invoice', 1, repeat('0', 64), now()))
+INSERT INTO document (document_id, kind, order_id, user_id, subject, shipment_id, series, position, number, issued_at,
+    issued_on, supplied_on, currency, locale, total_amount, tax_amount, content, previous_hash, hash)
+SELECT shipment_id, 'invoice', order_id, 'ada', shipment_id::text, shipment_id, 'R', 1, 'R1', now(), now(), now(), 'EUR', 'en',
+    amount, 0, '{}', repeat('0', 64), repeat('0', 64)
+FROM shipments WHERE order_id = $1 AND warehouse_id = 'berlin'
+"""
+
+
+async def test_a_parcel_says_that_it_was_never_paid_where_its_order_tells(postgres: PostgresServer) -> None:
+    url = await postgres.create_service_database(f"order_{new_id().hex[-10:]}")
+    await _bring(url, "0010")
+    older = await asyncpg.connect(url)
+    nothing, half, unknown, paid = [(await write_as_before(older)).order_id for _ in range(4)]
+    await older.execute("UPDATE shipments SET state = 'dispatched', dispatched_at = now()")
+    await older.execute("UPDATE orders SET payment_state = 'capture_failed', hold_reason = 'capture_failed'")
+    await older.execute("UPDATE orders SET captured_amount = 2500 WHERE order_id = ANY($1)", [half, unknown])
+    await older.execute("UPDATE orders SET payment_state = 'partially_captured' WHERE order_id = $1", half)
+    await older.execute("UPDATE orders SET payment_state = 'captured', hold_reason = NULL WHERE order_id = $1", paid)
+    await older.execute(INVOICE, half)
+    await _bring(url, "head")
+    unpaid = await older.fetch("SELECT order_id, untaken_amount FROM shipments WHERE untaken_amount > 0 ORDER BY 1, 2")
+    states = {row["order_id"]: row["payment_state"] for row in await older.fetch("SELECT * FROM orders")}
+    await older.close()
+    assert [tuple(row) for row in unpaid] == [(nothing, 597), (nothing, 2500), (half, 597)]
+    assert states == {**dict.fromkeys((nothing, half, unknown), "capture_failed"), paid: "captured"}
+
+
 async def test_an_order_that_left_before_is_still_shown(shop: Shop) -> None:
     before = shop.orders[0]
     async with shop.database.transaction() as transaction:

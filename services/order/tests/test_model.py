@@ -175,8 +175,8 @@ def test_delivered_when_every_parcel_arrived() -> None:
 def test_a_later_and_smaller_captured_figure_changes_nothing() -> None:
     order = confirmed()
     order.dispatch_rest(cause())
-    order.note_captured(Money(amount=3097, currency="EUR"), cause())
-    order.note_captured(Money(amount=2500, currency="EUR"), cause())
+    for captured in (3097, 2500):
+        order.note_captured(order.shipments[0].shipment_id, Money(amount=captured, currency="EUR"), cause())
     assert order.captured_amount == 3097
     assert order.payment_state == "captured"
 
@@ -207,7 +207,7 @@ def in_status(status: Status) -> Order:
     order.deliver_rest(cause())
     if status == Status.DELIVERED:
         return order
-    order.note_captured(order.total, cause())
+    order.note_captured(order.shipments[0].shipment_id, order.total, cause())
     order.note_refunded(None, order.total, order.total, cause())
     return order
 
@@ -281,6 +281,10 @@ def test_any_sequence_of_facts_and_commands_keeps_the_rules(sequence: Sequence[s
         assert not any(one.dispatched_at for one in order.shipments)
 
 
+def _pay(order: Order) -> None:
+    order.note_captured(order.shipments[0].shipment_id, Money(amount=2500, currency="EUR"), cause())
+
+
 def _step(order: Order, step: str) -> None:
     steps: dict[str, Callable[[], object]] = {
         "allocate": lambda: order.allocate(EVERYTHING, cause()),
@@ -290,7 +294,7 @@ def _step(order: Order, step: str) -> None:
         "voided": lambda: order.note_voided(cause()) if order.order_state == "cancelled" else None,
         "dispatch": lambda: order.dispatch(order.shipments[0].shipment_id, cause()) if order.shipments else None,
         "deliver": lambda: order.deliver(order.shipments[0].shipment_id, cause()) if order.shipments else None,
-        "captured": lambda: order.note_captured(Money(amount=2500, currency="EUR"), cause()) if order.shipped_units else None,
+        "captured": lambda: _pay(order) if order.shipped_units else None,
     }
     steps[step]()
 

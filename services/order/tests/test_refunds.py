@@ -1,6 +1,6 @@
 """Money back by the model alone: never more than was taken, to the cent what was paid, and whatever order things come in."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -15,6 +15,7 @@ from chassis.testing import MORNING, cause
 from contracts.order import CancelReason, Disposition, OrderRefunded, RefundReason, RefundRequested, ReturnReason
 from contracts.types import Allocation, Line, Money
 from order.model import (
+    ExchangeWish,
     Inspected,
     Order,
     OrderItem,
@@ -44,6 +45,18 @@ EASY = ReturnPolicy(auto_approve=True, fees={ReturnReason.DOES_NOT_FIT: 300})
 
 def paid(*lines: tuple[str, int, int, int], terms: Terms = GERMAN, included: bool = True) -> Order:
     """Sell lines (product, price, quantity, discount of the line), all of it delivered and paid."""
+    order = sold(*lines, terms=terms, included=included)
+    order.note_captured(order.shipments[0].shipment_id, order.total, cause())
+    return order
+
+
+def sold(
+    *lines: tuple[str, int, int, int],
+    terms: Terms = GERMAN,
+    included: bool = True,
+    parcels: Sequence[Mapping[str, int]] = (),
+) -> Order:
+    """Sell lines, all of it delivered in these parcels, or in one."""
     priced = [PricedLine(product_of(sku, price), quantity) for sku, price, quantity, _ in lines]
     order, _ = Order.place(
         user_id="ada",
@@ -60,12 +73,14 @@ def paid(*lines: tuple[str, int, int, int], terms: Terms = GERMAN, included: boo
         item.discount_amount = discount
         item.resize(item.quantity, included=included)
     order.total_amount = sum(item.total_amount for item in order.items) + order.shipping_amount
-    held = [Line(product_id=item.product_id, quantity=item.quantity) for item in order.items]
-    order.allocate([Allocation(warehouse_id="berlin", lines=held)], cause())
+    held = [
+        Allocation(warehouse_id="berlin", lines=[Line(product_id=sku, quantity=units) for sku, units in parcel.items()])
+        for parcel in parcels or [{item.product_id: item.quantity for item in order.items}]
+    ]
+    order.allocate(held, cause())
     order.authorize(cause())
     order.dispatch_rest(cause())
     order.deliver_rest(cause())
-    order.note_captured(order.total, cause())
     return order
 
 
@@ -215,6 +230,21 @@ def test_above_the_limit_another_person_agrees() -> None:
 # --- what payment says -------------------------------------------------------------------------------------------------------
 
 
+def test_what_is_asked_for_in_parts_counts_together() -> None:
+    order = paid(("MUG", 1000, 9, 0))
+    first = ask(order, limit=2500, lines=units(order, 2))
+    assert first.state == RefundState.REQUESTED
+    second = ask(order, limit=2500, lines=units(order, 1))
+    assert second.state == RefundState.AWAITING_APPROVAL
+    small = ask(order, limit=2500, amount=500)
+    assert small.state == RefundState.REQUESTED, "what waits for a second person is not given on one person's word"
+    order.approve_refund(second.refund_id, cause("finance:finn"))
+    assert ask(order, limit=2500, amount=1).state == RefundState.AWAITING_APPROVAL
+    order.note_refund_failed(first.refund_id, "expired_card", cause())
+    order.decline_refund(first.refund_id, cause("finance:finn"))
+    assert ask(order, limit=2500, lines=units(order, 2)).state == RefundState.REQUESTED
+
+
 def test_a_refund_that_fails_is_put_before_a_person_and_asked_for_anew() -> None:
     order = paid(("MUG", 1000, 2, 0), terms=Terms())
     refund = ask(order, lines=units(order, 1))
@@ -274,13 +304,26 @@ def test_money_taken_after_a_refund_leaves_the_order_partly_refunded() -> None:
     order.captured_amount = 1000
     settle(order, ask(order, lines=units(order, 1)))
     assert (order.status, order.payment_state) == (Status.REFUNDED, "refunded")
-    order.note_captured(Money(amount=2000, currency="EUR"), cause())
+    order.note_captured(order.shipments[0].shipment_id, Money(amount=2000, currency="EUR"), cause())
     assert (order.status, order.payment_state) == (Status.DELIVERED, "partially_refunded")
 
 
 # --- anything at all ---------------------------------------------------------------------------------------------------------
 
-STEPS = ("lines", "amount", "shipping", "approve", "decline", "settle", "fail", "retry", "return", "receive", "close")
+STEPS = (
+    "lines",
+    "amount",
+    "shipping",
+    "approve",
+    "decline",
+    "settle",
+    "fail",
+    "retry",
+    "return",
+    "exchange",
+    "receive",
+    "close",
+)
 
 
 @given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 5), st.integers(1, 3)), max_size=40))
@@ -319,9 +362,10 @@ def _step(order: Order, step: str, which: int, quantity: int) -> Sequence[object
         amount = quantity * 400 if step == "amount" else 0
         wish = RefundWish(RefundReason.OTHER, lines, amount, step == "shipping")
         return [order.ask_refund(wish, 1000, cause("support:sue"))[1]]
-    if step == "return":
+    if step in {"return", "exchange"}:
         wishes = [ReturnWish(order.items[which % 2].item_id, quantity, ReturnReason.DOES_NOT_FIT)]
-        return order.request_return(wishes, "", EASY, {}, cause())[1]
+        instead = ExchangeWish([("LAMP", 1)], quantity * 300, payment={"method": "card"}) if step == "exchange" else None
+        return order.request_return(wishes, "", EASY, {}, cause(), instead)[1]
     if step in {"receive", "close"}:
         return _with_return(order, order.returns[which % len(order.returns)], step, quantity) if order.returns else []
     return [_with_refund(order, order.refunds[which % len(order.refunds)], step)] if order.refunds else []

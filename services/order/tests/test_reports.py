@@ -74,19 +74,26 @@ def test_times_add_up() -> None:
 
 
 @pytest.mark.parametrize(
-    "params",
+    ("params", "field"),
     [
-        {"from": "2026-01-01", "to": "2025-01-01"},
-        {"from": "1999-12-31"},
-        {"from": "2025-01-01"},
-        {"from": "yesterday"},
-        {"from": (date(2026, 3, 2) + timedelta(days=1)).isoformat()},
+        ({"from": "2026-01-01", "to": "2025-01-01"}, "from"),
+        ({"from": "1999-12-31"}, "from"),
+        ({"from": "2025-01-01"}, "from"),
+        ({"from": "yesterday"}, "from"),
+        ({"from": (date(2026, 3, 2) + timedelta(days=1)).isoformat()}, "from"),
+        ({"to": "0001-01-15"}, "to"),
+        ({"from": "1999-12-31", "to": "1999-12-31"}, "to"),
     ],
 )
-async def test_days_that_are_none_are_named(shop: Shop, params: dict[str, str]) -> None:
+async def test_days_that_are_none_are_named(shop: Shop, params: dict[str, str], field: str) -> None:
     reply = await shop.ask("GET", "/api/admin/reports/order/orders", "finance", params=params)
     assert reply.status_code == 422
-    assert [error["field"].split(".")[-1] for error in reply.json()["errors"]] == ["from"]
+    assert [error["field"].split(".")[-1] for error in reply.json()["errors"]] == [field]
+
+
+async def test_the_first_days_that_are_reported_are_fewer(shop: Shop) -> None:
+    report = (await shop.ask("GET", "/api/admin/reports/order/orders", "finance", params={"to": "2000-01-05"})).json()
+    assert (report["first_day"], report["last_day"]) == ("2000-01-01", "2000-01-05")
 
 
 async def test_the_service_tells_how_it_keeps_up(shop: Shop) -> None:

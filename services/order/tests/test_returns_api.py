@@ -20,12 +20,12 @@ from contracts.order import (
     ReturnReceived,
     ReturnRequested,
 )
-from contracts.payment import PaymentCaptured, PaymentRefunded, RefundFailed
+from contracts.payment import PaymentCaptured, PaymentCaptureFailed, PaymentRefunded, RefundFailed
 from contracts.types import Money
 from order.api.refunds import RefundView
 from order.api.returns import ReturnView
 from order.gateway import CarrierGateway, StubCarriers
-from order.handlers import jobs, note_captured, note_refund, note_refund_failed
+from order.handlers import jobs, note_capture_failed, note_captured, note_refund, note_refund_failed
 from services.order.tests.conftest import Shop
 
 pytestmark = pytest.mark.database
@@ -40,23 +40,28 @@ def euros(amount: int) -> Money:
 
 async def delivered(shop: Shop, user: str = "ada", **changes: Any) -> Body:
     """Place an order that arrives and is paid."""
-    order = await shop.confirmed(user, **changes)
-    for status in ("Shipped", "Delivered"):
-        path = f"/api/admin/orders/{order['order_id']}/status"
-        order = (await shop.ask("PUT", path, "warehouse", json={"status": status})).json()
+    order = await arrived(shop, user, **changes)
     captured = 0
     for parcel in order["shipments"]:
         captured += parcel["amount"]["amount"]
-        fact = PaymentCaptured(
-            order_id=order["order_id"],
-            user_id=user,
-            payment_id=new_id(),
-            shipment_id=parcel["shipment_id"],
-            amount=Money.model_validate(parcel["amount"]),
-            captured=euros(captured),
-        )
-        await perform(shop.database, note_captured, fact)
+        await perform(shop.database, note_captured, PaymentCaptured(**due(order, parcel), captured=euros(captured)))
     return order
+
+
+async def arrived(shop: Shop, user: str = "ada", *places: str, **changes: Any) -> Body:
+    """Place an order that arrives, each line of it from one of these places."""
+    order = await shop.confirmed(user, *places, **changes)
+    for status in ("Shipped", "Delivered"):
+        path = f"/api/admin/orders/{order['order_id']}/status"
+        order = (await shop.ask("PUT", path, "warehouse", json={"status": status})).json()
+    return order
+
+
+def due(order: Body, parcel: Body) -> Body:
+    """Tell what is due for a parcel, as the payment service tells what became of it."""
+    amount = Money.model_validate(parcel["amount"])
+    facts_ = {"order_id": order["order_id"], "user_id": order["user_id"], "payment_id": new_id()}
+    return {**facts_, "shipment_id": parcel["shipment_id"], "amount": amount}
 
 
 def lines(order: Body, *quantities: int, **more: Any) -> list[Body]:
@@ -144,6 +149,25 @@ async def test_all_of_an_order_is_given_back_and_it_is_refunded(shop: Shop) -> N
         ("support:sue", "Refund of 3097 EUR asked for: damaged"),
         ("test", "Refunded: 3097 EUR so far"),
     ]
+
+
+async def test_for_a_parcel_that_was_never_paid_nothing_goes_back(shop: Shop) -> None:
+    order = await arrived(shop, "ada", "berlin", "lyon")
+    mugs, pens = sorted(order["shipments"], key=lambda one: one["warehouse_id"])
+    failed = PaymentCaptureFailed(**due(order, mugs), code="card_declined")
+    await perform(shop.database, note_capture_failed, failed)
+    await perform(shop.database, note_captured, PaymentCaptured(**due(order, pens), captured=euros(597)))
+    order = await seen(shop, order)
+    assert (order["payment_state"], order["captured_amount"]["amount"]) == ("capture_failed", 597)
+    reply = await refund(shop, order, lines=lines(order, 1))
+    assert (reply.status_code, [one["field"] for one in reply.json()["errors"]]) == (422, ["lines"])
+    back = await approved(shop, order, 2, 3)
+    assert back["refund_amount"]["amount"] == 597
+    inspected = [one | {"disposition": "restock"} for one in lines(order, 2, 3)]
+    body = {"warehouse_id": "berlin", "lines": inspected}
+    assert (await decide(shop, order, back, "receive", "warehouse", body=body)).status_code == 200
+    (asked_for,) = await facts(shop, order, RefundRequested)
+    assert asked_for.amount == euros(597)
 
 
 async def test_money_that_came_after_a_cancellation_is_told_to_have_gone_back(shop: Shop) -> None:

@@ -140,6 +140,8 @@ async def test_a_deadline_that_was_claimed_as_the_review_began_ends_nothing(shop
 class QuietTail:
     """Hears of nothing."""
 
+    alive = True
+
     @asynccontextmanager
     async def changes(self, _: str) -> AsyncIterator[asyncio.Event]:
         yield asyncio.Event()

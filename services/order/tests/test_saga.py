@@ -11,7 +11,7 @@ import pytest
 from chassis.database import Database
 from chassis.domain import new_id
 from chassis.testing import MORNING, SettableClock, perform, told
-from contracts.order import OrderCancelled, OrderChanged, OrderChangeWithdrawn
+from contracts.order import OrderCancelled, OrderChanged, OrderChangeWithdrawn, OrderShipped
 from contracts.payment import PaymentActionRequired, PaymentReviewRequired, PaymentVoided
 from contracts.types import Money
 from order.gateway import Facts
@@ -131,6 +131,12 @@ async def test_the_view_shows_what_others_owe(shop: Shop, neighbours: Neighbours
     assert ("GET", f"/api/admin/facts/payment/{order_id}") in neighbours.asked
 
 
+@pytest.mark.parametrize(("method", "rest"), [("GET", ""), ("POST", "/nudge")])
+async def test_a_key_that_nothing_can_be_about_is_refused_by_name(shop: Shop, method: str, rest: str) -> None:
+    refused = await shop.ask(method, f"/api/admin/facts/order/%00{rest}", "support")
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "key")
+
+
 async def unpublished(database: Database) -> list[str]:
     async with database.transaction() as transaction:
         rows = await transaction.fetch("SELECT o.type FROM outbox_unpublished u JOIN outbox o USING (id) ORDER BY o.id")
@@ -180,7 +186,8 @@ async def test_an_order_is_cancelled_by_force_once(shop: Shop) -> None:
     assert "order.cancelled.v1" in await unpublished(shop.database), "who missed it hears it now"
 
 
-async def test_force_gives_up_a_change_that_nobody_answers(shop: Shop, clock: SettableClock) -> None:
+async def part_sent_and_more_asked_for(shop: Shop, clock: SettableClock) -> dict[str, Any]:
+    """Have one parcel of an order sent, while nobody answers about what is to be added."""
     order = await shop.confirmed("ada", "berlin", "lyon")
     parcel = f"/api/admin/orders/{order['order_id']}/shipments/{order['shipments'][0]['shipment_id']}"
     await shop.ask("POST", f"{parcel}/dispatch", "warehouse")
@@ -194,12 +201,31 @@ async def test_force_gives_up_a_change_that_nobody_answers(shop: Shop, clock: Se
             clock() + HOUR,
             clock(),
         )
+    return order
+
+
+async def test_force_gives_up_a_change_that_nobody_answers(shop: Shop, clock: SettableClock) -> None:
+    order = await part_sent_and_more_asked_for(shop, clock)
     facts = (await saga_of(shop, order["order_id"]))["waiting_for"]
     assert "inventory.addition_reserved.v1" in [one["fact"] for one in facts]
     reply = await forced(shop, order["order_id"])
     assert (reply.status_code, reply.json()["status"]) == (200, "Shipped")
     kinds = [type(fact) for fact in await told(shop.database, order["order_id"])]
-    assert [kind for kind in kinds if kind in {OrderChangeWithdrawn, OrderChanged}] == [OrderChangeWithdrawn, OrderChanged]
+    ends = {OrderChangeWithdrawn, OrderChanged, OrderShipped}
+    assert [kind for kind in kinds if kind in ends] == [OrderChangeWithdrawn, OrderChanged, OrderShipped]
+
+
+async def test_force_gives_no_change_up_where_nothing_can_be_cancelled(shop: Shop, clock: SettableClock) -> None:
+    order = await part_sent_and_more_asked_for(shop, clock)
+    parcel = f"/api/admin/orders/{order['order_id']}/shipments/{order['shipments'][1]['shipment_id']}"
+    moved = await shop.ask("POST", f"{parcel}/move", "warehouse", json={"warehouse_id": "berlin"})
+    assert moved.status_code in {200, 202}, moved.text
+    before = await told(shop.database, order["order_id"])
+    reply = await forced(shop, order["order_id"])
+    assert (reply.status_code, reply.json()["type"]) == (409, "urn:waybill:problem:change-refused")
+    assert await told(shop.database, order["order_id"]) == before
+    edits = (await shop.ask("GET", f"/api/orders/{order['order_id']}/edits")).json()["items"]
+    assert [one["state"] for one in edits] == ["requested"], "who answers about it still can"
 
 
 async def test_what_has_left_is_not_cancelled_by_force(shop: Shop) -> None:

@@ -26,7 +26,7 @@ class Settings(ServiceSettings):
     move_deadline_seconds: int = Field(default=300, ge=1)
     """How long a shipment waits for another warehouse's answer before a person is told."""
     refund_approval_limit: int = Field(default=50_000, ge=0)
-    """The largest refund, in minor units, that one person may ask for alone; above it another with the role finance agrees."""
+    """The most of an order, in minor units, that one person gives back by hand; above it another of finance agrees."""
     public_url: str = ""
     """Where customers find the shop, for links to a tracking page; empty: links are paths."""
     link_secret: SecretStr = SecretStr("")

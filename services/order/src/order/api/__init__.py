@@ -16,6 +16,7 @@ from order.api import (
     labels,
     live,
     orders,
+    privacy,
     quoting,
     refunds,
     reports,
@@ -53,6 +54,7 @@ for part in (  # in one flat list, the busiest first
     return_policy.router,
     documents.router,
     evidence.router,
+    privacy.router,
     documents.admin,
 ):
     router.routes.extend(part.routes)

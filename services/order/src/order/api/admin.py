@@ -1,4 +1,4 @@
-"""What staff do with an order: look at it, move it on or cancel it, and write notes on it."""
+"""What staff do with an order: look at it, move it on or cancel it, resolve what it is held for, and write notes on it."""
 
 from dataclasses import dataclass
 from typing import Annotated, Never
@@ -13,9 +13,9 @@ from chassis.commands import Runs
 from chassis.domain import Cause
 from chassis.preconditions import ExpectedVersion, etag
 from chassis.requests import Clean, RequestModel
-from contracts.order import CancelReason, OrderCancelled, OrderChanged
+from contracts.order import CancelReason
 from order.api.forms import Notes
-from order.api.orders import cancel_what_is_left
+from order.api.orders import Cancelled, cancel_what_is_left
 from order.api.views import HistoryPage, HistoryView, OrderView, history_view, order_body
 from order.model import InvalidTransitionError, Status
 from order.model.fulfilment import Delivered, Dispatched
@@ -26,6 +26,7 @@ router = APIRouter(prefix="/api/admin/orders", tags=["admin"])
 Reader = Annotated[Caller, staff("support", "warehouse", "finance", "fraud_reviewer", "auditor")]
 Noter = Annotated[Caller, staff("support", "warehouse", "finance", "fraud_reviewer")]
 Shipper = Annotated[Caller, staff("support", "warehouse")]
+Resolver = Annotated[Caller, staff("support", "finance")]
 
 
 @router.get("/{order_id}", response_model=OrderView)
@@ -63,7 +64,7 @@ class SetStatus:
     expected_version: int | None
 
 
-Moved = Dispatched | Delivered | OrderCancelled | OrderChanged
+Moved = Dispatched | Delivered | Cancelled
 
 
 def set_status(command: SetStatus, orders: OrderStore, cause: Cause) -> Answer[Moved]:
@@ -76,8 +77,8 @@ def set_status(command: SetStatus, orders: OrderStore, cause: Cause) -> Answer[M
     elif command.status == Status.DELIVERED:
         facts += order.deliver_rest(cause)
     elif command.status == Status.CANCELLED:
-        body, fact = cancel_what_is_left(order, CancelReason.STAFF, cause, command.notes)
-        return Answer(body, events=[fact], headers={"ETag": etag(order.version)})
+        body, done = cancel_what_is_left(order, CancelReason.STAFF, cause, command.notes)
+        return Answer(body, events=done, headers={"ETag": etag(order.version)})
     else:
         raise InvalidTransitionError(
             f"{command.status} is reached by the saga, not by hand.", status_now=order.status, allowed=order.actions
@@ -116,3 +117,34 @@ def write_note(command: WriteNote, orders: OrderStore, cause: Cause) -> Answer[N
 async def post_note(run: Runs, _: Noter, order_id: UUID, body: NoteBody) -> Response:
     """Write a note on an order; staff see it in the history, its customer never does."""
     return await run(write_note, WriteNote(order_id, body.text))
+
+
+class ResolutionBody(RequestModel):
+    """What was done about it."""
+
+    note: Annotated[str, StringConstraints(min_length=1, max_length=500), Clean]
+
+
+@dataclass(frozen=True, slots=True)
+class ResolveHold:
+    """Note that a person has dealt with what an order was put before one for."""
+
+    order_id: UUID
+    note: str
+    expected_version: int | None
+
+
+def resolve_hold(command: ResolveHold, orders: OrderStore, cause: Cause) -> Answer[Never]:
+    """Let go of the reason to look at the order, and keep for staff who dealt with it and how."""
+    order = orders.get(command.order_id)
+    order.check_version(command.expected_version)
+    order.resolve_hold(command.note, cause)
+    return Answer(order_body(order), headers={"ETag": etag(order.version)})
+
+
+@router.post("/{order_id}/hold/resolve", response_model=OrderView)
+async def post_resolution(
+    run: Runs, _: Resolver, order_id: UUID, body: ResolutionBody, expected_version: ExpectedVersion
+) -> Response:
+    """Note what was done about an order that a person had to look at; a review and a failed refund are decided instead."""
+    return await run(resolve_hold, ResolveHold(order_id, body.note, expected_version))

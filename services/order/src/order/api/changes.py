@@ -30,6 +30,7 @@ from order.api.quoting import QuotedItemView, quote_view
 from order.api.views import OrderView, order_body
 from order.model import Change, Order, PriceChangedError, PricedLine, Product, Quote, Terms, quote, shipping_with
 from order.model.cart import MOST_OF_ONE, price_lines
+from order.model.changes import Cut
 from order.store import OrderQueries, OrderStore, ProductStore
 
 router = APIRouter(prefix="/api/orders", tags=["orders"])
@@ -130,12 +131,12 @@ class ReduceItem:
     expected_version: int | None
 
 
-def reduce_item(command: ReduceItem, orders: OrderStore, cause: Cause) -> Answer[OrderChanged]:
+def reduce_item(command: ReduceItem, orders: OrderStore, cause: Cause) -> Answer[Cut]:
     """Take units out that have not left; stock and money follow."""
     order = orders.owned(command.order_id, command.user_id)
     order.check_version(command.expected_version)
-    changed = order.reduce(command.item_id, command.quantity, cause)
-    return Answer(order_body(order), events=[changed], headers={"ETag": etag(order.version)})
+    facts = order.reduce(command.item_id, command.quantity, cause)
+    return Answer(order_body(order), events=facts, headers={"ETag": etag(order.version)})
 
 
 @router.patch("/{order_id}/items/{item_id}", response_model=OrderView)

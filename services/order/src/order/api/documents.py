@@ -6,11 +6,12 @@ from typing import Annotated, Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, StringConstraints
 
 from chassis.auth import Caller, having, staff
 from chassis.domain import NotFoundError, Refusal
 from chassis.pages import Cursor, Limit
+from chassis.requests import Clean
 from contracts.types import Address, Money
 from order.gateway.papers import Papers
 from order.model.document import Document, DocumentKind
@@ -23,6 +24,7 @@ STAFF: Final = ("support", "finance", "auditor")
 Looker = Annotated[Caller, Depends(having("customer", *STAFF))]
 Reader = Annotated[Caller, staff(*STAFF)]
 Auditor = Annotated[Caller, staff("finance", "auditor")]
+Series = Annotated[str, StringConstraints(max_length=60), Clean]
 
 JSON: Final = "application/json"
 PDF: Final = "application/pdf"
@@ -277,7 +279,7 @@ async def list_all_documents(
     _: Reader,
     limit: Limit = 50,
     cursor: Cursor = None,
-    series: Annotated[str | None, Query(max_length=60)] = None,
+    series: Series | None = None,
     kind: DocumentKind | None = None,
     order_id: UUID | None = None,
     issued_from: date | None = None,
@@ -291,7 +293,7 @@ async def list_all_documents(
 
 
 @admin.get("/audit")
-async def get_audit(request: Request, _: Auditor, series: Annotated[str | None, Query(max_length=60)] = None) -> AuditView:
+async def get_audit(request: Request, _: Auditor, series: Series | None = None) -> AuditView:
     """Prove that no number is missing, no document was changed and all add up; of one series or of all."""
     async with request.app.state.database.reading() as session:
         found = await DocumentQueries(session).audit(series)

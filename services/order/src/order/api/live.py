@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Final
 from uuid import UUID
 
+import structlog
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic_core import from_json
@@ -24,6 +25,7 @@ from order.model import Order, Status
 from order.store import OrderQueries
 
 router = APIRouter(prefix="/api/orders", tags=["orders"])
+log = structlog.get_logger()
 
 LONGEST_WAIT_SECONDS: Final = 30.0
 LOOK_AGAIN_SECONDS: Final = 15.0
@@ -38,14 +40,22 @@ async def until_decided(request: Request, who: Caller, reply: Response) -> Respo
     In a crowd, or when it cannot be read, the answer goes out as it is: the order is placed, and nobody needs to stay for that.
     """
     seconds = preferred_wait(request)
-    tail: Tail | None = request.app.state.process.tail
+    tail = _following(request)
     if seconds <= 0 or reply.status_code != 201 or tail is None:  # noqa: PLR2004 - only a placed order is waited for
         return reply
-    order_id = UUID(from_json(bytes(reply.body))["order_id"])
     try:
-        order = await _decided(request, tail, order_id, who.user_id, seconds)
+        return await _later(request, tail, who, reply, seconds)
     except (SQLAlchemyError, *TRANSIENT):
         return reply
+    except Exception:
+        log.exception("wait_failed")  # whatever we fail of, the order is placed, and its caller must hear so
+        return reply
+
+
+async def _later(request: Request, tail: Tail, who: Caller, reply: Response, seconds: float) -> Response:
+    """Answer with the order as it is when it is decided, or when the wait is over."""
+    order_id = UUID(from_json(bytes(reply.body))["order_id"])
+    order = await _decided(request, tail, order_id, who.user_id, seconds)
     headers = {name: value for name, value in reply.headers.items() if name not in {"content-length", "etag"}}
     headers |= {"ETag": etag(order.version), "Preference-Applied": f"wait={int(seconds)}"}
     return Response(order_body(order), reply.status_code, headers)
@@ -76,11 +86,20 @@ class NotLiveError(Refusal):
     status = 503
 
 
-def _tail(request: Request) -> Tail:
+def _following(request: Request) -> Tail | None:
+    """Answer what tells of changes; None while the broker is away."""
     tail: Tail | None = request.app.state.process.tail
+    return tail if tail is not None and tail.alive else None
+
+
+async def _tail(request: Request, who: Customer, order_id: UUID) -> AsyncIterator[Tail]:
+    """Give what the stream of an order follows; refused here, since a stream that has begun can only break off."""
+    await _read(request, order_id, who.user_id)
+    tail = _following(request)
     if tail is None:
         raise NotLiveError("Try again in a moment, or read the order instead.", retry_after=2)
-    return tail
+    with request.app.state.streams.one(who.user_id):
+        yield tail
 
 
 async def _read(request: Request, order_id: UUID, user_id: str) -> Order:

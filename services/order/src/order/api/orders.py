@@ -1,5 +1,6 @@
 """The customer's orders: place, look, cancel."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Final, Self
@@ -16,7 +17,7 @@ from chassis.pages import Cursor, Limit
 from chassis.preconditions import ExpectedVersion, etag
 from chassis.problems import invalid
 from chassis.requests import RequestModel
-from contracts.order import CancelReason, OrderCancelled, OrderChanged, OrderContacts, OrderPlaced
+from contracts.order import CancelReason, OrderCancelled, OrderContacts, OrderPlaced
 from contracts.types import Address, Client, Contact, Money
 from order.api.cart import CartItem
 from order.api.client import client_mark, client_of
@@ -34,6 +35,7 @@ from order.api.views import (
 )
 from order.model import Order, OrderState, Status, quote
 from order.model.cart import MOST_LINES, lines_of, price_lines
+from order.model.changes import Cut
 from order.store import CartStore, OrderFilter, OrderQueries, OrderStore, ProductStore, Throttle
 
 router = APIRouter(prefix="/api/orders", tags=["orders"])
@@ -192,26 +194,27 @@ class CancelOrder:
     expected_version: int | None = None
 
 
-def cancel_order(command: CancelOrder, orders: OrderStore, cause: Cause) -> Answer[OrderCancelled | OrderChanged]:
+Cancelled = OrderCancelled | Cut
+
+
+def cancel_order(command: CancelOrder, orders: OrderStore, cause: Cause) -> Answer[Cancelled]:
     """Cancel what has not left: all of the order, or the rest of it; the answer says what. Stock and money come back."""
     if command.user_id is None:
         order, reason = orders.get(command.order_id), CancelReason.STAFF
     else:
         order, reason = orders.owned(command.order_id, command.user_id), CancelReason.CUSTOMER
     order.check_version(command.expected_version)
-    body, fact = cancel_what_is_left(order, reason, cause, command.notes)
-    return Answer(body, events=[fact], headers={"ETag": etag(order.version)})
+    body, facts = cancel_what_is_left(order, reason, cause, command.notes)
+    return Answer(body, events=facts, headers={"ETag": etag(order.version)})
 
 
-def cancel_what_is_left(
-    order: Order, reason: CancelReason, cause: Cause, notes: str
-) -> tuple[bytes, OrderCancelled | OrderChanged]:
+def cancel_what_is_left(order: Order, reason: CancelReason, cause: Cause, notes: str) -> tuple[bytes, Sequence[Cancelled]]:
     """Cancel an order, or what of it has not left a warehouse; answers what is said of it, and told."""
     before = {item.item_id: item.quantity for item in order.items}
     partly = order.order_state == OrderState.CONFIRMED and 0 < order.shipped_units < order.units
-    fact = order.cancel_rest(cause, notes) if partly else order.cancel(reason, cause, notes)
+    facts: Sequence[Cancelled] = order.cancel_rest(cause, notes) if partly else [order.cancel(reason, cause, notes)]
     kept = {item.item_id: item.quantity if partly else 0 for item in order.items}
-    return cancelled_body(order, before, kept), fact
+    return cancelled_body(order, before, kept), facts
 
 
 @router.post("/{order_id}/cancel", response_model=CancelledView)

@@ -95,7 +95,9 @@ async def report_orders(
     database = request.app.state.database
     today = database.clock().astimezone(UTC).date()
     last = min(last or today, today)
-    first = first or last - timedelta(days=30)
+    if last < EARLIEST:
+        raise invalid("to", f"must be a day from {EARLIEST} on")
+    first = first or max(EARLIEST, last - timedelta(days=30))
     if not EARLIEST <= first <= last:
         raise invalid("from", f"must be a day from {EARLIEST} on, and not after `to` or today")
     if last - first >= LONGEST:

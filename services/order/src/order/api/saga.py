@@ -23,8 +23,8 @@ from chassis.facts_api import facts_about
 from chassis.open_work import nudge, owed
 from chassis.pages import Cursor, Limit, Page
 from chassis.requests import Clean, RequestModel
-from contracts.order import CancelReason, ChangeRefusal, OrderCancelled, OrderChanged, OrderChangeWithdrawn
-from order.api.orders import cancel_what_is_left
+from contracts.order import CancelReason, ChangeRefusal, OrderChangeWithdrawn
+from order.api.orders import Cancelled, cancel_what_is_left
 from order.api.views import OrderView, history_view, order_body
 from order.gateway import Facts
 from order.model import Action, InvalidTransitionError, Order, OrderState
@@ -250,7 +250,7 @@ def note_retry(command: NoteRetry, orders: OrderStore, cause: Cause) -> Answer[N
     return Answer(to_json(body))
 
 
-Ended = OrderCancelled | OrderChanged | OrderChangeWithdrawn
+Ended = Cancelled | OrderChangeWithdrawn
 
 
 def force_cancel(command: ForceCancel, orders: OrderStore, cause: Cause) -> Answer[Ended]:
@@ -262,9 +262,11 @@ def force_cancel(command: ForceCancel, orders: OrderStore, cause: Cause) -> Answ
             raise InvalidTransitionError(
                 "All of the order has left: what comes back is a return.", status_now=order.status, allowed=order.actions
             )
-        for change in [one for one in order.changes if one.is_requested] if order.shipped_units else []:
-            facts += filter(None, [order.withdraw(change.change_id, ChangeRefusal.STAFF, cause)])
-        facts.append(cancel_what_is_left(order, CancelReason.STAFF, cause, "")[1])
+        if order.shipped_units:
+            order.rest_to_cancel()  # where there is none, no change is given up for it
+            for change in [one for one in order.changes if one.is_requested]:
+                facts += filter(None, [order.withdraw(change.change_id, ChangeRefusal.STAFF, cause)])
+        facts += cancel_what_is_left(order, CancelReason.STAFF, cause, "")[1]
     order.note_saga(f"Cancelled by force: {command.reason}", cause)
     return Answer(order_body(order), events=facts)
 

@@ -46,7 +46,7 @@ from order.handlers.deciding import (
     note_released,
     note_voided,
 )
-from order.handlers.disputing import note_bounce, note_dispute, note_dispute_closed, note_incident
+from order.handlers.disputing import note_bounce, note_dispute, note_dispute_closed, note_incident, note_incident_resolved
 from order.handlers.exchanging import follow_exchange
 from order.handlers.registry import jobs, react
 from order.handlers.returning import (
@@ -90,6 +90,7 @@ __all__ = [
     "note_dispute",
     "note_dispute_closed",
     "note_incident",
+    "note_incident_resolved",
     "note_move_refused",
     "note_move_unanswered",
     "note_moved",

@@ -196,8 +196,9 @@ async def ask_carrier(due: ParcelUnheard, carriers: CarrierGateway) -> ParcelSee
 def note_seen(outcome: ParcelSeen, orders: OrderStore, cause: Cause) -> Sequence[Followed]:
     """Note where the parcel was seen; one that was scanned has left, one that arrived is delivered."""
     order = orders.get(outcome.order_id)
-    sightings = [Sighting(one.status, one.occurred_at, one.expected_delivery) for one in outcome.updates]
+    sightings = [Sighting(one.status, one.occurred_at, one.expected_delivery, one.tracking_number) for one in outcome.updates]
     facts = order.track(outcome.shipment_id, sightings, cause)
+    number = order.shipment(outcome.shipment_id).tracking_number
     orders.keep_sightings(
         [
             TrackingEvent(
@@ -213,6 +214,7 @@ def note_seen(outcome: ParcelSeen, orders: OrderStore, cause: Cause) -> Sequence
                 received_at=cause.at,
             )
             for one in outcome.updates
+            if one.tracking_number == number  # its way by a label that was given back is not its customer's
         ]
     )
     return facts

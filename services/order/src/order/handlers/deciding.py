@@ -138,14 +138,14 @@ def note_captured(
 ) -> Later[InvoiceIssued] | None:
     """Note how much of the order is paid, and invoice the parcel it was paid for."""
     order = orders.get(event.order_id)
-    order.note_captured(event.captured, cause)
+    order.note_captured(event.shipment_id, event.captured, cause)
     return invoice_captured(event, order, documents, cause)
 
 
 @react.on(PaymentCaptureFailed)
 def note_capture_failed(event: PaymentCaptureFailed, orders: OrderStore, cause: Cause) -> None:
     """Put the order before a person: goods left and their money could not be taken."""
-    orders.get(event.order_id).note_capture_failed(cause)
+    orders.get(event.order_id).note_capture_failed(event.shipment_id, event.amount, cause)
 
 
 @react.on(PaymentRefunded)

@@ -11,7 +11,8 @@ from contracts.order import CreditNoteIssued, InvoiceIssued, OrderChanged, Order
 from contracts.payment import PaymentCaptured, PaymentReduced, PaymentRefunded, PaymentVoided
 from order.model import Order
 from order.model.billing import Given, credit, credit_cut, invoice_order, invoice_parcel
-from order.model.document import WHOLE
+from order.model.document import WHOLE, Document
+from order.model.status import OrderState
 from order.store import DocumentStore
 
 Confirmation = OrderConfirmed | Later[InvoiceIssued]
@@ -52,17 +53,25 @@ def credit_refunded(
     """Credit what was given back; the order's total so far tells apart the parts of a refund that came by several ways."""
     subject = f"{event.refund_id or 'cancelled'}:{event.refunded.amount}"
     issued, issuing = documents.of(order.order_id), documents.issuing
-    return documents.issue(credit(order, event.amount.amount, subject, issued, issuing, cause, given, event.refund_id))
+    amount = _all(issued) if order.order_state == OrderState.CANCELLED else event.amount.amount
+    return documents.issue(credit(order, amount, subject, issued, issuing, cause, given, event.refund_id))
 
 
 def credit_untaken(
     event: PaymentVoided | PaymentReduced, order: Order, documents: DocumentStore, cause: Cause
 ) -> Later[CreditNoteIssued] | None:
-    """Credit what was invoiced at confirmation and will not be taken, since the order was cancelled or cut."""
-    issued = documents.of(order.order_id)
+    """Credit what was invoiced at confirmation and will not be taken, since the order was cancelled or cut.
+
+    How much was held until then does not matter: the hold may have lapsed before.
+    """
+    issued, issuing = documents.of(order.order_id), documents.issuing
     if all(one.subject != WHOLE for one in issued):
         return None
-    amount, issuing = event.amount.amount, documents.issuing
     if isinstance(event, PaymentReduced):
-        return documents.issue(credit_cut(order, amount, event.change_id, issued, issuing, cause))
-    return documents.issue(credit(order, amount, "voided", issued, issuing, cause))
+        return documents.issue(credit_cut(order, event.change_id, issued, issuing, cause))
+    return documents.issue(credit(order, _all(issued), "voided", issued, issuing, cause))
+
+
+def _all(issued: Sequence[Document]) -> int:
+    """Add up the invoices of a cancelled order: nothing of them stands, and no more is credited than is open."""
+    return sum(one.total_amount for one in issued if one.is_invoice)

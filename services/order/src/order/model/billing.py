@@ -4,7 +4,7 @@ Whatever is invoiced in parts adds up to the order, and what is credited in part
 part is what all comes to with it, less what it came to without, and the last part is what is left.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -158,7 +158,7 @@ def credit(
         for one, (quantity, total) in zip(open_ones, taken, strict=True)
         if total
     ]
-    references = _references(one.invoice for one, (_, total) in zip(open_ones, taken, strict=True) if total)
+    credited = [one.invoice for one, (_, total) in zip(open_ones, taken, strict=True) if total]
     return _document(
         order,
         DocumentKind.CREDIT_NOTE,
@@ -168,14 +168,13 @@ def credit(
         cause,
         supplied_on=cause.at.date(),
         refund_id=refund_id,
-        references=references,
+        references=_references(credited),
+        buyer=credited[-1].content["buyer"],  # whom the invoice was for: the order may not know them any more
     )
 
 
-def credit_cut(
-    order: Order, amount: int, change_id: UUID, issued: Sequence[Document], issuing: Issuing, cause: Cause
-) -> Document | None:
-    """Credit what was invoiced and then taken out of the order by a change."""
+def credit_cut(order: Order, change_id: UUID, issued: Sequence[Document], issuing: Issuing, cause: Cause) -> Document | None:
+    """Credit what was invoiced and then taken out of the order by a change, or by some."""
     now = {str(item.item_id): (item.quantity, item.total_amount) for item in order.items}
     now[SHIPPING] = (1, order.shipping_amount)
     cut = [
@@ -183,7 +182,7 @@ def credit_cut(
         for item_id, part in _so_far(issued).items()
         if part.total > now[item_id][1]
     ]
-    return credit(order, amount, f"{CUT}{change_id}", issued, issuing, cause, cut)
+    return credit(order, sum(one.amount for one in cut), f"{CUT}{change_id}", issued, issuing, cause, cut)
 
 
 def _references(invoices: Iterable[Document]) -> list[Line]:
@@ -274,6 +273,7 @@ def _document(
     shipment_id: UUID | None = None,
     refund_id: UUID | None = None,
     references: Sequence[Line] = (),
+    buyer: Mapping[str, Any] | None = None,
 ) -> Document:
     return Document(
         document_id=new_id(),
@@ -292,7 +292,7 @@ def _document(
         tax_amount=sum(line["tax"] for line in lines),
         content={
             "seller": dict(issuing.seller),
-            "buyer": dict(order.billing_address),
+            "buyer": dict(buyer or order.billing_address),
             "lines": [{**line, "position": at} for at, line in enumerate(lines, 1)],
             "taxes": _taxes(lines),
             "references": list(references),

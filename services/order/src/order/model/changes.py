@@ -17,6 +17,8 @@ from contracts.order import (
     OrderChanged,
     OrderChangeRequested,
     OrderChangeWithdrawn,
+    OrderDelivered,
+    OrderShipped,
     ShipmentsPlanned,
 )
 from contracts.types import Allocation, Destination, Line, OrderLine
@@ -26,7 +28,9 @@ from order.model.lines import OrderItem
 from order.model.pricing import Quote
 from order.model.record import OrderRecord
 from order.model.shipment import Shipment, ShipmentState
-from order.model.status import FulfilmentState, OrderState
+from order.model.status import FulfilmentState, OrderState, PaymentState
+
+Cut = OrderChanged | OrderShipped | OrderDelivered
 
 
 class Changes(Fulfilment):
@@ -34,7 +38,7 @@ class Changes(Fulfilment):
 
     # --- less of it -----------------------------------------------------------------------------------------------------
 
-    def reduce(self, item_id: UUID, quantity: int, cause: Cause) -> OrderChanged:
+    def reduce(self, item_id: UUID, quantity: int, cause: Cause) -> list[Cut]:
         """Leave `quantity` units of a line; raises NotFoundError, ChangeRefusedError, ChangePendingError."""
         self._must_be_changeable()
         item = self._item(item_id)
@@ -53,16 +57,21 @@ class Changes(Fulfilment):
             raise ChangeRefusedError("Nothing would be left of the order: cancel it.", allowed=["cancel"])
         return self._cut({str(item_id): cut}, ChangeKind.REDUCTION, f"{cut} of {item.product_id} taken out", cause)
 
-    def cancel_rest(self, cause: Cause, notes: str) -> OrderChanged:
+    def cancel_rest(self, cause: Cause, notes: str) -> list[Cut]:
         """Cancel all that has not left; raises ChangeRefusedError where nothing is left to cancel, ChangePendingError."""
         self._must_be_changeable()
+        return self._cut(self.rest_to_cancel(), ChangeKind.REST_CANCELLED, notes or "The rest is cancelled", cause)
+
+    def rest_to_cancel(self) -> dict[str, int]:
+        """Count what can still be cancelled, by item id; raises ChangeRefusedError where that is nothing."""
         cuts = {str(item.item_id): self._cuttable(str(item.item_id)) for item in self.items}
         cuts = {key: units for key, units in cuts.items() if units}
         if not cuts:
-            raise ChangeRefusedError("All of the order has left.", allowed=self.actions)
-        return self._cut(cuts, ChangeKind.REST_CANCELLED, notes or "The rest is cancelled", cause)
+            moved = ", or is moved to another warehouse" if self.open_units else ""
+            raise ChangeRefusedError(f"All of the order has left{moved}.", allowed=self.actions)
+        return cuts
 
-    def _cut(self, cuts: Mapping[str, int], kind: ChangeKind, notes: str, cause: Cause) -> OrderChanged:
+    def _cut(self, cuts: Mapping[str, int], kind: ChangeKind, notes: str, cause: Cause) -> list[Cut]:
         previous = self.total
         left = dict(cuts)
         unwaited = self._stop_waiting(left)
@@ -80,16 +89,33 @@ class Changes(Fulfilment):
                 item.resize(item.quantity - units, included=self.prices_include_tax)
         self._total_up()
         self._value_shipments()
-        if self.units and self.shipped_units == self.units:
-            delivered = self.delivered_units == self.units
-            self.fulfilment_state = FulfilmentState.DELIVERED if delivered else FulfilmentState.SHIPPED
+        self._compare_payment()
+        completed = self._complete()
         change = self._keep_change(kind, ChangeState.APPLIED, previous.amount, cause, items=self._sizes)
         self._record(cause, notes)
-        return self._changed(
+        changed = self._changed(
             change,
             released=[Allocation(warehouse_id=place, lines=_lines(units)) for place, units in released.items()],
             released_backorders=_lines(unwaited),
         )
+        return [changed, *completed]
+
+    def _complete(self) -> list[OrderShipped | OrderDelivered]:
+        """Note that all which is left of the order has been sent, or has arrived, where a cut made it so."""
+        if not self.units or self.shipped_units < self.units:
+            return []
+        self.fulfilment_state = FulfilmentState.SHIPPED
+        shipped = OrderShipped(order_id=self.order_id, user_id=self.user_id)
+        if self.delivered_units < self.units:
+            return [shipped]
+        self.fulfilment_state = FulfilmentState.DELIVERED
+        return [shipped, OrderDelivered(order_id=self.order_id, user_id=self.user_id)]
+
+    def _compare_payment(self) -> None:
+        """Say anew whether all of the order is paid, since it costs another amount."""
+        if self.payment_state in {PaymentState.PARTIALLY_CAPTURED, PaymentState.CAPTURED}:
+            full = self.captured_amount == self.total_amount
+            self.payment_state = PaymentState.CAPTURED if full else PaymentState.PARTIALLY_CAPTURED
 
     def _stop_waiting(self, left: dict[str, int]) -> dict[str, int]:
         """Cut first what waits for stock; answers the units per product, and takes them off `left`."""
@@ -191,6 +217,7 @@ class Changes(Fulfilment):
         if change.shipping is not None:
             self.shipping_amount, self.shipping_tax_amount = change.shipping["amount"], change.shipping["tax"]
         self._total_up()
+        self._compare_payment()
         free = {str(item.item_id): item.quantity for item in added}
         planned = self._plan_allocations([Allocation.model_validate(one) for one in change.allocation], free)
         waiting = self._assign([Line.model_validate(one) for one in change.backordered or ()], self.items, dict(free))
@@ -255,6 +282,7 @@ class Changes(Fulfilment):
         """
         if self.order_state != OrderState.CONFIRMED:
             raise ChangeRefusedError(f"An order that is {self.status} cannot be sent elsewhere.", status_now=self.status)
+        self.must_be_known()
         if shipping is not None:
             self._send_to(shipping, cause)
         self.billing_address = billing or self.billing_address

@@ -74,8 +74,8 @@ class ExchangeWish:
     shipping_method: str | None = None
     payment: Mapping[str, Any] | None = field(default=None, repr=False)
 
-    def document(self, credit: int) -> dict[str, Any]:
-        """Write it down; the difference is what the customer agrees to pay at the most."""
+    def document(self, credit: int, worth: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Write it down, and what comes back is worth; the difference is what the customer agrees to pay at the most."""
         return {
             "stage": ExchangeStage.WANTED,
             "items": [{"product_id": sku, "quantity": quantity} for sku, quantity in self.items],
@@ -84,6 +84,7 @@ class ExchangeWish:
             "payment": self.payment,
             "order_id": None,
             "credit": 0,
+            "worth": list(worth),
         }
 
 

@@ -3,10 +3,12 @@
 A return that is agreed to with an exchange has another order placed, which its units pay up to its total: that is the credit.
 Nothing is given for single receipts then; once the return is over, what all of it is worth decides. Where that is the credit or
 more, the credit is moved to the other order and the rest goes to the customer. Where it is less, or nothing came, the other
-order is cancelled and the customer has the money. Whatever ends the other order before that makes the return an ordinary one;
-what ends it afterwards has payment give the credit to the customer.
+order is cancelled and the customer has the money. What all of it was said to be worth counts as promised, so no cent of it goes
+to another unit of its lines that is given for meanwhile. Whatever ends the other order before that makes the return an ordinary
+one; what ends it afterwards has payment give the credit to the customer.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from uuid import UUID
 
@@ -53,7 +55,7 @@ class Exchanges(Refunds):
     def _want_exchange(self, back: OrderReturn, wish: ExchangeWish) -> None:
         """Note what the customer wants instead; raises ExchangeWorthlessError, ExchangePaymentError."""
         self._must_be_worth_something(back.refund_amount)
-        document = wish.document(back.refund_amount)
+        document = wish.document(back.refund_amount, self._worth(back.quantities, self._came_back, back))
         if document["difference"] and wish.payment is None:
             raise ExchangePaymentError(
                 f"exchange.payment: {document['difference']} {self.currency} (minor units) are to be paid.",
@@ -154,17 +156,18 @@ class Exchanges(Refunds):
         return asked
 
     def _due_for(self, back: OrderReturn, units: Mapping[UUID, int], cause: Cause) -> Refund | None:
-        """Tell what units are worth that came, less what the customer bears of their way, and no more than is left."""
-        refund = self._keep_refund(RefundReason.RETURN, self._worth(units), 0, cause)
+        """Tell what was paid for units that came, less what the customer bears of their way, and no more than is left."""
+        came = self._came_back - Counter(units)
+        refund = self._keep_refund(RefundReason.RETURN, self._worth(units, came, back), 0, cause)
         worth = refund.amount
-        fee = min(back.fee_amount - back.fee_taken, worth)
+        paid = max(0, worth - self._never_paid(units, came))
+        fee = min(back.fee_amount - back.fee_taken, paid)
         back.fee_taken += fee
-        # What is due for parcels that left is as good as taken: payment gives nothing back before it is.
-        due = sum([one.amount for one in self.shipments if one.dispatched_at is not None])
+        # What is due for parcels that left, and not lost, is as good as taken: payment gives nothing back before it is.
+        due = sum([one.amount - one.untaken_amount for one in self.shipments if one.dispatched_at is not None])
         coming = max(0, due - self.captured_amount)
-        failed = self.payment_state == PaymentState.CAPTURE_FAILED
-        refund.amount = min(worth - fee, self.refundable_amount + (0 if failed else coming))
-        if refund.amount < worth - fee and failed:
+        refund.amount = min(paid - fee, self.refundable_amount + coming)
+        if refund.amount < paid - fee and self.payment_state == PaymentState.CAPTURE_FAILED:
             self.hold_reason = SHORT
         if refund.amount <= 0:
             return None

@@ -22,6 +22,7 @@ from contracts.order import (
     ShipmentTracked,
     TrackingStatus,
 )
+from order.model.hold import CARRIER_HAS_IT, DELIVERY
 from order.model.plan import Plan
 from order.model.shipment import (
     TERMINAL,
@@ -37,6 +38,19 @@ from order.model.status import FulfilmentState, OrderState, Status
 
 LOOK_AFTER: Final = timedelta(hours=6)
 """A parcel of which its carrier tells nothing for so long is asked about."""
+ASKED_FOR: Final = timedelta(days=30)
+"""A parcel in trouble of which nothing new was told for so long is asked about no more; a notice is still heard."""
+SCANNED: Final = frozenset(
+    {
+        TrackingStatus.IN_TRANSIT,
+        TrackingStatus.OUT_FOR_DELIVERY,
+        TrackingStatus.AVAILABLE_FOR_PICKUP,
+        TrackingStatus.DELIVERED,
+        TrackingStatus.ATTEMPT_FAILED,
+        TrackingStatus.RETURNED,
+    }
+)
+"""What a carrier says of a parcel that it has; that a label has lapsed or is void, it also says of one that never left."""
 
 Dispatched = ShipmentDispatched | OrderShipped
 Delivered = ShipmentDelivered | OrderDelivered
@@ -45,11 +59,15 @@ Tracked = ShipmentTracked | ShipmentDispatched | OrderShipped | ShipmentDelivere
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """What a carrier says about a parcel, in our words; `expected_delivery` is its promise at that moment."""
+    """What a carrier says about a parcel, in our words; `expected_delivery` is its promise at that moment.
+
+    `tracking_number` None: it is the parcel's own.
+    """
 
     status: TrackingStatus
     occurred_at: datetime
     expected_delivery: date | None = None
+    tracking_number: str | None = None
 
 
 class Fulfilment(Plan):
@@ -85,6 +103,7 @@ class Fulfilment(Plan):
             label.give_back(cause)
         shipment.label_id = shipment.carrier = shipment.service = shipment.tracking_number = None
         shipment.expected_delivery = shipment.tracking_status = shipment.tracked_at = None
+        self._end_trouble()
         return label
 
     def note_label_bought(self, label_id: UUID, terms: LabelTerms, cause: Cause) -> LabelBought | None:
@@ -124,7 +143,8 @@ class Fulfilment(Plan):
     def note_label_open(self, label_id: UUID, error: str, delay: timedelta, cause: Cause) -> None:
         """Note that a carrier's answer about a label is not known, or not the one it must be; it is asked again."""
         label = self.labels[label_id]
-        label.error = error
+        if label.error != CARRIER_HAS_IT:  # why it is not taken back is known
+            label.error = error
         label.ask_again(cause, delay)
 
     def note_label_voided(self, label_id: UUID, cause: Cause) -> LabelVoided | None:
@@ -220,6 +240,7 @@ class Fulfilment(Plan):
         shipment.become(ShipmentState.DELIVERED)
         shipment.delivered_at = cause.at
         shipment.look_at = None
+        self._end_trouble()
         self.delivered_units += shipment.units
         complete = self.delivered_units == self.units
         if complete:
@@ -238,15 +259,35 @@ class Fulfilment(Plan):
         return [fact for shipment_id in open_ones for fact in self.deliver(shipment_id, cause)]
 
     def track(self, shipment_id: UUID, sightings: Sequence[Sighting], cause: Cause) -> list[Tracked]:
-        """Note where a parcel was seen: one that was scanned has left, one that arrived is delivered; raises NotFoundError."""
+        """Note where a parcel was seen: one that was scanned has left, one that arrived is delivered; raises NotFoundError.
+
+        What is told of a label that was given back moves nothing: its parcel may lie here still, or go to an older address.
+        """
         shipment = self.shipment(shipment_id)
         facts: list[Tracked] = []
         for seen in sorted(sightings, key=lambda one: one.occurred_at):
-            if self._is_news(shipment, seen):
+            if seen.tracking_number not in {None, shipment.tracking_number}:
+                self._note_stray(seen, cause)
+            elif self._is_news(shipment, seen):
                 facts += self._see(shipment, seen, cause)
-        if shipment.look_at is not None:
-            shipment.look_at = cause.at + LOOK_AFTER
+        if shipment.state == ShipmentState.DISPATCHED and shipment.label_id is not None:
+            shipment.look_at = self._next_look(shipment, cause)
         return facts
+
+    def _note_stray(self, seen: Sighting, cause: Cause) -> None:
+        """Put the order before a person, once for each label: a carrier has a parcel by one that was given back."""
+        label = next((one for one in self.labels.values() if one.tracking_number == seen.tracking_number), None)
+        if seen.status in SCANNED and label is not None and label.error != CARRIER_HAS_IT:
+            label.error = CARRIER_HAS_IT
+            self._hold_for(CARRIER_HAS_IT)
+            self._record(cause, f"The carrier has a parcel by a label that was given back: {label.tracking_number}")
+
+    @staticmethod
+    def _next_look(shipment: Shipment, cause: Cause) -> datetime | None:
+        if shipment.tracking_status in TERMINAL:
+            return None
+        long_ago = shipment.tracked_at is not None and cause.at - shipment.tracked_at > ASKED_FOR
+        return None if long_ago and shipment.tracking_status in TROUBLE else cause.at + LOOK_AFTER
 
     @staticmethod
     def _is_news(shipment: Shipment, seen: Sighting) -> bool:
@@ -261,12 +302,12 @@ class Fulfilment(Plan):
         changed = seen.status != shipment.tracking_status
         shipment.tracking_status, shipment.tracked_at = seen.status, seen.occurred_at
         shipment.expected_delivery = seen.expected_delivery or shipment.expected_delivery
-        if seen.status != TrackingStatus.PRE_TRANSIT and shipment.state == ShipmentState.PLANNED:
+        if seen.status in SCANNED and shipment.state == ShipmentState.PLANNED:
             facts += self.dispatch(shipment.shipment_id, cause)
-        elif seen.status != TrackingStatus.PRE_TRANSIT and shipment.dispatched_at is None:
-            self.hold_reason = "carrier_has_it"
+        elif seen.status in SCANNED and shipment.dispatched_at is None:
+            self._hold_for(CARRIER_HAS_IT)
             self._record(cause, f"The carrier has a parcel that is {shipment.state}")
-        if changed:
+        if changed and (seen.status in SCANNED or shipment.dispatched_at is not None):  # a label's trouble is ours alone
             facts.append(
                 ShipmentTracked(
                     order_id=self.order_id,
@@ -277,12 +318,17 @@ class Fulfilment(Plan):
                     expected_delivery=shipment.expected_delivery,
                 )
             )
-        if seen.status in TROUBLE:
-            self.hold_reason = f"delivery_{seen.status}"
-        elif self.hold_reason is not None and self.hold_reason.startswith("delivery_"):
-            self.hold_reason = None
+        if changed:
+            self._weigh_trouble(seen)
         if seen.status == TrackingStatus.DELIVERED and shipment.state == ShipmentState.DISPATCHED:
             facts += self.deliver(shipment.shipment_id, cause)
         elif changed:
             self._record(cause, f"Parcel: {seen.status.replace('_', ' ')}")
         return facts
+
+    def _weigh_trouble(self, seen: Sighting) -> None:
+        """Have a person look at trouble on the way, by its newest word; trouble that is over ends unless it is another's."""
+        if seen.status not in TROUBLE:
+            self._end_trouble()
+        elif self.hold_reason is None or self.hold_reason.startswith(DELIVERY):
+            self.hold_reason = f"{DELIVERY}{seen.status}"

@@ -8,17 +8,28 @@ too late for a cancelled order is noted on its axis and changes nothing else.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, Self
+from uuid import UUID
 
 from chassis.domain import Cause, Refusal, new_id
 from contracts.order import CancelReason, OrderCancelled, OrderConfirmed, OrderPlaced
 from contracts.payment import ReviewDecision
 from contracts.types import Allocation, Destination, Line, Money
 from order.model.exchange import ExchangeFor
+from order.model.hold import DELIVERY
 from order.model.lines import HistoryEntry, OrderItem
 from order.model.pricing import Quote
+from order.model.refunds import FAILED
 from order.model.returns import Returns
 from order.model.shipment import ShipmentState
-from order.model.status import TRANSITIONS, FulfilmentState, OrderState, PaymentState, ReturnState, Status
+from order.model.status import (
+    TRANSITIONS,
+    FulfilmentState,
+    InvalidTransitionError,
+    OrderState,
+    PaymentState,
+    ReturnState,
+    Status,
+)
 
 IN_REVIEW: Final = "in_review"
 REVIEW_MARGIN: Final = timedelta(minutes=15)
@@ -27,8 +38,14 @@ REVIEW_MARGIN: Final = timedelta(minutes=15)
 
 HOLD_EXPIRED: Final = "payment_authorization_expired"
 """The hold reason of an order whose money is held no longer, though a part of it has left."""
+UNPAID: Final = "capture_failed"
+"""The hold reason of an order of which a parcel has left whose money could not be taken."""
 DISPUTED: Final = "disputed"
 """The hold reason of an order whose payment a bank takes back."""
+INCIDENT: Final = "payment_"
+"""How the hold reason begins of an order whose money came otherwise than it should: this, and what came of it."""
+DECIDED_ELSEWHERE: Final = {IN_REVIEW: "The review is to be decided.", FAILED: "The refund is to be retried, or declined."}
+"""Hold reasons that a decision ends, and which."""
 
 
 class PriceChangedError(Refusal):
@@ -226,6 +243,23 @@ class Order(Returns, table=True):
         """Write down what staff did about the order's saga."""
         self._write_down("saga", text, cause)
 
+    def resolve_hold(self, note: str, cause: Cause) -> None:
+        """Note that a person has dealt with what the order was put before one for; raises InvalidTransitionError.
+
+        What ends by a decision of its own is ended by that alone.
+        """
+        reason = self.hold_reason
+        if reason is None or reason in DECIDED_ELSEWHERE:
+            detail = DECIDED_ELSEWHERE[reason] if reason is not None else "Nobody needs to look at the order."
+            raise InvalidTransitionError(detail, status_now=self.status, allowed=self.actions)
+        if reason.startswith(DELIVERY):
+            self.hold_reason = None
+        else:
+            self._end_hold()
+        self.version += 1
+        self.updated_at = cause.at
+        self._write_down("note", f"Dealt with {reason.replace('_', ' ')}: {note}", cause)
+
     def _write_down(self, kind: str, text: str, cause: Cause) -> None:
         entry = HistoryEntry(
             history_id=new_id(),
@@ -294,22 +328,29 @@ class Order(Returns, table=True):
 
     # --- money heard of -----------------------------------------------------------------------------------------------------
 
-    def note_captured(self, captured: Money, cause: Cause) -> None:
-        """Note how much was taken so far; an older, smaller figure changes nothing."""
-        if captured.amount <= self.captured_amount:
+    def note_captured(self, shipment_id: UUID, captured: Money, cause: Cause) -> None:
+        """Note that a parcel is paid, and how much was taken so far; an older, smaller figure changes nothing more."""
+        given_up = [one for one in self.shipments if one.shipment_id == shipment_id and one.untaken_amount]
+        for one in given_up:
+            one.untaken_amount = 0
+        if captured.amount <= self.captured_amount and not given_up:
             return
-        self.captured_amount = captured.amount
-        full = captured.amount == self.total_amount
-        self.payment_state = PaymentState.CAPTURED if full else PaymentState.PARTIALLY_CAPTURED
-        if self.refunded_amount:
-            self.payment_state = PaymentState.PARTIALLY_REFUNDED
-        self._record(cause, f"Payment captured: {captured.amount} {captured.currency} so far")
+        self.captured_amount = max(captured.amount, self.captured_amount)
+        full = self.captured_amount == self.total_amount
+        taken = PaymentState.CAPTURED if full else PaymentState.PARTIALLY_CAPTURED
+        self._money_is(PaymentState.PARTIALLY_REFUNDED if self.refunded_amount else taken)
+        if given_up and self.hold_reason == UNPAID and self.payment_state != PaymentState.CAPTURE_FAILED:
+            self._end_hold()
+        self._record(cause, f"Payment captured: {self.captured_amount} {captured.currency} so far")
 
-    def note_capture_failed(self, cause: Cause) -> None:
-        """Note that money due could not be taken: a person must act."""
+    def note_capture_failed(self, shipment_id: UUID, untaken: Money, cause: Cause) -> None:
+        """Note that money due for a parcel could not be taken: a person must act."""
+        for one in self.shipments:
+            if one.shipment_id == shipment_id:
+                one.untaken_amount = untaken.amount
         self.payment_state = PaymentState.CAPTURE_FAILED
-        self.hold_reason = "capture_failed"
-        self._record(cause, "Payment could not be captured")
+        self.hold_reason = UNPAID
+        self._record(cause, f"Payment could not be captured: {untaken.amount} {untaken.currency}")
 
     def lose_hold(self, code: str, amount: Money, cause: Cause) -> OrderCancelled | None:
         """Cancel an order whose money is held no longer; one of which a part has left is put before a person."""
@@ -318,7 +359,7 @@ class Order(Returns, table=True):
         notes = f"Payment cannot be held any longer: {code.replace('_', ' ')}"
         if not self.shipped_units:
             return self.cancel(CancelReason.PAYMENT_DECLINED, cause, notes)
-        self.hold_reason = self.hold_reason or HOLD_EXPIRED
+        self._hold_for(HOLD_EXPIRED)
         self._record(cause, f"{notes}, {amount.amount} {amount.currency} not taken")
         return None
 
@@ -327,13 +368,20 @@ class Order(Returns, table=True):
         self.hold_reason = DISPUTED
         self._record(cause, f"Payment disputed: {amount.amount} {amount.currency}, {code.replace('_', ' ')}")
 
-    def note_dispute_closed(self, cause: Cause, *, won: bool) -> None:
-        """Note how a dispute ended; nobody needs to look for its sake any more."""
-        if self.hold_reason == DISPUTED:
-            self.hold_reason = None
+    def note_dispute_closed(self, cause: Cause, *, won: bool, others_open: bool = False) -> None:
+        """Note how a dispute ended; nobody needs to look for its sake any more, unless another one is open."""
+        if self.hold_reason == DISPUTED and not others_open:
+            self._end_hold()
         self._record(cause, "Dispute won: the money stays" if won else "Dispute lost: the money is gone")
 
     def note_incident(self, kind: str, amount: Money, cause: Cause) -> None:
         """Put the order before a person whose money came otherwise than it should."""
-        self.hold_reason = self.hold_reason or f"payment_{kind}"
+        self._hold_for(f"{INCIDENT}{kind}")
         self._record(cause, f"Payment: {kind.replace('_', ' ')}, {amount.amount} {amount.currency}")
+
+    def note_incident_resolved(self, kind: str, cause: Cause, *, others_open: bool) -> None:
+        """Note that a person has dealt with an incident; when none is open nobody needs to look for the sake of one."""
+        reason = self.hold_reason or ""
+        if not others_open and (reason == UNPAID or reason.startswith(INCIDENT)):
+            self._end_hold()
+        self._record(cause, f"Payment: {kind.replace('_', ' ')}, dealt with")

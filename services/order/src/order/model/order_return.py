@@ -135,7 +135,10 @@ class OrderReturn(Table, table=True):
     deadline_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     """Until when it is waited for."""
     exchange: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB, nullable=True))
-    """What the customer gets instead: `stage`, `items`, `difference` that was agreed to, `order_id` and its `credit`."""
+    """What the customer gets instead: `stage`, `items`, `difference` that was agreed to, `order_id` and its `credit`.
+
+    `worth` is what its units were said to be worth, as lines of a refund.
+    """
     created_at: datetime = Field(sa_type=DateTime(timezone=True))
     updated_at: datetime = Field(sa_type=DateTime(timezone=True))
 
@@ -159,6 +162,14 @@ class OrderReturn(Table, table=True):
         """How far its exchange is; None: money is given back for it."""
         return ExchangeStage(self.exchange["stage"]) if self.exchange is not None else None
 
+    @property
+    def promised(self) -> list[dict[str, Any]]:
+        """What its units are promised to be worth as long as an exchange is to come of them; as lines of a refund."""
+        if self.exchange is None or self.exchange_stage not in {ExchangeStage.WANTED, ExchangeStage.PLACED}:
+            return []
+        promised: list[dict[str, Any]] = self.exchange.get("worth", [])  # an older version has not written it down
+        return promised
+
     def exchange_becomes(self, stage: ExchangeStage, **more: Any) -> None:
         """Take its exchange further; how a difference is paid is kept no longer than until that is decided."""
         self.exchange = {**(self.exchange or {}), "stage": stage, "payment": None, **more}
@@ -177,6 +188,11 @@ class OrderReturn(Table, table=True):
         if not self.is_open:
             return 0
         return sum([line["quantity"] - line["received"] for line in self.lines if line["item_id"] == str(item_id)])
+
+    def undecided(self, item_id: UUID) -> int:
+        """Count the units of a line for which money may still be given back with it: an exchange decides once it is over."""
+        came = self.accepted.get(item_id, 0) if self.exchange_stage == ExchangeStage.PLACED else 0
+        return came + self.awaited(item_id)
 
     def claimed(self, item_id: UUID) -> int:
         """Count the units of a line that came back with it, or still may."""

@@ -11,6 +11,7 @@ from chassis.domain import Cause, new_id
 from contracts.inventory import Shortage
 from contracts.order import ShipmentMoveRequested, ShipmentsPlanned
 from contracts.types import Allocation, Line
+from order.model.hold import MOVE_UNANSWERED
 from order.model.record import OrderRecord
 from order.model.shipment import Shipment, ShipmentLinesError, ShipmentState, ShipmentStateError
 from order.model.status import OrderState
@@ -123,7 +124,7 @@ class Plan(OrderRecord):
         shipment = self.shipment(shipment_id)
         if shipment.state == ShipmentState.MOVING and shipment.move_deadline_at is not None:
             shipment.move_deadline_at = None
-            self.hold_reason = "move_unanswered"
+            self._hold_for(MOVE_UNANSWERED)
             self._record(cause, "Another warehouse has not answered in time")
 
     def note_stock_came(self, allocations: Sequence[Allocation], cause: Cause) -> ShipmentsPlanned | None:
@@ -177,5 +178,5 @@ class Plan(OrderRecord):
     def _end_move(self, shipment: Shipment) -> None:
         shipment.become(ShipmentState.PLANNED)
         shipment.moving_to = shipment.move_id = shipment.move_deadline_at = None
-        if self.hold_reason == "move_unanswered":
-            self.hold_reason = None
+        if self.hold_reason == MOVE_UNANSWERED:
+            self._end_hold()

@@ -16,9 +16,10 @@ from sqlmodel import Field
 from chassis.domain import Cause, Refusal, new_id
 from contracts.types import Line, Money, OrderLine
 from order.model.exchange import AWAITS_RETURN
+from order.model.hold import DELIVERY, graver
 from order.model.lines import HistoryEntry, OrderItem
 from order.model.pricing import ROUNDING
-from order.model.shipment import Label, Shipment, ShipmentNotFoundError, ShipmentState
+from order.model.shipment import TROUBLE, Label, Shipment, ShipmentNotFoundError, ShipmentState
 from order.model.status import InvalidTransitionError, OrderState, Status, allowed_actions, public_status
 from order.model.table import Table
 
@@ -35,6 +36,13 @@ class VersionMismatchError(Refusal):
     slug = "version-mismatch"
     title = "It has changed meanwhile"
     status = 412
+
+
+class AnonymousOrderError(Refusal):
+    """Who placed the order is forgotten: nobody could be written to, and nothing sent."""
+
+    slug = "anonymous-order"
+    title = "Who placed the order is forgotten"
 
 
 class OrderRecord(Table):
@@ -140,6 +148,16 @@ class OrderRecord(Table):
             Status(self.status), open_units=self.open_units, shipped=self.shipped_units, delivered=self.delivered_units
         )
         return [str(action) for action in found]
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether who placed it is forgotten; see `privacy`."""
+        return not self.contact.get("email")
+
+    def must_be_known(self) -> None:
+        """Refuse what needs the customer where they are forgotten; raises AnonymousOrderError."""
+        if self.is_anonymous:
+            raise AnonymousOrderError("Contact and addresses of this order were erased.")
 
     def check_version(self, expected: int | None) -> None:
         """Refuse where the caller has seen another version; raises VersionMismatchError."""
@@ -248,6 +266,25 @@ class OrderRecord(Table):
         )
         self.shipments.append(shipment)
         return shipment
+
+    # --- why a person must look at it -----------------------------------------------------------------------------------
+
+    def _hold_for(self, reason: str) -> None:
+        """Put the order before a person, unless one must look at it for a reason as grave."""
+        if graver(reason, self.hold_reason):
+            self.hold_reason = reason
+
+    def _end_hold(self) -> None:
+        """Let go of the reason to look at the order; what a carrier reports of one of its parcels comes to the fore again."""
+        on_their_way = [one for one in self.shipments if one.state not in {ShipmentState.DELIVERED, ShipmentState.CANCELLED}]
+        troubled = (one.tracking_status for one in on_their_way if one.tracking_status in TROUBLE)
+        status = next(troubled, None)
+        self.hold_reason = f"{DELIVERY}{status}" if status is not None else None
+
+    def _end_trouble(self) -> None:
+        """Let go of a parcel's trouble on the way, unless another parcel has some."""
+        if self.hold_reason is not None and self.hold_reason.startswith(DELIVERY):
+            self._end_hold()
 
     # --- every change ends here -----------------------------------------------------------------------------------------
 

@@ -105,7 +105,7 @@ class Refund(Table, table=True):
     shipping_amount: int = Field(default=0, sa_type=BigInteger)
     shipping_tax_amount: int = Field(default=0, sa_type=BigInteger)
     kept_amount: int = Field(default=0, sa_type=BigInteger)
-    """What the customer bears of the lines' worth: sending them back, or what they had back before."""
+    """What the customer bears of the lines' worth: sending them back, what was never paid, or what they had back before."""
     refunded_amount: int = Field(default=0, sa_type=BigInteger)
     """What of it has reached the customer; less than all of it where the PSP did a part and refused the rest."""
     reason: str = Field(sa_type=Text)

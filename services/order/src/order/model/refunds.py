@@ -1,10 +1,12 @@
 """Money given back: never more than was taken, and to the cent what units cost.
 
 Everything is decided under the lock of the order's row, so refunds that are asked for at once see each other: what is promised
-counts as gone. A unit is worth what it adds to the line's price after those given back before it, so however a line is given
-back, one by one or at once, all of it is worth the line's total.
+counts as gone. A unit is worth what it adds to the line's price after those given back or promised before it, so however a line
+is given back, one by one or at once, all of it is worth the line's total. Units that left and were never paid count as those of
+their line that come back first, and no money is given for them.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
@@ -13,8 +15,10 @@ from chassis.domain import Cause, new_id
 from contracts.order import CancelReason, OrderRefunded, RefundReason, RefundRequested
 from contracts.types import Money
 from order.model.changes import Changes
-from order.model.exchange import ExchangeStep, Step
+from order.model.exchange import ExchangeStage, ExchangeStep, Step
 from order.model.lines import OrderItem
+from order.model.order_return import AWAITED, OrderReturn
+from order.model.pricing import spread
 from order.model.refund import (
     Refund,
     RefundExceedsError,
@@ -55,25 +59,78 @@ class Refunds(Changes):
         return sum([line["quantity"] for one in sent for line in one.lines if line["item_id"] == str(item.item_id)])
 
     def units_awaited(self, item: OrderItem) -> int:
-        """Count the units of a line that are to come back; money is given back for them when they are here."""
-        return sum([one.awaited(item.item_id) for one in self.returns])
+        """Count the units of a line for which money is given back with a return, once they or the last of it are here."""
+        return sum([one.undecided(item.item_id) for one in self.returns])
 
-    def _worth(self, units: Mapping[UUID, int]) -> list[dict[str, Any]]:
-        """Tell what units are worth after those given back before, by item id; as lines of a refund."""
+    def units_unpaid(self, item: OrderItem) -> int:
+        """Count the units of a line that left in parcels whose money could not be taken."""
+        unpaid = [line for one in self.shipments if one.untaken_amount for line in one.lines]
+        return sum([line["quantity"] for line in unpaid if line["item_id"] == str(item.item_id)])
+
+    def _units_to_give_for(self, item: OrderItem) -> int:
+        """Count the units of a line that money can be given back for without a return."""
+        awaited, came = self.units_awaited(item), self._came_back
+        unpaid = max(0, self.units_unpaid(item) - awaited - came[item.item_id])
+        return self.units_sent(item) - self.units_refunded(item) - awaited - self._back_for_nothing(item, came) - unpaid
+
+    @property
+    def _came_back(self) -> Counter[UUID]:
+        """Count the units of each line that came back and were decided about; with an exchange, that is once it is over."""
+        came = Counter[UUID]()
+        for one in self.returns:
+            if one.exchange_stage != ExchangeStage.PLACED or one.state not in AWAITED:
+                came.update(one.accepted)
+        return came
+
+    def _back_for_nothing(self, item: OrderItem, came: Mapping[UUID, int]) -> int:
+        """Count the units of a line, of those that came back, for which nothing was due: never paid, say."""
+        refunds = [one for one in self.refunds if one.return_id is not None and one.retried_as is None]
+        given: list[int] = [line["quantity"] for one in refunds for line in one.lines if line["item_id"] == str(item.item_id)]
+        return max(0, came.get(item.item_id, 0) - sum(given))
+
+    def _never_paid(self, units: Mapping[UUID, int], came: Mapping[UUID, int]) -> int:
+        """Tell what of the worth of units was never taken, after those that `came` back before."""
+        return self._unpaid_of(Counter(came) + Counter(units)) - self._unpaid_of(came)
+
+    def _unpaid_of(self, came: Mapping[UUID, int]) -> int:
+        """Tell what of the worth of so many units of each line was never taken: what is unpaid comes back first."""
+        unpaid = Counter[str]()
+        for one in (one for one in self.shipments if one.untaken_amount):
+            parts = spread(one.untaken_amount, [*[line["amount"] for line in one.lines], one.shipping_amount])
+            for line, part in zip(one.lines, parts, strict=False):  # the last part is shipping's
+                unpaid[line["item_id"]] += part
+        included = self.prices_include_tax
+        worth = [(str(item.item_id), item.worth(came.get(item.item_id, 0), included=included)) for item in self.items]
+        return sum([min(unpaid[item_id], amount) for item_id, amount in worth])
+
+    def _worth(
+        self, units: Mapping[UUID, int], came: Mapping[UUID, int], back: OrderReturn | None = None
+    ) -> list[dict[str, Any]]:
+        """Tell what units are worth after those that `came` back, were given back or promised before; as lines of a refund.
+
+        All units of a return (`back`) are worth what was promised for them, whatever was given back meanwhile.
+        """
+        if back is not None and back.promised and units == back.quantities:
+            return [dict(line) for line in back.promised]
+        given = [line for one in self.refunds if one.counts for line in one.lines]
+        given += [line for one in self.returns if one is not back for line in one.promised]
         lines: list[dict[str, Any]] = []
         for item in self.items:
             quantity = units.get(item.item_id, 0)
             if not quantity:
                 continue
-            before = [line for one in self.refunds if one.counts for line in one.lines if line["item_id"] == str(item.item_id)]
-            upto = item.charge(sum([line["quantity"] for line in before]) + quantity, included=self.prices_include_tax)
+            before = [line for line in given if line["item_id"] == str(item.item_id)]
+            for_nothing = self._back_for_nothing(item, came)
+            borne = item.charge(for_nothing, included=self.prices_include_tax)
+            counted = min(sum([line["quantity"] for line in before]) + for_nothing + quantity, item.quantity)
+            upto = item.charge(counted, included=self.prices_include_tax)
             lines.append(
                 {
                     "item_id": str(item.item_id),
                     "product_id": item.product_id,
                     "quantity": quantity,
-                    "amount": upto.total - sum([line["amount"] for line in before]),
-                    "tax_amount": upto.tax - sum([line["tax_amount"] for line in before]),
+                    "amount": upto.total - borne.total - sum([line["amount"] for line in before]),
+                    "tax_amount": upto.tax - borne.tax - sum([line["tax_amount"] for line in before]),
                 }
             )
         return lines
@@ -81,11 +138,14 @@ class Refunds(Changes):
     # --- asked for ------------------------------------------------------------------------------------------------------
 
     def ask_refund(self, wish: RefundWish, limit: int, cause: Cause) -> tuple[Refund, RefundRequested | None]:
-        """Give money back; above `limit` a second person is asked first. Raises RefundLinesError, RefundExceedsError."""
+        """Give money back; where that makes more than `limit` by hand, a second person is asked first.
+
+        Raises RefundLinesError, RefundExceedsError.
+        """
         if self.order_state != OrderState.CONFIRMED:
             raise RefundStateError(f"The money of an order that is {self.status} is not given back by hand.")
         self._must_be_refundable(wish)
-        lines = self._worth(wish.lines)
+        lines = self._worth(wish.lines, self._came_back)
         refund = self._keep_refund(wish.reason, lines, wish.amount, cause)
         if wish.shipping:
             refund.shipping_amount, refund.shipping_tax_amount = self.shipping_amount, self.shipping_tax_amount
@@ -95,28 +155,38 @@ class Refunds(Changes):
             self._refuse_amount(refund.amount, "amount" if wish.amount else "lines")
         self._add_refund(refund)
         if self.hold_reason == SHORT:
-            self.hold_reason = None
-        if refund.amount > limit:
+            self._end_hold()
+        if self._given_alone > limit:
             refund.state = RefundState.AWAITING_APPROVAL
             self._record(cause, f"Refund of {refund.amount} {self.currency} waits for a second person: {self._why(refund)}")
             return refund, None
         return refund, self._request(refund, cause)
+
+    @property
+    def _given_alone(self) -> int:
+        """What is given back by hand, in however many parts, that no second person has agreed to or is to agree to."""
+        by_hand = [one for one in self.refunds if one.counts and one.return_id is None and one.decided_by is None]
+        return sum([one.amount for one in by_hand if one.state != RefundState.AWAITING_APPROVAL])
 
     def _must_be_refundable(self, wish: RefundWish) -> None:
         known = {item.item_id: item for item in self.items}
         for item_id, quantity in wish.lines.items():
             item = known.get(item_id)
             awaited = self.units_awaited(item) if item is not None else 0
-            free = self.units_sent(item) - self.units_refunded(item) - awaited if item is not None else 0
+            free = self._units_to_give_for(item) if item is not None else 0
             if quantity > free:
-                back = f", and {awaited} are to come back" if awaited else ""
+                unpaid = self.units_unpaid(item) if item is not None else 0
+                why = f"; {awaited} come back with a return" if awaited else ""
+                why += f"; {unpaid} were never paid" if unpaid else ""
                 raise RefundLinesError(
-                    f"lines: of item {item_id}, {max(free, 0)} units were sent and not given money back for{back}.",
+                    f"lines: of item {item_id}, {max(free, 0)} units were sent and not given money back for{why}.",
                     errors=[{"field": "lines", "message": f"at most {max(free, 0)} of item {item_id}"}],
                 )
-        if wish.shipping and (not self.shipping_amount or any(one.shipping_amount for one in self.refunds if one.counts)):
+        given = any(one.shipping_amount for one in self.refunds if one.counts)
+        unpaid_too = any(one.shipping_amount for one in self.shipments if one.untaken_amount)
+        if wish.shipping and (not self.shipping_amount or given or unpaid_too):
             raise RefundLinesError(
-                "shipping: it cost nothing, or was given back before.",
+                "shipping: it cost nothing, was never paid, or was given back before.",
                 errors=[{"field": "shipping", "message": "cannot be given back"}],
             )
 
@@ -226,7 +296,7 @@ class Refunds(Changes):
             self.voided_at = self.voided_at or cause.at
         self.refunded_amount = min(max(self.refunded_amount, refunded.amount), self.captured_amount)
         complete = self.refunded_amount == self.captured_amount
-        self.payment_state = PaymentState.REFUNDED if complete else PaymentState.PARTIALLY_REFUNDED
+        self._money_is(PaymentState.REFUNDED if complete else PaymentState.PARTIALLY_REFUNDED)
         moved = refund is not None and refund.exchange_order_id is not None
         said = "Pays the order placed in exchange, refunded" if moved else "Refunded"
         self._record(cause, f"{said}: {self.refunded_amount} {refunded.currency} so far")
@@ -239,6 +309,11 @@ class Refunds(Changes):
             complete=complete,
             exchange_order_id=refund.exchange_order_id if refund is not None else None,
         )
+
+    def _money_is(self, state: PaymentState) -> None:
+        """Take the money's axis on; it says that a parcel's money could not be taken for as long as that is so."""
+        unpaid = any(one.untaken_amount for one in self.shipments)
+        self.payment_state = PaymentState.CAPTURE_FAILED if unpaid else state
 
     def _tell_exchange(self, refund: Refund, step: Step, cause: Cause, reason: CancelReason | None = None) -> None:
         """Tell the order that a refund is to pay what became of that."""
@@ -257,7 +332,7 @@ class Refunds(Changes):
     def _forget_failure(self) -> None:
         failed = any(one.state == RefundState.FAILED and one.is_open for one in self.refunds)
         if self.hold_reason == FAILED and not failed:
-            self.hold_reason = None
+            self._end_hold()
 
 
 def _person(actor: str) -> str:

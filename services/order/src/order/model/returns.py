@@ -127,6 +127,7 @@ class Returns(Exchanges):
     def _must_be_returnable(self, wanted: Mapping[UUID, int]) -> None:
         if self.order_state != OrderState.CONFIRMED:
             raise ReturnStateError(f"Nothing of an order that is {self.status} can come back.")
+        self.must_be_known()
         known = {item.item_id: item for item in self.items}
         for item_id, quantity in wanted.items():
             item = known.get(item_id)
@@ -154,8 +155,9 @@ class Returns(Exchanges):
         return sent[0].warehouse_id
 
     def _value_of(self, back: OrderReturn) -> int:
-        worth: int = sum([line["amount"] for line in self._worth(back.quantities)])
-        return max(0, worth - back.fee_amount)
+        came = self._came_back
+        worth: int = sum([line["amount"] for line in self._worth(back.quantities, came, back)])
+        return max(0, worth - self._never_paid(back.quantities, came) - back.fee_amount)
 
     # --- decided --------------------------------------------------------------------------------------------------------
 

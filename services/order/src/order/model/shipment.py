@@ -94,6 +94,8 @@ class Shipment(Table, table=True):
     expected_delivery: date | None = None
     look_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     """When the carrier is asked where the parcel is, unless it says so before."""
+    untaken_amount: int = Field(default=0, sa_type=BigInteger)
+    """What of its amount could not be taken: goods that left unpaid."""
     dispatched_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     delivered_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
 

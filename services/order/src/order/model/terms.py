@@ -15,10 +15,12 @@ from contracts.types import Country
 
 PPM: Final = 1_000_000
 """Tax rates are counted in millionths: 10.75 % is 107,500."""
+NO_CONTROL: Final = r"^[^\x00-\x08\x0b-\x1f]*$"
+"""Of what a text consists that can be stored, and set on an invoice."""
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=NO_CONTROL)]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
-Region = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+Region = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=NO_CONTROL)]
 Percent = Annotated[str, StringConstraints(pattern=r"^\d{1,2}(\.\d{1,4})?$")]
 
 

@@ -12,9 +12,12 @@ from typing import Final
 from order.model.change import Change, ChangeState
 from order.model.order import IN_REVIEW, Order
 from order.model.refund import RefundState
+from order.model.shipment import Shipment
 from order.model.status import OrderState, PaymentState
 
 PATIENCE: Final = timedelta(seconds=60)
+CASH_ON_DELIVERY: Final = "cash_on_delivery"
+"""How an order is paid whose parcels are paid when they arrive."""
 
 STOCK_RESERVED: Final = "inventory.stock_reserved.v1"
 AUTHORIZED: Final = "payment.authorized.v1"
@@ -68,16 +71,21 @@ def _to_be_decided(order: Order) -> Iterable[Wait]:
 
 
 def _for_what_left(order: Order) -> Iterable[Wait]:
-    sent = [one for one in order.shipments if one.dispatched_at is not None]
-    if order.captured_amount < sum(one.amount for one in sent):
+    due = [(one.amount, since) for one in order.shipments if (since := _due_since(order, one)) is not None]
+    if order.captured_amount < sum(amount for amount, _ in due):
         whom = "staff" if order.payment_state == PaymentState.CAPTURE_FAILED else "service"
-        yield Wait("payment.captured.v1", max(one.dispatched_at for one in sent if one.dispatched_at), None, whom)
+        yield Wait("payment.captured.v1", max(since for _, since in due), None, whom)
     for refund in order.refunds:
         if refund.state == RefundState.REQUESTED:
             yield Wait("payment.refunded.v1", refund.created_at)
     for one in order.shipments:
         if one.move_id is not None:
             yield Wait("inventory.shipment_moved.v1", order.updated_at, one.move_deadline_at)
+
+
+def _due_since(order: Order, shipment: Shipment) -> datetime | None:
+    """Tell since when a parcel's money is to be taken: since it left, or where cash pays it, since it arrived."""
+    return shipment.delivered_at if order.payment_method == CASH_ON_DELIVERY else shipment.dispatched_at
 
 
 def _to_be_settled(change: Change) -> Iterable[Wait]:

@@ -5,8 +5,9 @@ from typing import Final
 from chassis.database import Database
 from chassis.telemetry import Metrics
 
+# Each of them by an index, however many orders there are behind: a pending order's state has none of its own.
 _COUNT: Final = """
-SELECT 'pending' AS state, count(*) AS n FROM orders WHERE order_state = 'pending'
+SELECT 'pending' AS state, count(*) AS n FROM orders WHERE status = 'Pending'
 UNION ALL
 SELECT 'cancelling', count(*) FROM orders WHERE order_state = 'cancelled' AND (released_at IS NULL OR voided_at IS NULL)
 UNION ALL

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any, Final, Self
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, any_, func, literal, or_, select, text, tuple_, union
+from sqlalchemy import ColumnElement, Select, and_, any_, case, func, literal, or_, select, text, tuple_, union
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -34,6 +34,7 @@ from order.model import (
     Status,
 )
 from order.model.order import IN_REVIEW
+from order.model.waiting import CASH_ON_DELIVERY
 
 MOST_COUNTED: Final = 10_000
 MOST_RANKED: Final = 500
@@ -198,9 +199,12 @@ def _stuck(since: datetime, now: datetime) -> Sequence[ColumnElement[bool]]:
         col(Refund.state) == RefundState.REQUESTED, col(Refund.created_at) < since
     )
     moving = select(Shipment.order_id).where(col(Shipment.move_deadline_at) < now)  # type: ignore[call-overload]
+    due_since = case(
+        (col(Order.payment_method) == CASH_ON_DELIVERY, col(Shipment.delivered_at)), else_=col(Shipment.dispatched_at)
+    )
     due = (
         select(func.coalesce(func.sum(Shipment.amount), 0))
-        .where(col(Shipment.order_id) == _id, col(Shipment.dispatched_at) < since)
+        .where(col(Shipment.order_id) == _id, due_since < since)
         .scalar_subquery()
     )
     old = col(Order.updated_at) < since

@@ -133,6 +133,7 @@ _SHIPMENT: Final = {
     "tracked_at": "timestamptz",
     "expected_delivery": "date",
     "look_at": "timestamptz",
+    "untaken_amount": "bigint",
     "dispatched_at": "timestamptz",
     "delivered_at": "timestamptz",
 }
@@ -276,7 +277,9 @@ class OrderStore:
             self._sizes[item.order_id, item.position] = _size(item)
         planned = [key for key, order in self._orders.items() if order.fulfilment_state != FulfilmentState.UNPLANNED]
         if planned:
-            await self._fetch_shipments(planned, labels=any(hasattr(message, "label_id") for message in messages))
+            # What is heard of a label, or of a parcel by its carrier, may be about one that no parcel has any more.
+            labels = any(hasattr(message, "label_id") or hasattr(message, "updates") for message in messages)
+            await self._fetch_shipments(planned, labels=labels)
         changed = [key for key, order in self._orders.items() if order.changes_count]
         if changed:
             for row in await self._transaction.fetch(_CHANGES, changed):
@@ -320,6 +323,11 @@ class OrderStore:
         if order is None:
             raise NotFoundError(f"There is no order {order_id}.")
         return order
+
+    def version_of(self, message: Any) -> int | None:
+        """Tell how often the order that a message names was changed."""
+        named: Any = getattr(message, "order_id", None)
+        return self._orders[named].version if named in self._orders else None
 
     def owned(self, order_id: UUID, user_id: str) -> Order:
         """Answer an order of this customer; another's does not exist for them."""
