@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
 from chassis import batch, failpoints, reactions
 from chassis.batch import REST, Answer, Batcher, BusyError, Function, Item, Later, Rest
@@ -45,6 +46,8 @@ class Ledger:
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
         self.written = False
+        self.changes = 0
+        self.silent_changes = 0
 
     async def fetch(self, messages: Sequence[Any]) -> None:
         Ledger.fetches += 1
@@ -57,14 +60,27 @@ class Ledger:
             Ledger.held.set()
             await hold.wait()
 
+    def version_of(self, _: Any) -> int:
+        return self.changes
+
     async def flush(self) -> None:
         await self._transaction.fetch("SELECT 1")
         self.written = True
+        for _ in range(self.changes + self.silent_changes):
+            self._transaction.emit(OrderShipped(order_id=uuid4(), user_id="changed"), cause())
 
 
 def ship(command: Ship, ledger: Ledger) -> Answer[OrderShipped]:
     """Tell it, refuse it, or break."""
     assert isinstance(ledger, Ledger)
+    if command.mood == "changed":
+        ledger.changes += 1
+    if command.mood == "changed, then late":
+        ledger.changes += 1
+        raise TooLateError("It is too late.")
+    if command.mood == "silently changed, then late":
+        ledger.silent_changes += 1
+        raise TooLateError("It is too late.")
     if command.mood == "late":
         raise TooLateError("It is too late.")
     if command.mood == "bug":
@@ -90,6 +106,34 @@ async def test_callers_at_once_share_transactions_and_each_gets_its_own_outcome(
     outcomes = await asyncio.gather(*(outcome(batcher, item(mood)) for mood in moods))
     assert outcomes == [201, "TooLateError", 201, "ZeroDivisionError", 201]
     assert len(await told(database)) == 3
+
+
+async def test_what_was_changed_before_a_refusal_is_not_written(database: Database) -> None:
+    batcher = Batcher(database, lanes=1)
+    moods = ["changed", "changed, then late", "fine", "changed, then late"]
+    with capture_logs() as logs:
+        outcomes = await asyncio.gather(*(outcome(batcher, item(mood)) for mood in moods))
+    assert outcomes == [201, "TooLateError", 201, "TooLateError"]
+    facts = [fact.user_id for fact in await told(database) if isinstance(fact, OrderShipped)]
+    assert sorted(facts) == ["changed", "changed", "fine"], "the change and the fact of the first, and the fact of the other"
+    assert [(entry["event"], entry["function"]) for entry in logs] == [("refused_late", "ship")] * 2
+
+
+async def test_of_who_is_refused_alone_nothing_is_written_but_the_reply(database: Database) -> None:
+    batcher = Batcher(database, lanes=1)
+    for _ in range(2):
+        assert await outcome(batcher, item("silently changed, then late", key="k")) in {"TooLateError", 409}
+    assert not await told(database)
+    assert (await batcher.submit(item("silently changed, then late", key="k"))).replayed
+
+
+async def test_a_command_of_a_service_that_changes_before_it_refuses_fails_its_test(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ship, "__module__", "order.handlers.shipping")
+    assert await outcome(Batcher(database), item("late")) == "TooLateError"
+    with pytest.raises(AssertionError, match="ship has changed something before it refused"):
+        await Batcher(database).submit(item("silently changed, then late"))
 
 
 def number(command: Ship, ledger: Ledger) -> list[OrderShipped | Later[OrderShipped]]:

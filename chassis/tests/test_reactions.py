@@ -369,7 +369,13 @@ async def test_a_reaction_that_fails_takes_no_other_with_it(rig: Rig, user: str)
 
 
 async def test_passing_trouble_is_waited_out_and_nothing_is_skipped(rig: Rig) -> None:
-    Wall.troubles[:] = [asyncpg.DeadlockDetectedError("deadlock"), OSError("away"), TimeoutError()]
+    Wall.troubles[:] = [
+        asyncpg.DeadlockDetectedError("deadlock"),
+        asyncpg.IdleInTransactionSessionTimeoutError("idle for too long"),
+        asyncpg.InvalidCatalogNameError("no such database"),
+        OSError("away"),
+        TimeoutError(),
+    ]
     for name in ("a", "b"):
         await rig.send(name)
     await rig.wall_shows("a", "b")
@@ -391,6 +397,48 @@ async def test_a_run_of_dead_letters_stops_the_consumer_and_nothing_more_is_put_
         process.consumer = rig.consumer
         says = (await process.readiness())["consumer"]
         assert says == "4 records in a row could not be handled; the last: failed: ZeroDivisionError"
+
+
+@asynccontextmanager
+async def beginning_anew(rig: Rig, limit: int) -> AsyncIterator[Consumer]:
+    """Put another consumer in the place of the rig's, which takes what was sent meanwhile in one piece."""
+    again = Consumer(rig.consumer.reactions, rig.database, rig.broker, rig.letters, Metrics(), dead_letter_limit=limit)
+    await again.start()
+    try:
+        yield again
+    finally:
+        await again.stop()
+
+
+async def test_dead_letters_among_what_is_handled_are_no_row_however_many_come_at_once(rig: Rig) -> None:
+    await rig.consumer.stop()
+    names = [f"n{number}" for number in range(6)]
+    for name in names:
+        await rig.send(name)
+        await rig.send("unreadable", value=b"{not json")
+        await rig.send("bug")
+    async with beginning_anew(rig, limit=2) as consumer:
+        await rig.wall_shows(*names)
+        await rig.letters_show(2 * len(names))
+        assert consumer.alive
+
+
+async def test_each_start_gets_as_many_dead_letters_further_as_it_may_put_aside(rig: Rig) -> None:
+    await rig.consumer.stop()
+    await rig.send("before")
+    for _ in range(3):
+        await rig.send("unreadable", value=b"{not json")
+        await rig.send("bug")
+    await rig.send("after")
+    async with beginning_anew(rig, limit=3) as consumer:
+        await eventually(lambda: _value(not consumer._task or consumer._task.done()), "it stops", within=15)  # noqa: SLF001
+        assert not consumer._source._done, "what was done is committed already: it may be killed"  # noqa: SLF001
+        assert len(await rig.letters.list("open", 50)) == 3
+        assert await rig.wall() == ["before"]
+    async with beginning_anew(rig, limit=3) as consumer:
+        await rig.wall_shows("before", "after")
+        assert len(await rig.letters.list("open", 50)) == 6
+        assert consumer.alive
 
 
 def settings_of(database: Database, kafka: KafkaServer) -> ServiceSettings:
@@ -420,6 +468,23 @@ async def running(process: Process, other_than: Consumer | None = None) -> Consu
 async def _value(value: Any) -> Any:
     await asyncio.sleep(0)
     return value
+
+
+async def test_the_lag_of_a_partition_that_has_moved_is_told_by_its_new_owner_alone(
+    database: Database, kafka: KafkaServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = process_of("order", database, kafka)
+    process.consumer = Consumer(process.parts.reactions, database, process.broker, process.dead_letters, process.metrics)
+    assert b"consumer_lag{" not in await process.measure(), "it is not there yet"
+    for lags in ({("inventory.events", 0): 7, ("inventory.events", 1): 0}, {("inventory.events", 1): 3}):
+
+        async def lag(_: Consumer, told: dict[tuple[str, int], int] = lags) -> dict[tuple[str, int], int]:
+            return told
+
+        monkeypatch.setattr(Consumer, "lag", lag)
+        measured = (await process.measure()).decode()
+    told = [line for line in measured.splitlines() if line.startswith("consumer_lag{")]
+    assert told == ['consumer_lag{partition="1",topic="inventory.events"} 3.0']
 
 
 async def test_a_process_starts_a_consumer_that_died_anew(

@@ -19,32 +19,28 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic_core import to_json
 
-from chassis import clocks, commands, dead_letter_api, facts_api, health_api, migrations, problems, tasks
+from chassis import clocks, commands, dead_letter_api, facts_api, health_api, migrations, problems, tasks, upkeep
 from chassis.auth import Verifier
 from chassis.batch import Batcher
 from chassis.broker import Broker
-from chassis.clocks import Clock, DatabaseTime
+from chassis.clocks import Clock
 from chassis.commands import Commands
 from chassis.database import TRANSIENT, Database
 from chassis.deadletters import DeadLetters
-from chassis.idempotency import RETENTION_HOURS
 from chassis.jobs import Jobs, Waker, Workers
-from chassis.limits import BUSY, AtOnce, Doors, Limiter, TellAllowance
+from chassis.limits import BUSY, AtOnce, Doors, Limiter, Streams, TellAllowance
 from chassis.open_work import Work
 from chassis.reactions import Consumer, Reactions
 from chassis.relay import Relay
 from chassis.requests import BodyLimit
-from chassis.schema import maintain_partitions
 from chassis.settings import ServiceSettings
 from chassis.tail import Tail
 from chassis.telemetry import Metrics, configure_logging, configure_tracing
 from contracts import Topic
 
 READINESS_SECONDS: Final = 2.0
-MAINTENANCE_SECONDS: Final = 3600.0
 CONNECT_RETRY_SECONDS: Final = 1.0
 WATCH_SECONDS: Final = 2.0
-CLOCK_SECONDS: Final = 10.0
 START_SECONDS: Final = 60.0
 STEP_SECONDS: Final = 60.0
 """How long a step that needs the broker may take before it is tried anew: aiokafka waits for some answers for ever."""
@@ -99,14 +95,19 @@ class Process:
 
     async def start(self, gateways: Mapping[type, Any]) -> None:
         """Start every part that this process has; those that need the broker follow when it answers."""
-        await maintain(self.database, self.settings.outbox_retention_days)
+        await upkeep.prepare(self.database, self.settings.outbox_retention_days)
         await self.relay.start()
         if "workers" in self.settings.roles:
             self.workers = Workers(self.parts.jobs, self.database, Batcher(self.database), gateways)
             await self.workers.start()
         else:
             self.database.workforce = Waker(self.database)
-        self._tasks = [asyncio.create_task(task()) for task in (self._connect, self._maintain, self._keep_time)]
+        always = (
+            self._connect(),
+            upkeep.keep_up(self.database, self.settings.outbox_retention_days),
+            upkeep.keep_time(self.database),
+        )
+        self._tasks = [asyncio.create_task(one) for one in always]
 
     async def stop(self) -> None:
         """Stop in reverse: no new work, finish what is at hand, publish it, disconnect."""
@@ -172,29 +173,13 @@ class Process:
 
     async def _follow(self) -> None:
         """Follow the topic that callers wait for, in place of the tail that there was."""
-        if self.tail is None and self.parts.tail is not None:
-            self.tail = Tail(self.broker, self.parts.tail.name)
         if self.tail is not None:
             await self.tail.stop()
             await self.tail.start()
-
-    async def _maintain(self) -> None:
-        while True:
-            await asyncio.sleep(MAINTENANCE_SECONDS)
-            try:
-                await maintain(self.database, self.settings.outbox_retention_days)
-            except Exception as error:  # noqa: BLE001 - it is tried again: without partitions for the days to come all stops
-                log.warning("maintenance_failed", error=type(error).__name__, detail=str(error)[:200])
-
-    async def _keep_time(self) -> None:
-        """Look now and then what time it is in the database."""
-        while isinstance(self.database.clock, DatabaseTime):
-            await asyncio.sleep(CLOCK_SECONDS)
-            try:
-                async with self.database.pool.acquire() as connection:
-                    await self.database.clock.read(connection)
-            except TRANSIENT as error:
-                log.warning("time_unknown", error=type(error).__name__)
+        elif self.parts.tail is not None:
+            tail = Tail(self.broker, self.parts.tail.name)
+            await tail.start()
+            self.tail = tail  # now, and not before: whoever finds one relies on it
 
     async def readiness(self) -> dict[str, str]:
         """Tell of each part whether it does its work: `ok`, or what is wrong."""
@@ -236,8 +221,10 @@ class Process:
         if self.consumer is not None:
             with contextlib.suppress(TimeoutError):  # while the broker is away nobody knows; the gauges keep what they said
                 async with asyncio.timeout(READINESS_SECONDS):
-                    for (topic, partition), lag in (await self.consumer.lag()).items():
-                        self.metrics.consumer_lag.labels(topic, str(partition)).set(lag)
+                    lags = await self.consumer.lag()
+                self.metrics.consumer_lag.clear()  # of a partition that has moved the new owner tells
+                for (topic, partition), lag in lags.items():
+                    self.metrics.consumer_lag.labels(topic, str(partition)).set(lag)
         if self.parts.measure is not None:
             await self.parts.measure(self.database, self.metrics)
         return generate_latest(self.metrics.registry)
@@ -252,17 +239,6 @@ def spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECTOR_THRESHOLDS)
-
-
-async def maintain(database: Database, retention_days: int) -> None:
-    """Make the coming partitions, drop those past retention, forget old idempotent replies."""
-    async with database.pool.acquire() as connection:
-        done = await maintain_partitions(connection, database.clock().date(), retention_days)
-        await connection.execute(
-            "DELETE FROM idempotency WHERE created_at < now() - make_interval(hours => $1)", RETENTION_HOURS
-        )
-    if done:
-        log.info("partitions", done=done)
 
 
 async def _within(check: Any) -> str:
@@ -293,6 +269,7 @@ def create_app(parts: Parts, settings: ServiceSettings, *, clock: Clock) -> Fast
             app.state.commands = Commands(Batcher(database))
             app.state.verifier = verifier
             app.state.limiter = Limiter(settings.requests_per_minute)
+            app.state.streams = Streams(settings.streams_per_caller)
             app.state.settings = settings
             app.state.gateways = gateways
             await process.start(gateways)

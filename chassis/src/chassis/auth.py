@@ -1,8 +1,9 @@
 """Who is calling: a bearer token of the OpenID provider becomes a `Caller` with roles.
 
 Tokens are verified here, against the provider's published keys; an allow-list of signature algorithms, issuer, audience and
-expiry are checked. Keys are cached, refetched when an unknown key id appears (at most once in KEY_COOLDOWN_SECONDS), and kept
-in use while the provider is away. A verified token is remembered until it expires, so a client's next call costs a look-up.
+expiry are checked. Keys are cached, and refetched when they are old or a token is signed with another, at most once in
+KEY_COOLDOWN_SECONDS, whether or not the provider answers; known keys stay in use while it is away. A verified token is
+remembered until it expires, so a client's next call costs a look-up.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ import httpx2
 import structlog
 from fastapi import Depends, Request
 from joserfc import jwt
-from joserfc.errors import JoseError
+from joserfc.errors import BadSignatureError, InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
 
 from chassis.domain import Refusal
@@ -27,7 +28,13 @@ ALGORITHMS: Final = ["ES256", "ES384", "RS256", "PS256", "EdDSA"]
 LEEWAY_SECONDS: Final = 30
 KEYS_TTL_SECONDS: Final = 300.0
 KEY_COOLDOWN_SECONDS: Final = 10.0
+NO_KEYS_COOLDOWN_SECONDS: Final = 2
+"""How soon the provider is asked again while no key is known, and nobody can be let in."""
 REMEMBERED_TOKENS: Final = 10_000
+STAFF_ROLES: Final = frozenset({"admin", "auditor", "finance", "fraud_reviewer", "support", "warehouse"})
+"""A provider may give its users further roles, for purposes of its own."""
+MALFORMED: Final = (JoseError, ValueError, TypeError, AttributeError, KeyError, RecursionError)
+"""What reading a token or keys may end with: joserfc looks into their parts before it knows of what kind these are."""
 
 log = structlog.get_logger()
 
@@ -67,7 +74,7 @@ class Caller:
     @property
     def actor(self) -> str:
         """Name the caller for histories: `customer:ID`, or the first staff role and the id."""
-        staff = sorted(self.roles - {"customer"})
+        staff = sorted(self.roles & STAFF_ROLES)
         return f"{staff[0] if staff else 'customer'}:{self.user_id}"
 
 
@@ -86,6 +93,7 @@ class Verifier:
         )
         self._keys: KeySet | None = None
         self._fetched_at = float("-inf")
+        self._tried_at = float("-inf")
         self._fetching = asyncio.Lock()
         self._remembered: OrderedDict[bytes, Caller] = OrderedDict()
 
@@ -108,17 +116,17 @@ class Verifier:
         return caller
 
     async def _decode(self, token: str) -> Caller:
-        keys = await self._current_keys(max_age=KEYS_TTL_SECONDS)
+        keys = await self._known_keys()
         try:
-            claims = self._read(token, keys)
-        except (JoseError, ValueError) as error:
-            fresh = await self._current_keys(max_age=KEY_COOLDOWN_SECONDS)  # the provider may have changed its keys
-            if fresh is keys:
-                raise UnauthenticatedError("The bearer token is not valid.") from error
             try:
+                claims = self._read(token, keys)
+            except (InvalidKeyIdError, BadSignatureError):  # the provider may have changed its keys
+                fresh = await self._fresh_keys()
+                if fresh is keys:
+                    raise
                 claims = self._read(token, fresh)
-            except (JoseError, ValueError) as again:
-                raise UnauthenticatedError("The bearer token is not valid.") from again
+        except MALFORMED as error:
+            raise UnauthenticatedError("The bearer token is not valid.") from error
         roles = claims.get("roles", [])
         if isinstance(roles, str):
             roles = roles.replace(",", " ").split()
@@ -129,21 +137,33 @@ class Verifier:
         self._claims.validate(claims)
         return claims
 
-    async def _current_keys(self, max_age: float) -> KeySet:
-        async with self._fetching:
-            if self._keys is not None and time.monotonic() - self._fetched_at < max_age:
-                return self._keys
-            try:
-                response = await self._client.get(self._jwks_url)
-                response.raise_for_status()
-                self._keys = KeySet.import_key_set(response.json())
-                self._fetched_at = time.monotonic()
-            except (httpx2.HTTPError, ValueError, JoseError) as error:
-                log.warning("identity_provider_unavailable", error=type(error).__name__)
-                if self._keys is None:
-                    raise ProviderAwayError("Tokens cannot be checked right now; try again.", retry_after=2) from error
-                self._fetched_at = time.monotonic() - KEYS_TTL_SECONDS + KEY_COOLDOWN_SECONDS
+    async def _known_keys(self) -> KeySet:
+        """Answer the keys; old ones are looked up anew, and serve everybody else while that is under way."""
+        young = time.monotonic() - self._fetched_at < KEYS_TTL_SECONDS
+        if self._keys is not None and (young or self._fetching.locked()):
             return self._keys
+        return await self._fresh_keys()
+
+    async def _fresh_keys(self) -> KeySet:
+        """Ask the provider for its keys, unless it was asked just now, whatever came of it; raises ProviderAwayError."""
+        async with self._fetching:
+            cooldown = NO_KEYS_COOLDOWN_SECONDS if self._keys is None else KEY_COOLDOWN_SECONDS
+            if time.monotonic() - self._tried_at >= cooldown:
+                await self._fetch()
+                self._tried_at = time.monotonic()
+            if self._keys is None:
+                detail = "Tokens cannot be checked right now; try again."
+                raise ProviderAwayError(detail, retry_after=NO_KEYS_COOLDOWN_SECONDS)
+            return self._keys
+
+    async def _fetch(self) -> None:
+        try:
+            response = await self._client.get(self._jwks_url)
+            response.raise_for_status()
+            self._keys = KeySet.import_key_set(response.json())
+            self._fetched_at = time.monotonic()
+        except (httpx2.HTTPError, *MALFORMED) as error:
+            log.warning("identity_provider_unavailable", error=type(error).__name__)
 
 
 async def caller(request: Request) -> Caller:

@@ -2,8 +2,9 @@
 
 A batch is handled as: stores fetch (and lock, in key order) the rows of all messages at once; each message's function runs on
 them in memory; stores write all changes; facts go to the outbox; one commit. Messages of one key keep their order. A message
-whose function refuses (`Refusal`) gets its refusal and leaves nothing behind, since a model checks before it changes; any other
-error undoes the batch, and its messages are tried one by one, so that a bad one takes no other with it.
+whose function refuses (`Refusal`) gets its refusal and leaves nothing behind, since a model checks before it changes. Any other
+error undoes the batch, and its messages are tried one by one, so that a bad one takes no other with it; so does a refusal that
+came after a change.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar, Union, get_
 from uuid import UUID
 
 import asyncpg
+import structlog
 
 from chassis.database import TRANSIENT, Database, Transaction
 from chassis.domain import Cause, Refusal
@@ -24,6 +26,7 @@ from contracts import Event
 
 E_co = TypeVar("E_co", bound=Event, covariant=True)
 
+log = structlog.get_logger()
 
 CONFLICT_ATTEMPTS: Final = 3
 AT_A_STRETCH: Final = 50
@@ -58,7 +61,8 @@ REST: Final = Rest(busy=16, shortest=0.01, longest=0.05, share=1.0)
 class Store(Protocol):
     """What a service keeps of one kind, for the length of one transaction.
 
-    `lock_rank` orders stores that lock rows, the same in every transaction, so that two of them never wait for each other.
+    `lock_rank` orders stores that lock rows, the same in every transaction, so that two of them never wait for each other. One
+    that can tell how often the row that a message names was changed has a `version_of(message)`, too.
     """
 
     lock_rank: ClassVar[int]
@@ -100,6 +104,8 @@ class Function:
     tells: tuple[type[Event], ...]
     stores: tuple[type[Store], ...]
     parameters: tuple[type, ...]
+    versioned: tuple[type[Any], ...] = ()
+    """Those of its stores that tell when a row was changed."""
 
     @classmethod
     def of(cls, call: Callable[..., Any]) -> "Function":
@@ -112,12 +118,14 @@ class Function:
         for name, parameter in zip(names[1:], parameters, strict=True):
             if parameter is not Cause and not hasattr(parameter, "lock_rank"):
                 raise TypeError(f"{call.__qualname__}: parameter {name} must be a store or Cause")
+        stores = tuple(parameter for parameter in parameters if parameter is not Cause)
         return cls(
             call=call,
             hears=hints[names[0]],
             tells=tuple(_events_in(hints["return"])),
-            stores=tuple(parameter for parameter in parameters if parameter is not Cause),
+            stores=stores,
             parameters=parameters,
+            versioned=tuple(store for store in stores if hasattr(store, "version_of")),
         )
 
     @property
@@ -210,8 +218,9 @@ async def _handle(transaction: Transaction, items: Sequence[Item]) -> None:
         later += _apply(transaction, item, stores, replies)
         if number % AT_A_STRETCH == 0:
             await asyncio.sleep(0)
-    for store in stores.values():
-        await store.flush()
+    if any(item.refusal is None for item in items):  # of those who are all refused nothing is written
+        for store in stores.values():
+            await store.flush()
     for fact, cause in later:
         transaction.emit(fact.make(), cause)
     await replies.flush()
@@ -222,6 +231,7 @@ def _apply(
 ) -> Sequence[tuple[Later[Any], Cause]]:
     """Run an item's function and tell its facts; answers those that are told when the stores have written."""
     arguments = [item.cause if parameter is Cause else stores[parameter] for parameter in item.function.parameters]
+    versions = _versions(item, stores) if item.event_id is None else []
     try:
         if item.request is not None:
             item.result = replies.find(item.request)
@@ -234,9 +244,9 @@ def _apply(
     except Refusal as refusal:
         if item.event_id is not None:
             raise  # a fact has happened: refusing it is a fault of ours, and the inbox must not remember it as handled
-        item.refusal = refusal
-        if item.request is not None:
-            replies.keep(item.request, Reply(refusal.status, refusal_body(refusal), {"Content-Type": PROBLEM_JSON}))
+        if _versions(item, stores) != versions:
+            raise RefusedLateError(refusal) from refusal
+        _refuse(item, refusal, replies)
         return ()
     later = []
     for event in _told(item.result):
@@ -248,6 +258,16 @@ def _apply(
         answer = item.result
         replies.keep(item.request, Reply(answer.status, answer.body, answer.headers))
     return later
+
+
+def _refuse(item: Item, refusal: Refusal, replies: Replies) -> None:
+    item.refusal = refusal
+    if item.request is not None:
+        replies.keep(item.request, Reply(refusal.status, refusal_body(refusal), {"Content-Type": PROBLEM_JSON}))
+
+
+def _versions(item: Item, stores: dict[type, Any]) -> list[Any]:
+    return [stores[kind].version_of(item.message) for kind in item.function.versioned]
 
 
 def _told(result: Any) -> Sequence[Event | Later[Any]]:
@@ -353,6 +373,9 @@ class Batcher:
 
 
 def _answer(item: Item, error: BaseException | None) -> None:
+    if isinstance(error, RefusedLateError):
+        log.error("refused_late", function=item.function.name, refusal=error.refusal.slug)
+        error = error.refusal
     future = item.future
     if future is None or future.done():  # the caller went away; what was committed stands
         return
@@ -360,6 +383,14 @@ def _answer(item: Item, error: BaseException | None) -> None:
         future.set_exception(error)
     else:
         future.set_result(item.result)
+
+
+class RefusedLateError(Exception):
+    """A function has changed a row and then refused: its facts are lost, so nothing of it may be written."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.detail)
+        self.refusal = refusal
 
 
 class BusyError(Refusal):

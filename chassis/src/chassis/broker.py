@@ -186,15 +186,15 @@ class Source:
         self._resting = True
 
     async def follow(self) -> None:
-        """Fetch what comes from now on; what came meanwhile is passed over."""
+        """Fetch what comes from now on; what came meanwhile is passed over. Who is interrupted leaves it at rest."""
         if self._resting:
-            self._resting = False
             try:
                 async with asyncio.timeout(FOLLOW_SECONDS):
                     await self._consumer.seek_to_end()
             except (KafkaError, TimeoutError) as error:  # then what came meanwhile is fetched, and nobody listens for it
                 log.warning("end_not_found", error=type(error).__name__)
             self._consumer.resume(*self._consumer.assignment())
+            self._resting = False
 
     async def to_the_end(self) -> None:
         """Pass over everything that is there, for the whole group."""

@@ -44,6 +44,8 @@ TRANSIENT: Final = (
     asyncpg.TransactionRollbackError,
     asyncpg.LockNotAvailableError,
     asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,  # it is not there while its backup is put in its place
+    asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.ReadOnlySQLTransactionError,
 )
 
@@ -408,6 +410,7 @@ def _read_engine(url: str, service: str) -> AsyncEngine:
         pool_pre_ping=True,
         json_deserializer=from_json,
         isolation_level="AUTOCOMMIT",
+        hide_parameters=True,  # what a statement was asked for may be personal, and its failure is logged
     )
 
 

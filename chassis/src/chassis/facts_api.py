@@ -3,15 +3,17 @@
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Request
 from pydantic_core import from_json
 
 from chassis.auth import Caller, staff
 from chassis.database import Database
 from chassis.open_work import Work, nudge, owed
+from chassis.requests import Clean
 from contracts import TOPICS
 
 Operator = Annotated[Caller, staff("support", "auditor", "warehouse", "finance", "fraud_reviewer")]
+Key = Annotated[str, Path(max_length=200, description="What the facts are about, like an order's id."), Clean]
 
 
 def router(service: str, works: Sequence[Work]) -> APIRouter:
@@ -19,13 +21,13 @@ def router(service: str, works: Sequence[Work]) -> APIRouter:
     routes = APIRouter(prefix=f"/api/admin/facts/{service}", tags=["saga"])
 
     @routes.get("/{key}")
-    async def list_facts(request: Request, _: Operator, key: str) -> dict[str, Any]:
+    async def list_facts(request: Request, _: Operator, key: Key) -> dict[str, Any]:
         """List what this service told about `key`, oldest first, and what it owes; what is confidential without content."""
         database = request.app.state.database
         return {"items": await facts_about(database, key), "work": await owed(database, key, works)}
 
     @routes.post("/{key}/nudge")
-    async def nudge_key(request: Request, _: Annotated[Caller, staff("support")], key: str) -> dict[str, Any]:
+    async def nudge_key(request: Request, _: Annotated[Caller, staff("support")], key: Key) -> dict[str, Any]:
         """Have what is owed about `key` done now, and tell its facts anew: who has heard them drops them."""
         settings = request.app.state.settings
         nudged = await nudge(request.app.state.database, key, works, settings.outbox_retention_days)

@@ -6,9 +6,10 @@ wild and is no quota to be billed. Fields: draft-ietf-httpapi-ratelimit-headers.
 bounded when something behind is slow: a request that waits holds some 50 kB.
 """
 
+import contextlib
 import time
-from collections import OrderedDict
-from collections.abc import Callable
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,7 +28,7 @@ COME_BACK_SECONDS: Final = 1
 
 
 class TooManyRequestsError(Refusal):
-    """The caller has asked too much in this minute."""
+    """The caller has asked too much in this minute, or for too much at once."""
 
     slug = "too-many-requests"
     title = "Too many requests"
@@ -78,6 +79,29 @@ def refuse(allowance: Allowance) -> None:
         raise TooManyRequestsError(
             f"At most {allowance.limit} requests in {WINDOW_SECONDS} seconds; come back in {seconds}.", retry_after=seconds
         )
+
+
+class Streams:
+    """The streams of events that are open, by caller: once begun, a stream is not among the requests inside any more."""
+
+    def __init__(self, per_caller: int) -> None:
+        self._per_caller = per_caller
+        self._open: Counter[str] = Counter()
+
+    @contextlib.contextmanager
+    def one(self, caller: str) -> Iterator[None]:
+        """Count a stream for as long as it is open; raises TooManyRequestsError where it is one too many."""
+        if self._open[caller] >= self._per_caller:
+            raise TooManyRequestsError(
+                f"At most {self._per_caller} streams may be open at once; close one first.", retry_after=COME_BACK_SECONDS
+            )
+        self._open[caller] += 1
+        try:
+            yield
+        finally:
+            self._open[caller] -= 1
+            if not self._open[caller]:
+                del self._open[caller]
 
 
 class TellAllowance:

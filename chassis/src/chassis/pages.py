@@ -2,8 +2,8 @@
 
 import base64
 import binascii
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -14,6 +14,8 @@ from pydantic_core import from_json, to_json
 from chassis.problems import invalid
 
 MOST: Final = 200
+BITS: Final = 63
+"""What a database's largest whole number has, besides its sign."""
 
 Limit = Annotated[int, Query(ge=1, le=MOST, description="How many items at the most.")]
 Cursor = Annotated[str | None, Query(max_length=500, description="`next_cursor` of the page before.")]
@@ -33,18 +35,38 @@ def write_cursor(*place: datetime | UUID | str | int) -> str:
 
 def read_cursor(cursor: str, *kinds: type) -> tuple[Any, ...]:
     """Read a place; raises InvalidRequestError where it is none of ours."""
-    readers: dict[type, Any] = {datetime: datetime.fromisoformat, UUID: UUID, str: _storable, int: int}
     try:
         values = from_json(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        return tuple(readers[kind](value) for kind, value in zip(kinds, values, strict=True))
-    except (ValueError, TypeError, binascii.Error):
+        return tuple(_READERS[kind](value) for kind, value in zip(kinds, values, strict=True))
+    except (ValueError, TypeError, OverflowError, binascii.Error):
         raise invalid("cursor", "this is not a cursor of this list") from None
 
 
-def _storable(text: object) -> str:
-    if not isinstance(text, str) or "\0" in text:
+def _text(value: object) -> str:
+    if not isinstance(value, str) or "\0" in value:
         raise ValueError("no text that a database could hold")
-    return text
+    return value
+
+
+def _number(value: object) -> int:
+    if type(value) is not int or value.bit_length() > BITS:
+        raise ValueError("no number that a database could hold")
+    return value
+
+
+def _moment(value: object) -> datetime:
+    moment = datetime.fromisoformat(_text(value))
+    if moment.tzinfo is None:
+        raise ValueError("no moment without its time zone")
+    return moment.astimezone(UTC)
+
+
+_READERS: Final[Mapping[type, Callable[[object], Any]]] = {
+    datetime: _moment,
+    UUID: lambda value: UUID(_text(value)),
+    str: _text,
+    int: _number,
+}
 
 
 def page(rows: Sequence[Any], limit: int, place: Any) -> tuple[Sequence[Any], str | None]:

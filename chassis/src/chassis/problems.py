@@ -6,6 +6,7 @@ error is logged with its trace and answered as a bare 500: it tells a caller not
 
 from typing import Any, Final
 
+import asyncpg
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -26,6 +27,7 @@ log = structlog.get_logger()
 _HTTP_PROBLEMS: Final = {
     404: ("not-found", "Not found"),
     405: ("method-not-allowed", "Method not allowed"),
+    408: ("too-slow", "The body took too long"),
     413: ("too-large", "The body is too large"),
 }
 
@@ -107,10 +109,21 @@ def _unavailable(_: Request, error: Exception) -> Response:
     )
 
 
+def _unstorable(request: Request, error: Exception) -> Response:
+    """Refuse a value that only the database has found to be none; which one it was is in no log, since it may be personal."""
+    route = getattr(request.scope.get("route"), "path", None)
+    log.error("value_not_storable", error=type(error).__name__, method=request.method, route=route)
+    _count(request, InvalidRequestError.slug)
+    return problem(422, InvalidRequestError.slug, InvalidRequestError.title, "It holds a value that cannot be stored.")
+
+
 def _read_failed(request: Request, error: Exception) -> Response:
-    """Tell a read that found no connection, or lost it, to come back; other complaints of the database are faults of ours."""
+    """Tell a read that found no connection, or lost it, to come back; most other complaints are faults of ours."""
+    cause = _cause_of(error) if isinstance(error, DBAPIError) else None
+    if isinstance(cause, asyncpg.DataError):
+        return _unstorable(request, cause)
     passes = isinstance(error, PoolTimeoutError) or (
-        isinstance(error, DBAPIError) and (error.connection_invalidated or isinstance(_cause_of(error), TRANSIENT))
+        isinstance(error, DBAPIError) and (error.connection_invalidated or isinstance(cause, TRANSIENT))
     )
     return _unavailable(request, error) if passes else _unexpected(request, error)
 
@@ -132,6 +145,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     for kind in TRANSIENT:
         app.add_exception_handler(kind, _unavailable)
+    app.add_exception_handler(asyncpg.DataError, _unstorable)
     app.add_exception_handler(PoolTimeoutError, _read_failed)
     app.add_exception_handler(DBAPIError, _read_failed)
     app.add_exception_handler(Exception, _unexpected)

@@ -3,7 +3,8 @@
 A reaction's signature is its row in the saga: the first parameter is the event it hears, the return type the events it may
 tell. Offsets are committed after their batches' transactions, so a crash at any line only repeats records, and the inbox drops
 the repeats. A passing failure (database away, deadlock) is waited out, nothing is skipped. A record that cannot be handled
-goes to the dead-letter topic and the work goes on; a run of them stops the consumer, because then it is we who are wrong.
+goes to the dead-letter topic and the work goes on; a run of them stops the consumer, because then it is we who are wrong. What
+precedes the record that stopped it is done: who starts again goes on with that record.
 """
 
 import asyncio
@@ -156,6 +157,7 @@ class Consumer:
         self._task: asyncio.Task[None] | None = None
         self._in_a_row = 0
         self.stopped_because: str | None = None
+        self._stopped_at: Record | None = None
         self.polled_at = time.monotonic()
 
     async def start(self) -> None:
@@ -195,7 +197,7 @@ class Consumer:
 
     async def lag(self) -> dict[tuple[str, int], int]:
         """Count the records not yet handled, by topic and partition."""
-        return await self._source.lag()
+        return {} if self._task is None else await self._source.lag()
 
     async def _run(self) -> None:
         while self.stopped_because is None and not self._source.closing:
@@ -204,38 +206,40 @@ class Consumer:
             if records:
                 async with self._source.handling:
                     await self._handle_all(records)
-                    if self.stopped_because is None:
-                        self._source.done(records)
-            if self._source.commit_is_due:
+                    self._source.done(records if self._stopped_at is None else records[: records.index(self._stopped_at)])
+            if self._source.commit_is_due or self.stopped_because is not None:
                 failpoints.reach("before_offset_commit")
                 await self._source.commit()
             if rest := REST.after(len(records), self._batch_size, time.monotonic() - began_at):
                 await asyncio.sleep(rest)
 
     async def _handle_all(self, records: Sequence[Record]) -> None:
-        """See a batch through: handled, or put aside, however long the database is away."""
+        """See a batch through in its order: handled, or put aside, however long the database is away."""
         items: list[tuple[Record, Item]] = []
         for record in records:
             try:
                 item = read(record, self.reactions, self._database.clock())
             except UnreadableError as error:
-                await self._put_aside(record, error.reason, str(error))
+                await self._handle(items)  # what precedes it comes first: it may be what ends a row of dead letters
+                items = []
+                if self.stopped_because is None:
+                    await self._put_aside(record, error.reason, str(error))
                 continue
             if item is None:
                 self._metrics.skipped.inc()
             else:
                 items.append((record, item))
-        if items and self.stopped_because is None:
-            await self._handle(items)
+        await self._handle(items)
 
     async def _handle(self, items: Sequence[tuple[Record, Item]]) -> None:
+        if not items or self.stopped_because is not None:
+            return
         error = await self._try([item for _, item in items])
         if error is None:
             self._in_a_row = 0
         elif len(items) > 1:  # halves, so that one bad event among many costs a few transactions, and order stays
-            for half in (items[: len(items) // 2], items[len(items) // 2 :]):
-                if self.stopped_because is None:
-                    await self._handle(half)
+            await self._handle(items[: len(items) // 2])
+            await self._handle(items[len(items) // 2 :])
         else:
             record, _ = items[0]
             log.error("reaction_failed", exc_info=error, type=items[0][1].event_type, order_id=items[0][1].cause.correlation_id)
@@ -272,6 +276,7 @@ class Consumer:
     async def _put_aside(self, record: Record, reason: str, detail: str) -> None:
         self._in_a_row += 1
         if self._in_a_row > self._limit:
+            self._stopped_at = record
             self.stopped_because = f"{self._in_a_row} records in a row could not be handled; the last: {reason}: {detail[:200]}"
             log.error("consumer_stopped", reason=self.stopped_because)
             return

@@ -4,6 +4,7 @@ A card number has no business here: shops send the PSP's token. A text that hold
 refusal names the field without repeating it.
 """
 
+import asyncio
 import re
 from typing import Annotated, Final
 
@@ -15,6 +16,8 @@ from chassis.problems import problem
 
 BODY_LIMIT: Final = 256 * 1024
 """The largest body of a request, in bytes."""
+BODY_SECONDS: Final = 10.0
+"""How long a body may take to arrive: who sends one bit by bit would keep out others for as long as they like."""
 
 SHORTEST_CARD: Final = 13
 CARD: Final = re.compile(r"(?<![\w+-])\d(?:[ -]?\d){12,18}(?![\w-])")
@@ -55,7 +58,7 @@ LongText = Annotated[str, StringConstraints(max_length=2000), Clean]
 
 
 class BodyLimit:
-    """Refuses a body over BODY_LIMIT, declared or streamed (FastAPI's own limit answers in plain text)."""
+    """Refuses a body over BODY_LIMIT, declared or streamed (FastAPI's own limit answers in plain text), or a slow one."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -69,12 +72,20 @@ class BodyLimit:
         if declared.isdigit() and int(declared) > BODY_LIMIT:
             await problem(413, "too-large", "The body is too large", f"At most {BODY_LIMIT} bytes.")(scope, receive, send)
             return
-        received = 0
+        until = asyncio.get_running_loop().time() + BODY_SECONDS
+        received, complete = 0, False
 
         async def counted() -> Message:
-            nonlocal received
-            message = await receive()
+            nonlocal received, complete
+            if complete:  # a stream of events waits here for its caller to go away, as long as that takes
+                return await receive()
+            try:
+                async with asyncio.timeout_at(until):
+                    message = await receive()
+            except TimeoutError:
+                raise HTTPException(408, f"It must be here within {BODY_SECONDS:g} s.", {"Connection": "close"}) from None
             received += len(message.get("body", b""))
+            complete = not message.get("more_body", False)
             if received > BODY_LIMIT:
                 raise HTTPException(413, f"At most {BODY_LIMIT} bytes.")
             return message

@@ -4,17 +4,25 @@
 `outbox_unpublished` names those the broker has not acknowledged yet; `outbox_sequence` counts the facts per topic and key.
 `inbox` remembers the events handled. Outbox and inbox are partitioned by day of the UUIDv7 event id, so that old days are
 dropped instead of deleted; `maintain_partitions` makes the days to come and drops those past retention. A default
-partition takes what falls outside, so a wrong clock never stops the work.
+partition takes what falls outside, so a wrong clock never stops the work; what it took moves to its day when that is made.
 """
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-import asyncpg
+import structlog
 
-PARTITIONED: Final = ("outbox", "inbox")
+PARTITIONED: Final = {"inbox": "event_id", "outbox": "id"}
+"""The partitioned tables, each by its id."""
 DAYS_AHEAD: Final = 3
+LOCK_PATIENCE: Final = "500ms"
+"""How long a table is waited for, with everybody else waiting behind. A better moment comes, and it is we who give way: after a
+second PostgreSQL looks for deadlocks, and may end somebody else's work."""
+MOVED_AT_MOST: Final = 10_000
+"""So many rows move to a new partition at the most: the table is closed meanwhile."""
+
+log = structlog.get_logger()
 
 TABLES: Final = """
 CREATE TABLE outbox (
@@ -66,7 +74,7 @@ CREATE TABLE idempotency (
     created_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (principal, key)
 );
-CREATE INDEX idempotency_by_age ON idempotency USING brin (created_at);
+CREATE INDEX idempotency_by_age ON idempotency (created_at);
 
 CREATE TABLE dead_letter (
     id uuid PRIMARY KEY,
@@ -105,38 +113,48 @@ def first_id_of(day: date) -> UUID:
 async def maintain_partitions(connection: Any, today: date, retention_days: int) -> list[str]:
     """Make the partitions up to DAYS_AHEAD and drop those older than `retention_days`; answers what it did.
 
-    Replicas may run it at once: one does the work, the others find it done.
+    Raises asyncpg.LockNotAvailableError where somebody reads a table for long. Each has a transaction of its own, since who
+    has the one may be waiting for the other. Replicas may run it at once: one does the work, the others find it done.
     """
     done: list[str] = []
-    async with connection.transaction():
-        await connection.execute("SELECT pg_advisory_xact_lock(hashtext('maintain_partitions'))")
-        for table in PARTITIONED:
-            existing = {
-                row["relname"]
-                for row in await connection.fetch(
-                    "SELECT relname FROM pg_inherits JOIN pg_class ON oid = inhrelid WHERE inhparent = $1::regclass",
-                    table,
-                )
-            }
+    for table in PARTITIONED:
+        async with connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock(hashtext('maintain_partitions'))")
+            await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_PATIENCE}'")
+            rows = await connection.fetch(
+                "SELECT relname FROM pg_inherits JOIN pg_class ON oid = inhrelid WHERE inhparent = $1::regclass", table
+            )
+            existing = {row["relname"] for row in rows} - {f"{table}_default"}
+            oldest = f"{table}_{today - timedelta(days=retention_days):%Y%m%d}"
+            expired = [one for one in sorted(existing) if one < oldest and not await _to_be_published(connection, table, one)]
             for offset in range(DAYS_AHEAD + 1):
                 day = today + timedelta(days=offset)
                 name = f"{table}_{day:%Y%m%d}"
                 if name not in existing and await _make(connection, table, name, day):
                     done.append(f"made {name}")
-            oldest = f"{table}_{today - timedelta(days=retention_days):%Y%m%d}"
-            for name in sorted(existing):
-                if name != f"{table}_default" and name < oldest:
-                    await connection.execute(f"DROP TABLE {name}")
-                    done.append(f"dropped {name}")
+            for name in expired:
+                await connection.execute(f"DROP TABLE {name}")
+                done.append(f"dropped {name}")
     return done
 
 
+async def _to_be_published(connection: Any, table: str, name: str) -> bool:
+    """Whether a day has a fact that is not published yet: what comes after it would be held back for ever."""
+    query = f"SELECT EXISTS (SELECT FROM outbox_unpublished u JOIN {name} o ON o.id = u.id)"
+    waits = table == "outbox" and bool(await connection.fetchval(query))
+    if waits:
+        log.warning("unpublished_past_retention", kept=name)
+    return waits
+
+
 async def _make(connection: Any, table: str, name: str, day: date) -> bool:
-    """Make one day's partition; where the default partition already holds rows of that day, that day stays there."""
-    bounds = f"FROM ('{first_id_of(day)}') TO ('{first_id_of(day + timedelta(days=1))}')"
-    try:
-        async with connection.transaction():
-            await connection.execute(f"CREATE TABLE {name} PARTITION OF {table} FOR VALUES {bounds}")
-    except asyncpg.CheckViolationError:
+    """Make one day's partition with what the default partition has of that day; where that is much, the day stays there."""
+    key, first, end = PARTITIONED[table], first_id_of(day), first_id_of(day + timedelta(days=1))
+    strays = f"FROM {table}_default WHERE {key} >= '{first}' AND {key} < '{end}'"
+    if await connection.fetchval(f"SELECT count(*) FROM (SELECT {strays} LIMIT {MOVED_AT_MOST + 1}) AS few") > MOVED_AT_MOST:
         return False
+    await connection.execute(f"LOCK TABLE ONLY {table} IN ACCESS EXCLUSIVE MODE")
+    await connection.execute(f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL)")
+    await connection.execute(f"WITH moved AS (DELETE {strays} RETURNING *) INSERT INTO {name} SELECT * FROM moved")
+    await connection.execute(f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ('{first}') TO ('{end}')")
     return True

@@ -19,9 +19,10 @@ class Tail:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Be ready to follow; nothing is fetched while nobody listens."""
+        """Be ready to follow; nothing is fetched while nobody listens, which nobody does at first."""
         self._source = await self._broker.subscribe([self._topic], group=None, latest=True)
-        self._source.rest()
+        if not self._listeners:
+            self._source.rest()
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
