@@ -2,9 +2,9 @@
  * The way to the services: typed calls that carry the caller's token and survive what happens to a page on a phone.
  *
  * A call that meets a dead network or a 503 is repeated with growing pauses while the page says so (`weather`), a 401 asks the
- * person to sign in again and then goes on, and every other refusal becomes a `Problem`. Repeating is safe because each mutating
- * call carries an Idempotency-Key: given by the caller where one intention may be sent twice (a double click, a reload), made here
- * otherwise.
+ * person to sign in again and then goes on, and every other refusal becomes a `Problem`. So does one that asks for a long wait:
+ * what would go out minutes later, nobody wants any more. Repeating is safe because each mutating call carries an
+ * Idempotency-Key: given by the caller where one intention may be sent twice (a double click, a reload), made here otherwise.
  */
 import createClient, { type Middleware } from 'openapi-fetch';
 import { session } from '../session/session';
@@ -18,6 +18,7 @@ import { weather } from './weather';
 const REPEATS = 8;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 8000;
+const LONGEST_WAIT_MS = 10_000;
 
 type Paths = Order & Inventory & Payment & Notification;
 
@@ -54,7 +55,11 @@ function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   });
 }
 
+/** How long a service asks to wait before a call is repeated; 0 where it does not say. */
+const waitOf = (answer: Response | undefined): number => (Number(answer?.headers.get('Retry-After')) || 0) * 1000;
+
 function isStillDoing(answer: Response): boolean {
+  if (waitOf(answer) > LONGEST_WAIT_MS) return false;
   return answer.status === 503 || answer.status === 429 || (answer.status === 409 && answer.headers.has('Retry-After'));
 }
 
@@ -71,7 +76,8 @@ export async function persistently(request: Request): Promise<Response> {
       if (last) throw Problem.unreachable();
     }
     if (answer) {
-      if (answer.status === 401 && (await session.again(request.headers.get('Authorization')))) {
+      const isLooking = request.method === 'GET';
+      if (answer.status === 401 && (await session.again(request.headers.get('Authorization'), isLooking))) {
         request.headers.set('Authorization', `Bearer ${await session.token()}`);
         continue;
       }
@@ -81,8 +87,8 @@ export async function persistently(request: Request): Promise<Response> {
       }
       if (answer.status === 503) weather.closed('busy');
     }
-    const asked = Number(answer?.headers.get('Retry-After') ?? 0) * 1000;
-    await pause(Math.max(asked, Math.min(FIRST_PAUSE_MS * 2 ** attempt, LONGEST_PAUSE_MS)), request.signal);
+    const usual = Math.min(FIRST_PAUSE_MS * 2 ** attempt, LONGEST_PAUSE_MS);
+    await pause(Math.max(waitOf(answer), usual), request.signal);
   }
 }
 

@@ -32,7 +32,7 @@ export function follow(path: string, { onData, onEnd }: Follower): () => void {
     if (lastId !== null) headers['Last-Event-ID'] = lastId;
     const answer = await persistently(new Request(path, { headers, signal: controller.signal, cache: 'no-store' }));
     if (!answer.ok || !answer.body) {
-      if (answer.status >= 500) throw new Error(`the stream answers ${answer.status}`);
+      if (answer.status >= 500 || answer.status === 429) throw new Error(`the stream answers ${answer.status}`);
       over = true;
       onEnd?.(readProblem(answer, await answer.json().catch(() => undefined)));
       return;

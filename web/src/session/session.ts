@@ -3,7 +3,7 @@
  *
  * The token lives in sessionStorage, for this tab and until it is closed; it is in no cookie and never in localStorage. Where it
  * ends in the middle of something, `again` opens the provider in a window of its own, so that the page and all that was typed in
- * it stay as they are.
+ * it stay as they are. Where somebody else signs in there, the page is theirs: it is loaded anew, without what was typed.
  */
 import type { User, UserManager } from 'oidc-client-ts';
 
@@ -29,6 +29,8 @@ let settling: Promise<Settings> | undefined;
 let managing: Promise<UserManager> | undefined;
 let person: Person | null = null;
 let asking: Promise<boolean> | undefined;
+/** The page on which the person would rather not sign in again. */
+let declinedOn: string | null = null;
 const listeners = new Set<() => void>();
 let askAgain: (signIn: () => Promise<void>) => Promise<boolean> = async () => false;
 
@@ -78,13 +80,17 @@ function manager(): Promise<UserManager> {
   return managing;
 }
 
-/** Read the token that the library has stored in this tab, if it is still good. */
-async function storedToken(): Promise<string | undefined> {
+/** Read whom the library has stored in this tab, even where their token has ended. */
+async function storedUser(): Promise<Stored | undefined> {
   const { authority, client_id } = await settings();
   const text = sessionStorage.getItem(`oidc.user:${authority}:${client_id}`);
-  if (!text) return undefined;
-  const user = JSON.parse(text) as Stored;
-  return (user.expires_at ?? Number.POSITIVE_INFINITY) * 1000 > Date.now() ? user.access_token : undefined;
+  return text ? (JSON.parse(text) as Stored) : undefined;
+}
+
+/** Read the stored token, if it is still good. */
+async function storedToken(): Promise<string | undefined> {
+  const user = await storedUser();
+  return user && (user.expires_at ?? Number.POSITIVE_INFINITY) * 1000 > Date.now() ? user.access_token : undefined;
 }
 
 function claimsOf(token: string): Record<string, unknown> {
@@ -111,6 +117,26 @@ function note(token: string | undefined): void {
   for (const listener of listeners) listener();
 }
 
+/** What was typed in this tab belongs to whoever leaves it. */
+function forgetTyped(): void {
+  for (const place of Object.keys(sessionStorage)) if (place.startsWith('waybill.')) sessionStorage.removeItem(place);
+}
+
+const isOf = (token: string, id: string | undefined): boolean => id === undefined || personOf(token).id === id;
+
+/** Sign in in a window of its own; answers whether it is the same person as before. */
+async function signInBeside(): Promise<boolean> {
+  const { access_token } = await (await manager()).signinPopup();
+  declinedOn = null;
+  if (!isOf(access_token, person?.id)) {
+    forgetTyped();
+    location.reload();
+    return false;
+  }
+  note(access_token);
+  return true;
+}
+
 export const session = {
   /** Load who is signed in, once, before the page is shown. */
   async begin(): Promise<Person | null> {
@@ -134,7 +160,9 @@ export const session = {
       await users.signinPopupCallback();
       return null;
     }
+    const before = await storedUser();
     const user: User = await users.signinRedirectCallback();
+    if (before && !isOf(user.access_token, personOf(before.access_token).id)) forgetTyped();
     note(user.access_token);
     const path = typeof user.state === 'string' ? user.state : '/';
     return path.startsWith('/') && !path.startsWith('//') ? path : '/';
@@ -143,23 +171,37 @@ export const session = {
     const users = await manager();
     const user = await users.getUser();
     await users.removeUser();
+    forgetTyped();
     note(undefined);
     await users.signoutRedirect(user?.id_token ? { id_token_hint: user.id_token } : {});
   },
   /**
-   * The services refused the token of a request: ask the person to sign in again, whoever asks first for all.
-   * Answers whether there is a token to repeat the request with.
+   * The services refused the token of a request: ask the person to sign in again, whoever asks first for all. Who would rather
+   * not is asked anew when they want something done, and not because a page looks whether there is news.
+   * Answers whether there is a token of the same person to repeat the request with.
    */
-  async again(refused: string | null): Promise<boolean> {
+  async again(refused: string | null, isLooking = false): Promise<boolean> {
     const current = await session.token();
-    if (current && refused !== `Bearer ${current}`) return true;
+    const wanted = refused ? personOf(refused.slice('Bearer '.length)).id : person?.id;
+    if (current && refused !== `Bearer ${current}`) return isOf(current, wanted);
     if (!refused && !person) return false; // nobody was signed in: the page decides
+    if (isLooking && declinedOn === location.href) return false;
+    let isSame = true;
     asking ??= askAgain(async () => {
-      note((await (await manager()).signinPopup()).access_token);
-    }).finally(() => {
-      asking = undefined;
-    });
+      isSame = await signInBeside();
+    })
+      .then((signedIn) => {
+        if (!signedIn) declinedOn = location.href;
+        return signedIn && isSame;
+      })
+      .finally(() => {
+        asking = undefined;
+      });
     return asking;
+  },
+  /** The person tries something again that was refused: they may be asked again as well. */
+  askAnew(): void {
+    declinedOn = null;
   },
   /** Say how a page asks the person to sign in again (`SignInAgain` does). */
   onEnded(ask: typeof askAgain): void {

@@ -1,11 +1,14 @@
 import { lazy, Suspense, useEffect } from 'react';
 import { Link, Route, Switch, useLocation } from 'wouter';
+import { Mishap } from '../look/Mishap';
 import { session } from '../session/session';
 import { useWords } from '../words/words';
 import { CartKeeper } from './cart/CartKeeper';
 import { Catalogue } from './catalogue/Catalogue';
+import { skuOf } from './catalogue/products';
 import { Footer, Header } from './parts/Header';
 import { Page } from './parts/Page';
+import { WayClosed } from './parts/signing';
 
 // What a first visit does not show is loaded when it is opened.
 const Product = lazy(() => import('./catalogue/Product'));
@@ -47,25 +50,29 @@ function Nothing() {
 
 export function Pages() {
   const { t } = useWords();
+  const [path] = useLocation();
   return (
     <>
       <Header />
+      <WayClosed />
       <CartKeeper />
-      <Suspense fallback={<p className="page soft">{t('action.loading')}</p>}>
-        <Switch>
-          <Route path="/" component={Catalogue} />
-          <Route path="/products/:sku">{({ sku }) => <Product key={sku} sku={decodeURIComponent(sku)} />}</Route>
-          <Route path="/cart" component={CartPage} />
-          <Route path="/checkout" component={Checkout} />
-          <Route path="/orders" component={Orders} />
-          <Route path="/orders/:id">{({ id }) => <OrderPage key={id} id={id} />}</Route>
-          <Route path="/track/:token">{({ token }) => <Tracking key={token} token={token} />}</Route>
-          <Route path="/account" component={Account} />
-          <Route path="/developers" component={Developers} />
-          <Route path="/signed-in" component={SignedIn} />
-          <Route component={Nothing} />
-        </Switch>
-      </Suspense>
+      <Mishap place={path}>
+        <Suspense fallback={<p className="page soft">{t('action.loading')}</p>}>
+          <Switch>
+            <Route path="/" component={Catalogue} />
+            <Route path="/products/:sku">{({ sku }) => <Product key={sku} sku={skuOf(sku)} />}</Route>
+            <Route path="/cart" component={CartPage} />
+            <Route path="/checkout" component={Checkout} />
+            <Route path="/orders" component={Orders} />
+            <Route path="/orders/:id">{({ id }) => <OrderPage key={id} id={id} />}</Route>
+            <Route path="/track/:token">{({ token }) => <Tracking key={token} token={token} />}</Route>
+            <Route path="/account" component={Account} />
+            <Route path="/developers" component={Developers} />
+            <Route path="/signed-in" component={SignedIn} />
+            <Route component={Nothing} />
+          </Switch>
+        </Suspense>
+      </Mishap>
       <Footer />
     </>
   );

@@ -4,6 +4,8 @@ import '../look/look.css';
 import './store.css';
 import './forms.css';
 import './pages.css';
+import { Mishap } from '../look/Mishap';
+import { reloadWhereScriptsAreGone } from '../look/scripts';
 import { wearTheme } from '../look/theme';
 import { WeatherNotice } from '../look/Weather';
 import { SignInAgain } from '../session/SignInAgain';
@@ -17,13 +19,16 @@ const queries = new QueryClient({
   defaultOptions: { queries: { retry: false, staleTime: 5_000, networkMode: 'always' }, mutations: { networkMode: 'always' } },
 });
 wearTheme();
+reloadWhereScriptsAreGone();
 
 const show = () =>
   createRoot(document.getElementById('root') as HTMLElement).render(
     <WordsProvider catalogues={words}>
       <QueryClientProvider client={queries}>
         <WeatherNotice />
-        <Pages />
+        <Mishap place="shop">
+          <Pages />
+        </Mishap>
         <SignInAgain />
       </QueryClientProvider>
     </WordsProvider>,

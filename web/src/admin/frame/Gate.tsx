@@ -30,9 +30,9 @@ export function Gate({ children }: { children: ReactNode }) {
   if (!known) return null;
   if (person && may(person.roles, ROLES)) return children;
 
-  const signIn = () => {
+  const leave = (way: Promise<void>) => {
     setFailed(false);
-    session.signIn(location.pathname + location.search).catch(() => setFailed(true));
+    way.catch(() => setFailed(true));
   };
   return (
     <Door>
@@ -47,11 +47,11 @@ export function Gate({ children }: { children: ReactNode }) {
       )}
       <Box sx={{ display: 'flex', flexWrap: 'wrap', alignItems: 'center', gap: 2 }}>
         {person ? (
-          <Button variant="contained" onClick={() => session.signOut()}>
+          <Button variant="contained" onClick={() => leave(session.signOut())}>
             {t('gate.sign_out')}
           </Button>
         ) : (
-          <Button variant="contained" onClick={signIn}>
+          <Button variant="contained" onClick={() => leave(session.signIn(location.pathname + location.search))}>
             {t('gate.sign_in')}
           </Button>
         )}

@@ -7,7 +7,7 @@ import ListSubheader from '@mui/material/ListSubheader';
 import Menu from '@mui/material/Menu';
 import MenuItem from '@mui/material/MenuItem';
 import { useState } from 'react';
-import { useStoreContext } from 'react-admin';
+import { useNotify, useStoreContext } from 'react-admin';
 import { session } from '../../session/session';
 import { usePerson } from '../../session/usePerson';
 import { type Language, useWords } from '../../words/words';
@@ -20,6 +20,7 @@ export function PersonMenu() {
   const { t, language, setLanguage } = useWords();
   const person = usePerson();
   const store = useStoreContext();
+  const notify = useNotify();
   const [anchor, setAnchor] = useState<HTMLElement | null>(null);
   const chosen = store.getItem<string>('theme') ?? 'system';
 
@@ -70,7 +71,9 @@ export function PersonMenu() {
         <MenuItem component="a" href="/">
           {t('frame.to_shop')}
         </MenuItem>
-        <MenuItem onClick={() => session.signOut()}>{t('frame.sign_out')}</MenuItem>
+        <MenuItem onClick={() => session.signOut().catch(() => notify('gate.failed', { type: 'error' }))}>
+          {t('frame.sign_out')}
+        </MenuItem>
       </Menu>
     </>
   );

@@ -4,7 +4,7 @@ import Box from '@mui/material/Box';
 import InputAdornment from '@mui/material/InputAdornment';
 import TextField from '@mui/material/TextField';
 import Typography from '@mui/material/Typography';
-import { useQuery } from '@tanstack/react-query';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
 import { useNavigate } from 'react-router-dom';
 import { api, told } from '../../api/client';
@@ -26,6 +26,13 @@ const PLACES: Record<string, string> = {
   payment: '#money',
 };
 
+const searchQuery = (wanted: string) => ({
+  queryKey: ['search', wanted],
+  queryFn: ({ signal }: { signal: AbortSignal }) =>
+    told(api.GET('/api/admin/search', { params: { query: { q: wanted } }, signal })),
+  gcTime: 0,
+});
+
 const listOf = (filter: object): string => `/orders?filter=${encodeURIComponent(JSON.stringify(filter))}`;
 
 /** Where something that was found is shown. */
@@ -46,12 +53,8 @@ export function SearchField() {
   const input = useRef<HTMLInputElement>(null);
   const [typed, setTyped] = useState('');
   const [wanted, setWanted] = useState('');
-  const search = useQuery({
-    queryKey: ['search', wanted],
-    queryFn: ({ signal }) => told(api.GET('/api/admin/search', { params: { query: { q: wanted } }, signal })),
-    enabled: wanted !== '',
-    gcTime: 0,
-  });
+  const queries = useQueryClient();
+  const search = useQuery({ ...searchQuery(wanted), enabled: wanted !== '' });
 
   useEffect(() => {
     const timer = setTimeout(() => setWanted(typed.trim()), PAUSE_MS);
@@ -69,6 +72,19 @@ export function SearchField() {
     addEventListener('keydown', listen);
     return () => removeEventListener('keydown', listen);
   }, []);
+
+  const open = (found: Found) => {
+    setTyped('');
+    input.current?.blur();
+    navigate(addressOf(found));
+  };
+  /** Open the first thing that is found for a text, unless another was typed meanwhile. */
+  const openFirst = async (text: string) => {
+    if (!text.trim()) return;
+    const found = await queries.fetchQuery(searchQuery(text.trim())).catch(() => null); // the list says what is wrong
+    const [first] = found?.items ?? [];
+    if (first && input.current?.value === text) open(first);
+  };
 
   const isCurrent = wanted !== '' && wanted === typed.trim();
   const nothing = search.error ? say(search.error) : t('search.nothing');
@@ -89,11 +105,8 @@ export function SearchField() {
       inputValue={typed}
       onInputChange={(_, text, why) => why !== 'reset' && setTyped(text)}
       onChange={(_, found) => {
-        const chosen = typeof found === 'string' ? search.data?.items[0] : found;
-        if (!chosen) return;
-        setTyped('');
-        input.current?.blur();
-        navigate(addressOf(chosen));
+        if (typeof found === 'string') void openFirst(found);
+        else if (found) open(found);
       }}
       renderOption={({ key, ...props }, found) => (
         <Box component="li" key={key} {...props} sx={{ display: 'block !important' }}>

@@ -1,7 +1,7 @@
 import TextField from '@mui/material/TextField';
 import { useState } from 'react';
 import { useInput, useListContext } from 'react-admin';
-import { moneyTyped } from '../../look/money';
+import { digitsOf, moneyTyped } from '../../look/money';
 import { useWords } from '../../words/words';
 
 /** A filter by amount: people type 19.99, the service is asked in minor units. */
@@ -9,7 +9,7 @@ export function AmountInput({ source, label }: { source: string; label: string; 
   const { t, language } = useWords();
   const { filterValues, data } = useListContext();
   const currency: string = filterValues?.currency ?? data?.[0]?.currency ?? 'EUR';
-  const digits = new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits ?? 2;
+  const digits = digitsOf(currency);
   const { field, id } = useInput({ source, defaultValue: null });
   const [text, setText] = useState(() =>
     typeof field.value === 'number'

@@ -10,7 +10,7 @@ export const en = {
   'gate.not_staff_text':
     'You are signed in as %{name}, without a role of staff. Your orders are in the shop, under your account.',
   'gate.to_shop': 'Go to the shop',
-  'gate.failed': 'Signing in does not work at the moment. Try again in a minute.',
+  'gate.failed': 'Signing in or out does not work at the moment. Try again in a minute.',
   'frame.home': 'Waybill, to the start',
   'frame.person': 'Account of %{name}',
   'frame.theme.system': 'Theme of the system',
@@ -40,7 +40,7 @@ export const de: Catalogue<keyof typeof en> = {
   'gate.not_staff_text':
     'Sie sind als %{name} angemeldet, ohne eine Rolle im Team. Ihre Bestellungen finden Sie im Shop unter Ihrem Konto.',
   'gate.to_shop': 'Zum Shop',
-  'gate.failed': 'Die Anmeldung ist gerade nicht möglich. Versuchen Sie es in einer Minute noch einmal.',
+  'gate.failed': 'An- und Abmelden ist gerade nicht möglich. Versuchen Sie es in einer Minute noch einmal.',
   'frame.home': 'Waybill, zum Anfang',
   'frame.person': 'Konto von %{name}',
   'frame.theme.system': 'Wie das System',

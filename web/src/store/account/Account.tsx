@@ -1,10 +1,10 @@
 import { Link } from 'wouter';
 import { chooseTheme, THEMES, useTheme } from '../../look/theme';
-import { session } from '../../session/session';
 import { usePerson } from '../../session/usePerson';
 import { useWords } from '../../words/words';
 import { isCustomer } from '../cart/useCart';
 import { Page } from '../parts/Page';
+import { signIn, signOut } from '../parts/signing';
 
 /** Who is signed in, and how the shop looks and speaks to them. */
 export default function Account() {
@@ -29,23 +29,14 @@ export default function Account() {
                 {t('account.your_orders')}
               </Link>
             )}
-            <button
-              type="button"
-              className="button quiet"
-              onClick={() => {
-                // What was typed belongs to whoever leaves.
-                for (const place of Object.keys(sessionStorage))
-                  if (place.startsWith('waybill.')) sessionStorage.removeItem(place);
-                void session.signOut();
-              }}
-            >
+            <button type="button" className="button quiet" onClick={signOut}>
               {t('account.sign_out')}
             </button>
           </div>
         </section>
       ) : (
         <div>
-          <button type="button" className="button primary" onClick={() => session.signIn('/account')}>
+          <button type="button" className="button primary" onClick={() => signIn('/account')}>
             {t('account.sign_in')}
           </button>
         </div>

@@ -169,10 +169,17 @@ function withLine(cart: ShopCart['data'], sku: string, quantity: number): ShopCa
   return { ...cart, items: items.filter((line) => line.quantity > 0) };
 }
 
+/** Add up the lines of each product, without those of which nothing is left. */
+function bySku(lines: readonly (readonly [string, number])[]): Map<string, number> {
+  const sums = new Map<string, number>();
+  for (const [sku, quantity] of lines) if (quantity > 0) sums.set(sku, (sums.get(sku) ?? 0) + quantity);
+  return sums;
+}
+
 /** Put the lines of a cart into the customer's at the shop; safe to repeat under the same name. Answers what is not on sale. */
 export async function putIntoShopCart(name: string, lines: readonly (readonly [string, number])[]): Promise<string[]> {
   const refused: string[] = [];
-  for (const [sku, quantity] of lines) {
+  for (const [sku, quantity] of bySku(lines)) {
     try {
       const headers = { 'Idempotency-Key': `${name}-${sku}` };
       await told(api.POST('/api/cart/items', { body: { product_id: sku, quantity }, headers }));

@@ -35,6 +35,15 @@ export function addressOf(wish: Wish): string {
   return asked.size ? `/?${asked}` : '/';
 }
 
+/** Read a SKU from a page's address; what is no encoding is taken as it stands. */
+export function skuOf(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
 const PAGE = 24;
 
 /** A product on sale; null where there is none of that SKU. */
@@ -48,6 +57,15 @@ export const productQuery = (sku: string) => ({
       throw error;
     }
   },
+});
+
+const FEW = 5;
+
+/** The first few products on sale that are found for a word. */
+export const offersQuery = (search: string) => ({
+  queryKey: ['products', 'few', search],
+  queryFn: ({ signal }: { signal: AbortSignal }) =>
+    told(api.GET('/api/products', { signal, params: { query: { limit: FEW, q: search } } })),
 });
 
 /** The products on sale that are wished for, page by page. */

@@ -2,12 +2,13 @@ import { useQuery } from '@tanstack/react-query';
 import { useCallback } from 'react';
 import { Link, useLocation } from 'wouter';
 import { api, told } from '../../api/client';
-import { type Person, session } from '../../session/session';
+import type { Person } from '../../session/session';
 import { usePerson } from '../../session/usePerson';
 import { useWords } from '../../words/words';
 import { isCustomer, useCart } from '../cart/useCart';
 import { Failure } from '../parts/Note';
 import { Page } from '../parts/Page';
+import { signIn } from '../parts/signing';
 import { CheckoutForm } from './CheckoutForm';
 import { blankDraft, draftLike, forgetDraft, readDraft } from './draft';
 import { usePlacing } from './placing';
@@ -18,7 +19,7 @@ function SignInFirst() {
     <Page title={t('checkout.title')} narrow>
       <p>{t('checkout.sign_in')}</p>
       <div>
-        <button type="button" className="button primary big" onClick={() => session.signIn('/checkout')}>
+        <button type="button" className="button primary big" onClick={() => signIn('/checkout')}>
           {t('checkout.sign_in_button')}
         </button>
       </div>
@@ -108,7 +109,7 @@ export default function Checkout() {
       <Page title={t('checkout.title')} narrow>
         <p>{t('account.not_customer')}</p>
         <div>
-          <button type="button" className="button primary" onClick={() => session.signIn('/checkout')}>
+          <button type="button" className="button primary" onClick={() => signIn('/checkout')}>
             {t('checkout.sign_in_button')}
           </button>
         </div>

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { checkAddress, checkContact, checkDraft } from './checks';
 import { COUNTRIES, countryOf } from './countries';
-import { addressBody, blankAddress, type Draft, noPayment, orderBody, paymentBody, phoneBody } from './draft';
+import { addressBody, blankAddress, type Draft, noPayment, orderBody, patchBody, paymentBody, phoneBody } from './draft';
 
 const berlin = { ...blankAddress('DE'), name: 'Ada', line1: 'Unter den Linden 1', city: 'Berlin', postal_code: '10117' };
 const draft: Draft = {
@@ -66,4 +66,27 @@ it('an order is placed at the total that was shown', () => {
   expect(body).toMatchObject({ expected_total: total, shipping_method: 'express', contact: { locale: 'de', phone: null } });
   expect(body).not.toHaveProperty('items');
   expect(body).not.toHaveProperty('billing_address');
+});
+
+describe('a change of addresses', () => {
+  const moved = { ...draft, shipping: { ...berlin, line1: 'Torstraße 7' } };
+  const hamburg = { ...berlin, city: 'Hamburg', postal_code: '20095' };
+  it('is none where nothing is another', () => expect(patchBody(draft, draft, 'de')).toBeNull());
+  it('takes along the invoice that goes to the same address', () => {
+    expect(patchBody(draft, moved, 'de')).toEqual({
+      shipping_address: addressBody(moved.shipping),
+      billing_address: addressBody(moved.shipping),
+    });
+  });
+  it('leaves an invoice where it is that goes elsewhere', () => {
+    const elsewhere = { sameBilling: false, billing: hamburg };
+    const body = patchBody({ ...draft, ...elsewhere }, { ...moved, ...elsewhere }, 'de');
+    expect(body).toEqual({ shipping_address: addressBody(moved.shipping) });
+  });
+  it('may be of the invoice alone, or of how somebody is reached', () => {
+    const billed = { ...draft, sameBilling: false, billing: hamburg };
+    expect(patchBody(draft, billed, 'de')).toEqual({ billing_address: addressBody(hamburg) });
+    const reached = patchBody(draft, { ...draft, phone: '0049 30 1' }, 'de');
+    expect(reached).toEqual({ contact: { email: 'ada@example.com', phone: '+49 30 1', locale: 'de' } });
+  });
 });

@@ -127,6 +127,21 @@ export function paymentBody(payment: PaymentDraft, giftPaysAll: boolean): Body['
   return payment.method === 'card' ? { method: 'card', token: payment.card } : { method: payment.method };
 }
 
+const billingOf = (draft: Draft): AddressDraft => (draft.sameBilling ? draft.shipping : draft.billing);
+const differs = (one: unknown, other: unknown): boolean => JSON.stringify(one) !== JSON.stringify(other);
+
+/** What of an order is to be another; null where nothing is. An invoice that goes to the same address goes along with it. */
+export function patchBody(before: Draft, draft: Draft, locale: string): components['schemas']['OrderPatch'] | null {
+  const isReached = before.email !== draft.email || before.phone !== draft.phone;
+  const contact = { email: draft.email.trim(), phone: phoneBody(draft.phone), locale };
+  const body = {
+    ...(differs(before.shipping, draft.shipping) ? { shipping_address: addressBody(draft.shipping) } : {}),
+    ...(differs(billingOf(before), billingOf(draft)) ? { billing_address: addressBody(billingOf(draft)) } : {}),
+    ...(isReached ? { contact } : {}),
+  };
+  return Object.keys(body).length > 0 ? body : null;
+}
+
 /** The order as it is placed: of the cart, at the total that was shown. */
 export function orderBody(
   draft: Draft,

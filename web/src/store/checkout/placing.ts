@@ -11,18 +11,7 @@ import { Problem } from '../../api/problem';
 import type { components } from '../../api/schema/order';
 import { putIntoShopCart } from '../cart/useCart';
 import { isDecided, useOrder } from '../orders/useOrder';
-
-type Body = components['schemas']['OrderBody'];
-type Lines = [string, number][];
-
-interface Intention {
-  of: string;
-  key: string;
-  lines: Lines;
-  /** What is sent; gone once it is answered. */
-  body: Body | null;
-  orderId: string | null;
-}
+import { type Body, type Intention, isLeft, keepIntention, type Lines, PATIENCE_MS, readIntention } from './intention';
 
 export type Outcome =
   | { kind: 'price'; before: Money; now: Money }
@@ -30,17 +19,7 @@ export type Outcome =
   | { kind: 'failed'; error: unknown };
 type Money = components['schemas']['Money'];
 
-const PLACE = 'waybill.intention';
-const PATIENCE_MS = 12_000;
-
-function readIntention(userId: string): Intention | null {
-  try {
-    const kept = JSON.parse(sessionStorage.getItem(PLACE) ?? '') as Intention;
-    return kept.of === userId ? kept : null;
-  } catch {
-    return null;
-  }
-}
+const UNANSWERED = new Problem(0, 'unanswered', 'Not answered', '');
 
 /** Whether it is known that nothing was placed: everything else is asked again under the same key. */
 const isAnswer = (error: unknown): error is Problem => error instanceof Problem && error.status >= 400 && error.status < 500;
@@ -53,22 +32,22 @@ function outcomeOf(error: Problem): Outcome {
 
 export function usePlacing(userId: string, done: (orderId: string) => void) {
   const queries = useQueryClient();
-  const [intention, setIntention] = useState(() => readIntention(userId));
+  const [intention, setIntention] = useState(() => readIntention(userId, Date.now()));
   const [outcome, setOutcome] = useState<Outcome | null>(null);
-  const [stuck, setStuck] = useState<unknown>(null);
+  const [held, setHeld] = useState(() => isLeft(intention, Date.now()));
+  const [stuck, setStuck] = useState<unknown>(held ? UNANSWERED : null);
   const [attempt, setAttempt] = useState(0);
   const order = useOrder(intention?.orderId ?? null).data;
 
   const keep = useCallback((next: Intention | null) => {
     // Written before anything is sent: whatever happens to this page, the next one knows of it.
-    if (next) sessionStorage.setItem(PLACE, JSON.stringify(next));
-    else sessionStorage.removeItem(PLACE);
+    keepIntention(next);
     setIntention(next);
   }, []);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: another attempt is another run
   useEffect(() => {
-    if (!intention?.body) return;
+    if (!intention?.body || held) return;
     let current = true;
     const { key, body } = intention;
     setStuck(null);
@@ -77,10 +56,15 @@ export function usePlacing(userId: string, done: (orderId: string) => void) {
         queries.setQueryData(['order', placed.order_id], placed);
         void queries.invalidateQueries({ queryKey: ['cart'] });
         void queries.invalidateQueries({ queryKey: ['orders'] });
-        if (current) keep({ ...intention, body: null, orderId: placed.order_id });
+        const answered = { ...intention, body: null, orderId: placed.order_id, at: Date.now() };
+        if (current) keep(answered);
+        else keepIntention(answered);
       },
       (error) => {
-        if (!current) return;
+        if (!current) {
+          if (isAnswer(error)) keepIntention(null);
+          return;
+        }
         if (!isAnswer(error)) return setStuck(error);
         keep(null);
         setOutcome(outcomeOf(error));
@@ -91,7 +75,7 @@ export function usePlacing(userId: string, done: (orderId: string) => void) {
     return () => {
       current = false;
     };
-  }, [intention, attempt, keep, queries]);
+  }, [intention, held, attempt, keep, queries]);
 
   const decided = order && isDecided(order) ? order : null;
   // biome-ignore lint/correctness/useExhaustiveDependencies: another attempt is another run
@@ -131,13 +115,17 @@ export function usePlacing(userId: string, done: (orderId: string) => void) {
     stuck,
     outcome,
     place: (body: Body, lines: Lines) => {
-      if (readIntention(userId)) return; // the second click comes before this is drawn anew
+      if (readIntention(userId, Date.now())) return; // the second click comes before this is drawn anew
       setOutcome(null);
-      keep({ of: userId, key: newIntention(), lines, body, orderId: null });
+      keep({ of: userId, key: newIntention(), lines, body, orderId: null, at: Date.now() });
     },
-    again: () => setAttempt((before) => before + 1),
+    again: () => {
+      setHeld(false);
+      setAttempt((before) => before + 1);
+    },
     giveUp: () => {
       keep(null);
+      setHeld(false);
       setStuck(null);
     },
     forgetOutcome: () => setOutcome(null),

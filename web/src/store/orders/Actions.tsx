@@ -21,7 +21,7 @@ function BuyAgain({ order }: { order: Order }) {
   const queries = useQueryClient();
   const again = useMutation({
     mutationFn: () => {
-      const lines = order.items.map((item) => [item.product_id, item.quantity || 1] as const);
+      const lines = order.items.map((item) => [item.product_id, item.quantity] as const);
       return putIntoShopCart(crypto.randomUUID(), lines);
     },
     onSuccess: () => queries.invalidateQueries({ queryKey: ['cart'] }),

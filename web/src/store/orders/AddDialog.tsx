@@ -1,24 +1,22 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, told } from '../../api/client';
+import { Problem } from '../../api/problem';
 import { moneyText } from '../../look/money';
 import { useWords } from '../../words/words';
 import { Cards } from '../checkout/Payment';
 import { Failure } from '../parts/Note';
-import { Quantity } from '../parts/Quantity';
 import { Ask, type Asking } from './Ask';
+import { itemsOf, type Picked, Picker } from './Picker';
 import { useChange } from './useChange';
 import { versionOf } from './useOrder';
 
-/** Have more of what was ordered, at today's prices; it comes about once stock and money are there. */
+/** Have more of what was ordered, or something else too, at today's prices; it comes about once stock and money are there. */
 export function AddDialog({ order, onClose }: Asking) {
   const { t, locale } = useWords();
-  const [more, setMore] = useState<Record<string, number>>({});
+  const [more, setMore] = useState<Picked>({});
   const [card, setCard] = useState('');
-  const products = [...new Map(order.items.map((item) => [item.product_id, item.name]))];
-  const items = Object.entries(more)
-    .filter(([, quantity]) => quantity > 0)
-    .map(([product_id, quantity]) => ({ product_id, quantity }));
+  const items = itemsOf(more);
   const path = { order_id: order.order_id };
 
   const preview = useQuery({
@@ -32,12 +30,17 @@ export function AddDialog({ order, onClose }: Asking) {
   const add = useChange(
     order,
     async (known) => {
-      await told(
-        api.POST('/api/orders/{order_id}/edits', {
-          params: { path, header: { 'if-match': versionOf(known) } },
-          body: { items, payment: { method: 'card', token: card }, expected_total: seen?.total_amount ?? null },
-        }),
-      );
+      try {
+        await told(
+          api.POST('/api/orders/{order_id}/edits', {
+            params: { path, header: { 'if-match': versionOf(known) } },
+            body: { items, payment: { method: 'card', token: card }, expected_total: seen?.total_amount ?? null },
+          }),
+        );
+      } catch (error) {
+        if (error instanceof Problem && error.slug === 'price-changed') void preview.refetch();
+        throw error;
+      }
       return undefined;
     },
     () => onClose(t('add.done')),
@@ -54,14 +57,7 @@ export function AddDialog({ order, onClose }: Asking) {
       onSubmit={() => add.mutate()}
     >
       <p>{t('add.text')}</p>
-      <ul className="ask-lines">
-        {products.map(([sku, name]) => (
-          <li key={sku}>
-            <span>{name}</span>
-            <Quantity name={name} value={more[sku] ?? 0} least={0} onChange={(next) => setMore({ ...more, [sku]: next })} />
-          </li>
-        ))}
-      </ul>
+      <Picker order={order} picked={more} onChange={setMore} />
       {preview.error && <Failure error={preview.error} />}
       {seen && (
         <p className="sum" aria-live="polite">

@@ -4,20 +4,19 @@ import { Problem } from '../../api/problem';
 import { useWords } from '../../words/words';
 import { AddressFields } from '../checkout/AddressFields';
 import { checkAddress, checkContact, type Wrongs } from '../checkout/checks';
-import { addressBody, draftLike, phoneBody } from '../checkout/draft';
+import { draftLike, patchBody } from '../checkout/draft';
 import { Field } from '../parts/Field';
 import { Ask, type Asking } from './Ask';
 import { useChange } from './useChange';
 import { versionOf } from './useOrder';
 
-/** Send an order elsewhere in the same country, or have its customer reached otherwise. */
+/** Send an order elsewhere in the same country, have it billed to another address, or have its customer reached otherwise. */
 export function AddressDialog({ order, onClose }: Asking) {
   const { t } = useWords();
   const [before] = useState(() => draftLike(order));
   const [draft, setDraft] = useState(before);
   const [wrongs, setWrongs] = useState<Wrongs>({});
-  const moved = JSON.stringify(before.shipping) !== JSON.stringify(draft.shipping);
-  const reached = before.email !== draft.email || before.phone !== draft.phone;
+  const body = patchBody(before, draft, String(order.contact.locale ?? 'en'));
 
   const change = useChange(
     order,
@@ -25,18 +24,7 @@ export function AddressDialog({ order, onClose }: Asking) {
       told(
         api.PATCH('/api/orders/{order_id}', {
           params: { path: { order_id: order.order_id }, header: { 'if-match': versionOf(known) } },
-          body: {
-            ...(moved ? { shipping_address: addressBody(draft.shipping) } : {}),
-            ...(reached
-              ? {
-                  contact: {
-                    email: draft.email.trim(),
-                    phone: phoneBody(draft.phone),
-                    locale: String(order.contact.locale ?? 'en'),
-                  },
-                }
-              : {}),
-          },
+          body: body ?? {},
         }),
       ),
     () => onClose(t('address.done')),
@@ -52,11 +40,15 @@ export function AddressDialog({ order, onClose }: Asking) {
       onClose={onClose}
       title={t('address.title')}
       doIt={t('action.save')}
-      disabled={!moved && !reached}
+      disabled={body === null}
       pending={change.isPending}
       error={change.error}
       onSubmit={() => {
-        const found = { ...checkAddress(draft.shipping, 'shipping_address'), ...checkContact(draft.email, draft.phone) };
+        const found = {
+          ...checkAddress(draft.shipping, 'shipping_address'),
+          ...(draft.sameBilling ? {} : checkAddress(draft.billing, 'billing_address')),
+          ...checkContact(draft.email, draft.phone),
+        };
         setWrongs(found);
         if (Object.keys(found).length === 0) change.mutate();
       }}
@@ -69,6 +61,26 @@ export function AddressDialog({ order, onClose }: Asking) {
         sameCountry
         onChange={(shipping) => setDraft({ ...draft, shipping })}
       />
+      <label className="check">
+        <input
+          type="checkbox"
+          checked={draft.sameBilling}
+          onChange={(event) => setDraft({ ...draft, sameBilling: event.target.checked })}
+        />
+        {t('checkout.same_billing')}
+      </label>
+      {!draft.sameBilling && (
+        <fieldset className="apart-fields">
+          <legend>{t('checkout.billing')}</legend>
+          <AddressFields
+            at="billing_address"
+            section="billing"
+            address={draft.billing}
+            wrong={wrong}
+            onChange={(billing) => setDraft({ ...draft, billing })}
+          />
+        </fieldset>
+      )}
       <Field
         label={t('contact.email')}
         type="email"

@@ -1,10 +1,10 @@
 import type { ReactNode } from 'react';
 import { useLocation } from 'wouter';
-import { session } from '../../session/session';
 import { usePerson } from '../../session/usePerson';
 import { useWords } from '../../words/words';
 import { isCustomer } from '../cart/useCart';
 import { Page } from '../parts/Page';
+import { signIn } from '../parts/signing';
 
 /** Shows what is a customer's own to customers alone; others are asked to sign in and come back here. */
 export function Gate({ children }: { children: ReactNode }) {
@@ -16,7 +16,7 @@ export function Gate({ children }: { children: ReactNode }) {
     <Page title={t('account.needed')} narrow>
       <p>{t(person ? 'account.not_customer' : 'account.needed_text')}</p>
       <div>
-        <button type="button" className="button primary" onClick={() => session.signIn(path)}>
+        <button type="button" className="button primary" onClick={() => signIn(path)}>
           {t('account.sign_in')}
         </button>
       </div>

@@ -7,6 +7,7 @@ import { Failure, Note } from '../parts/Note';
 import { Page } from '../parts/Page';
 import { Actions } from './Actions';
 import { Changes } from './Changes';
+import { Exchanged } from './Exchanged';
 import { reference, standing, toneOf } from './facts';
 import { Gate } from './Gate';
 import { Addresses, Items, MoneySums } from './Items';
@@ -63,6 +64,7 @@ function Whole({ order }: { order: Order }) {
         <div className="order-main">
           <section className="card" aria-label={t('order.standing')}>
             <p className="standing">{t(standing(order))}</p>
+            <Exchanged order={order} />
             <Progress status={order.status} />
             <ToPay order={order} />
             <Actions order={order} />

@@ -41,15 +41,19 @@ function Row({ paper }: { paper: Paper }) {
 /** Invoices and credit notes of an order. */
 export function Papers({ order }: { order: Order }) {
   const { t } = useWords();
-  const due = order.captured_amount.amount > 0;
+  // Some shops invoice what is confirmed, others what is paid; papers stay when the order is cancelled.
+  const isAsked = order.status !== 'Pending';
+  const isPaid = order.captured_amount.amount > 0;
+  const isComing = isPaid || order.status === 'Processing';
   const papers = useQuery({
     ...papersQuery(order),
-    enabled: due,
-    // An invoice is written a moment after the money is taken, and the order does not change by it.
+    enabled: isAsked,
+    // An invoice is written a moment after the order is confirmed or its money is taken, and the order does not change by it.
     refetchInterval: (query) =>
-      query.state.data?.items.length === 0 && query.state.dataUpdateCount < LOOKS ? LOOK_AGAIN_MS : false,
+      isComing && query.state.data?.items.length === 0 && query.state.dataUpdateCount < LOOKS ? LOOK_AGAIN_MS : false,
   });
-  if (!due) return null;
+  const isEmpty = papers.data ? papers.data.items.length === 0 : !papers.error;
+  if (!isAsked || (isEmpty && !isPaid)) return null;
   return (
     <section className="card">
       <h2>{t('paper.title')}</h2>

@@ -1,10 +1,12 @@
 import { useState } from 'react';
 import { api, told } from '../../api/client';
 import type { components } from '../../api/schema/order';
+import { moneyText } from '../../look/money';
 import { useWords } from '../../words/words';
 import { Choice } from '../parts/Field';
 import { Quantity } from '../parts/Quantity';
 import { Ask, type Asking, Words } from './Ask';
+import { differenceOf, ExchangeWish, exchangeBody, isComplete, MONEY_BACK, type Wish } from './ExchangeWish';
 import { type Return, returnable } from './facts';
 import { useChange } from './useChange';
 
@@ -20,12 +22,13 @@ const REASONS: Reason[] = [
 ];
 const LONGEST_NOTE = 1000;
 
-/** Ask to send back what was delivered. */
+/** Ask to send back what was delivered, for its money or in exchange for something else. */
 export function ReturnDialog({ order, returns, onClose }: Asking & { returns: readonly Return[] }) {
-  const { t } = useWords();
+  const { t, locale } = useWords();
   const [units, setUnits] = useState<Record<string, number>>({});
   const [reasons, setReasons] = useState<Record<string, Reason | ''>>({});
   const [note, setNote] = useState('');
+  const [wish, setWish] = useState<Wish>(MONEY_BACK);
   const [checked, setChecked] = useState(false);
   const free = returnable(order, returns);
   const chosen = order.items.filter((item) => (units[item.item_id] ?? 0) > 0 && free.has(item.item_id));
@@ -39,25 +42,37 @@ export function ReturnDialog({ order, returns, onClose }: Asking & { returns: re
         quantity: units[item.item_id] ?? 0,
         reason: reasons[item.item_id] as Reason,
       }));
-      await told(
-        api.POST('/api/orders/{order_id}/returns', { params: { path: { order_id: order.order_id } }, body: { lines, note } }),
-      );
+      const params = { path: { order_id: order.order_id } };
+      const body = { lines, note, exchange: exchangeBody(wish) };
+      try {
+        await told(api.POST('/api/orders/{order_id}/returns', { params, body }));
+      } catch (error) {
+        setWish((before) => ({ ...before, difference: differenceOf(error) }));
+        setChecked(false);
+        throw error;
+      }
       return undefined;
     },
     () => onClose(t('return.asked')),
   );
+  const { difference } = wish;
+  const isCardMissing = difference !== null && !wish.card;
+  const setQuantity = (itemId: string, quantity: number) => {
+    setUnits({ ...units, [itemId]: quantity });
+    setWish({ ...wish, difference: null }); // it is reckoned from what comes back
+  };
   return (
     <Ask
       order={order}
       onClose={onClose}
       title={t('return.title')}
-      doIt={t('return.ask')}
-      disabled={chosen.length === 0}
+      doIt={difference ? t('return.ask_and_pay', { difference: moneyText(difference, locale) }) : t('return.ask')}
+      disabled={chosen.length === 0 || !isComplete(wish)}
       pending={ask.isPending}
-      error={ask.error}
+      error={differenceOf(ask.error) ? null : ask.error}
       onSubmit={() => {
         setChecked(true);
-        if (unreasoned.length === 0) ask.mutate();
+        if (unreasoned.length === 0 && !isCardMissing) ask.mutate();
       }}
     >
       <p>{t('return.text')}</p>
@@ -72,7 +87,7 @@ export function ReturnDialog({ order, returns, onClose }: Asking & { returns: re
                 value={units[item.item_id] ?? 0}
                 least={0}
                 most={free.get(item.item_id) ?? 0}
-                onChange={(next) => setUnits({ ...units, [item.item_id]: next })}
+                onChange={(next) => setQuantity(item.item_id, next)}
               />
               {(units[item.item_id] ?? 0) > 0 && (
                 <Choice
@@ -93,6 +108,12 @@ export function ReturnDialog({ order, returns, onClose }: Asking & { returns: re
             </li>
           ))}
       </ul>
+      <ExchangeWish
+        order={order}
+        wish={wish}
+        onChange={setWish}
+        noCard={checked && isCardMissing ? t('wrong.card') : undefined}
+      />
       <Words label={t('return.note')} value={note} onChange={setNote} most={LONGEST_NOTE} />
     </Ask>
   );

@@ -59,9 +59,12 @@ function One({ order, back }: { order: Order; back: Return }) {
       </ul>
       {back.exchange && (
         <p className="soft">
-          {t('return.exchange', {
+          {t(`return.exchange.${back.exchange.stage}`, {
             items: back.exchange.items.map((item) => `${item.quantity} × ${item.product_id}`).join(', '),
           })}{' '}
+          {back.exchange.stage === 'wanted' &&
+            back.exchange.difference.amount > 0 &&
+            t('return.exchange.difference', { difference: moneyText(back.exchange.difference, locale) })}
           {back.exchange.order_id && (
             <Link href={`/orders/${back.exchange.order_id}`}>
               {t('orders.order', { reference: reference(back.exchange.order_id) })}
@@ -69,7 +72,7 @@ function One({ order, back }: { order: Order; back: Return }) {
           )}
         </p>
       )}
-      {coming && !back.exchange && back.refund_amount.amount > 0 && (
+      {coming && (!back.exchange || back.exchange.stage === 'ended') && back.refund_amount.amount > 0 && (
         <p className="soft">{t('return.worth', { amount: moneyText(back.refund_amount, locale) })}</p>
       )}
       {coming && back.fee_amount.amount > 0 && (

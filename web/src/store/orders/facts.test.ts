@@ -1,6 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { en } from '../words';
-import { type HistoryLine, looksTheSame, type Return, reference, returnable, safeLink, sentUnits, timeline } from './facts';
+import {
+  cutsOf,
+  type HistoryLine,
+  looksTheSame,
+  type Return,
+  reference,
+  returnable,
+  safeLink,
+  sentUnits,
+  standing,
+  timeline,
+} from './facts';
 import type { Order } from './useOrder';
 
 const line = (notes: string, status: string, at = 0): HistoryLine => ({
@@ -73,6 +84,47 @@ describe('two versions of an order', () => {
     expect(looksTheSame(base, { ...base, items: [{ ...base.items[0], quantity: 1 }] } as Order)).toBe(false);
     const left = base.shipments.map((one) => ({ ...one, dispatched_at: '2026-01-01T00:00:00Z' }));
     expect(looksTheSame(base, { ...base, shipments: left } as Order)).toBe(false);
+  });
+});
+
+describe('an order that is placed in exchange', () => {
+  const other = (status: string, waits: boolean, cancel_reason: string | null = null) =>
+    ({ ...order, status, cancel_reason, shipments: [], exchange: { exchange_for: { waits } } }) as unknown as Order;
+  it('waits for what comes back', () => {
+    expect(standing(other('Processing', true))).toBe('standing.exchange');
+    expect(standing(other('Processing', false))).toBe('standing.Processing');
+    expect(standing(other('Shipped', false))).toBe('standing.Shipped');
+  });
+  it('is not said to be cancelled by whom it was not', () => {
+    expect(standing(other('Cancelled', false, 'deadline'))).toBe('standing.Cancelled.exchange');
+    expect(standing(other('Cancelled', false, 'out_of_stock'))).toBe('standing.Cancelled.out_of_stock');
+    expect(standing({ ...other('Cancelled', false, 'deadline'), exchange: null })).toBe('standing.Cancelled.deadline');
+  });
+  it('has texts for all of that', () => {
+    const keys = ['standing.exchange', 'standing.Cancelled.exchange'];
+    for (const stage of ['wanted', 'placed', 'settled', 'ended']) keys.push(`return.exchange.${stage}`);
+    for (const key of keys) expect(en).toHaveProperty([key]);
+  });
+});
+
+describe('fewer of an order', () => {
+  const lines = [
+    { item_id: 'a', quantity: 2 },
+    { item_id: 'b', quantity: 1 },
+    { item_id: 'gone', quantity: 0 },
+  ];
+  const whole = { ...order, items: lines } as unknown as Order;
+  it('cuts the lines of which less is kept', () => {
+    const { cuts, isNothingLeft } = cutsOf(whole, { a: 1, b: 1 });
+    expect(cuts.map(({ item, stays }) => [item.item_id, stays])).toEqual([['a', 1]]);
+    expect(isNothingLeft).toBe(false);
+  });
+  it('is none of it where every line goes to nothing', () => {
+    expect(cutsOf(whole, { a: 0 }).isNothingLeft).toBe(false);
+    expect(cutsOf(whole, { a: 0, b: 0 }).isNothingLeft).toBe(true);
+  });
+  it('never keeps more of a line than there is by now', () => {
+    expect(cutsOf({ ...whole, items: [{ ...lines[0], quantity: 1 }] } as Order, { a: 2 }).cuts).toEqual([]);
   });
 });
 

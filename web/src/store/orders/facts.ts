@@ -24,13 +24,21 @@ export function stepOf(status: string): number | null {
   return step < 0 ? null : step;
 }
 
+/** Why an order is cancelled whose exchange comes to nothing. */
+const OF_EXCHANGES = ['customer', 'deadline', 'staff'];
+
 /** Say in a sentence where an order stands: the key of it. */
 export function standing(order: Order): string {
   if (order.status === 'Pending') {
     if (order.hold_reason === 'in_review') return 'standing.review';
     return order.payment_action ? `standing.${order.payment_action.kind}` : 'standing.Pending';
   }
-  if (order.status === 'Cancelled') return `standing.Cancelled.${order.cancel_reason ?? 'staff'}`;
+  const source = order.exchange?.exchange_for;
+  if (order.status === 'Cancelled') {
+    const reason = order.cancel_reason ?? 'staff';
+    return `standing.Cancelled.${source && OF_EXCHANGES.includes(reason) ? 'exchange' : reason}`;
+  }
+  if (order.status === 'Processing' && source?.waits) return 'standing.exchange';
   if (order.status === 'Processing' && order.shipments.some((one) => one.dispatched_at)) return 'standing.partly';
   return `standing.${order.status}`;
 }
@@ -102,12 +110,22 @@ export const sentUnits = (order: Order, itemId: string): number =>
     .filter((line) => line.item_id === itemId)
     .reduce((sum, line) => sum + line.quantity, 0);
 
+/** What is taken out of the lines of an order when `kept` stays of them, and whether anything would be left of the order. */
+export function cutsOf(order: Order, kept: Readonly<Record<string, number>>) {
+  const lines = order.items
+    .filter((item) => item.quantity > 0)
+    .map((item) => ({ item, stays: Math.min(kept[item.item_id] ?? item.quantity, item.quantity) }));
+  const cuts = lines.filter(({ item, stays }) => stays < item.quantity);
+  return { lines, cuts, isNothingLeft: lines.every(({ stays }) => stays === 0) };
+}
+
 /** Whether an order shows its customer the same in two versions, as far as it matters to what they ask of it. */
 export function looksTheSame(one: Order, other: Order): boolean {
   const seen = (order: Order) => [
     order.status,
     order.total_amount,
     order.shipping_address,
+    order.billing_address,
     order.contact,
     order.items.map((item) => [item.item_id, item.quantity]),
     order.shipments.map((shipment) => [shipment.shipment_id, shipment.dispatched_at, shipment.delivered_at]),

@@ -1,9 +1,9 @@
 import { Link, useLocation } from 'wouter';
-import { session } from '../../session/session';
 import { usePerson } from '../../session/usePerson';
 import { useWords } from '../../words/words';
 import { useCartCount } from '../cart/useCart';
 import { LanguageSwitch, ThemeSwitch } from './Switches';
+import { signIn } from './signing';
 
 function Account() {
   const { t } = useWords();
@@ -11,7 +11,7 @@ function Account() {
   const [path] = useLocation();
   if (!person) {
     return (
-      <button type="button" className="header-link" onClick={() => session.signIn(path + location.search)}>
+      <button type="button" className="header-link" onClick={() => signIn(path + location.search)}>
         {t('account.sign_in')}
       </button>
     );

@@ -1,4 +1,5 @@
 import { type ReactNode, useEffect, useRef } from 'react';
+import { session } from '../../session/session';
 import { useProblemText } from '../../words/useProblemText';
 import { useWords } from '../../words/words';
 
@@ -23,11 +24,15 @@ export function Note({ kind, children, focused }: { kind: Kind; children: ReactN
 export function Failure({ error, again, focused }: { error: unknown; again?: () => void; focused?: boolean }) {
   const { t } = useWords();
   const say = useProblemText();
+  const tryAgain = () => {
+    session.askAnew();
+    again?.();
+  };
   return (
     <Note kind="bad" {...(focused ? { focused } : {})}>
       <p>{say(error)}</p>
       {again && (
-        <button type="button" className="button quiet" onClick={again}>
+        <button type="button" className="button quiet" onClick={tryAgain}>
           {t('action.try_again')}
         </button>
       )}

@@ -17,7 +17,8 @@ export const en = {
   'problem.empty-cart': 'Your cart is empty.',
   'problem.cart-full': 'There is no room for more in the cart.',
   'problem.price-changed': 'The price has changed.',
-  'problem.too-many-declines': 'Too many payments were declined. Try again later, or pay by bank transfer.',
+  'problem.too-many-declines': 'Too many payments were declined. Try again later.',
+  'problem.unanswered': 'The page was left before the shop had answered.',
   'problem.no-shipping-method': 'We do not ship this to that address. Choose another address, or fewer items.',
   'problem.invalid-transition': 'The order has moved on, and this is not possible any more.',
   'problem.change-refused': 'The order cannot be changed like this: %{detail}',
@@ -25,6 +26,7 @@ export const en = {
   'problem.return-refused': 'This cannot be sent back: %{detail}',
   'problem.return-lines': 'This cannot be sent back like this: %{detail}',
   'problem.return-state': 'The return has moved on, and this is not possible any more.',
+  'problem.exchange-worthless': 'Nothing would be credited for it, so it cannot be exchanged.',
   'problem.live-updates-unavailable': 'Live updates are not available right now.',
 } as const;
 
@@ -46,8 +48,8 @@ export const de: Catalogue<keyof typeof en> = {
   'problem.empty-cart': 'Ihr Warenkorb ist leer.',
   'problem.cart-full': 'Mehr passt nicht in den Warenkorb.',
   'problem.price-changed': 'Der Preis hat sich geändert.',
-  'problem.too-many-declines':
-    'Zu viele Zahlungen wurden abgelehnt. Versuchen Sie es später noch einmal, oder zahlen Sie per Überweisung.',
+  'problem.too-many-declines': 'Zu viele Zahlungen wurden abgelehnt. Versuchen Sie es später noch einmal.',
+  'problem.unanswered': 'Die Seite wurde verlassen, bevor der Shop geantwortet hatte.',
   'problem.no-shipping-method': 'Dorthin versenden wir das nicht. Wählen Sie eine andere Adresse oder weniger Artikel.',
   'problem.invalid-transition': 'Die Bestellung ist schon weiter, das ist nicht mehr möglich.',
   'problem.change-refused': 'So kann die Bestellung nicht geändert werden: %{detail}',
@@ -55,5 +57,6 @@ export const de: Catalogue<keyof typeof en> = {
   'problem.return-refused': 'Das kann nicht zurückgesendet werden: %{detail}',
   'problem.return-lines': 'So kann das nicht zurückgesendet werden: %{detail}',
   'problem.return-state': 'Die Rücksendung ist schon weiter, das ist nicht mehr möglich.',
+  'problem.exchange-worthless': 'Dafür würde nichts gutgeschrieben, ein Tausch ist deshalb nicht möglich.',
   'problem.live-updates-unavailable': 'Laufende Aktualisierung ist gerade nicht möglich.',
 };

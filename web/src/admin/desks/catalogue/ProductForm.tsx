@@ -13,6 +13,7 @@ import { Field } from '../kit/Field';
 import { MoneyField } from '../kit/MoneyField';
 import { NumberField } from '../kit/NumberField';
 import { Refusal } from '../kit/Refusal';
+import { isReadable, needed } from '../kit/typed';
 import { useDraft } from '../kit/useDraft';
 
 export interface Whole {
@@ -66,7 +67,8 @@ export function ProductForm({
   const [form, change, clear] = useDraft<Whole>(draft, blank);
   const refusal = error instanceof Problem ? error : null;
   const changed = JSON.stringify(form) !== JSON.stringify(blank);
-  const complete = form.product_id.trim() !== '' && form.name.trim() !== '' && form.price !== null && form.price > 0;
+  const priced = form.price !== null && form.price > 0;
+  const complete = form.product_id.trim() !== '' && form.name.trim() !== '' && priced && isReadable(form);
   const setPart = (place: number, part: Partial<Whole['components'][number]>) =>
     change({ components: form.components.map((one, other) => (other === place ? { ...one, ...part } : one)) });
   return (
@@ -128,7 +130,7 @@ export function ProductForm({
         <NumberField
           label={t('products.weight')}
           value={form.weight_grams}
-          set={(grams) => change({ weight_grams: grams ?? 0 })}
+          set={(grams) => change({ weight_grams: needed(grams) })}
           fault={refusal?.of('weight_grams')}
           disabled={readOnly}
         />
@@ -193,7 +195,7 @@ export function ProductForm({
           <NumberField
             label={t('stock.units')}
             value={part.quantity}
-            set={(quantity) => setPart(place, { quantity: quantity ?? 0 })}
+            set={(quantity) => setPart(place, { quantity: needed(quantity) })}
             fault={refusal?.of(`components.${place}.quantity`)}
             disabled={readOnly}
           />

@@ -1,10 +1,10 @@
 import InputAdornment from '@mui/material/InputAdornment';
-import { useState } from 'react';
-import { moneyTyped } from '../../../look/money';
+import { digitsOf } from '../../../look/money';
 import { useWords } from '../../../words/words';
 import { Field } from './Field';
+import { moneyRead, useTyped } from './typed';
 
-/** An amount, typed in the way of the reader's language and kept in minor units. */
+/** An amount, typed in the way of the reader's language and kept in minor units; NaN where it is none. */
 export function MoneyField({
   label,
   value,
@@ -25,24 +25,20 @@ export function MoneyField({
   required?: boolean;
 }) {
   const { t, language } = useWords();
-  const [typed, setTyped] = useState<string | null>(null);
-  const digits = new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits ?? 2;
+  const digits = digitsOf(currency);
   const shown = new Intl.NumberFormat(language, { minimumFractionDigits: digits, useGrouping: false });
-  const wrong = typed !== null && typed.trim() !== '' && moneyTyped(typed, currency) === null;
+  const read = (text: string) => moneyRead(text, currency);
+  const { text, isWrong, type, leave } = useTyped(value, read, (amount) => shown.format(amount / 10 ** digits));
   return (
     <Field
       label={label}
-      value={typed ?? (value === null ? '' : shown.format(value / 10 ** digits))}
-      set={(text) => {
-        setTyped(text);
-        const amount = moneyTyped(text, currency);
-        if (amount !== null) set(amount);
-        else if (text.trim() === '') set(null);
+      value={text}
+      set={(next) => {
+        type(next);
+        set(read(next));
       }}
-      onBlur={() => {
-        if (!wrong) setTyped(null);
-      }}
-      fault={wrong ? t('desks.no_amount') : fault}
+      onBlur={leave}
+      fault={isWrong ? t('desks.no_amount') : fault}
       {...(help ? { help } : {})}
       disabled={disabled}
       required={required}

@@ -1,8 +1,8 @@
-import { useState } from 'react';
 import { useWords } from '../../../words/words';
 import { Field } from './Field';
+import { numberRead, useTyped } from './typed';
 
-/** A whole number; what is no number stays in the field, and is said to be none. */
+/** A whole number; what is no number stays in the field, is said to be none, and is NaN in the form. */
 export function NumberField({
   label,
   value,
@@ -21,22 +21,17 @@ export function NumberField({
   required?: boolean;
 }) {
   const { t } = useWords();
-  const [typed, setTyped] = useState<string | null>(null);
-  const wrong = typed !== null && !/^-?\d{1,12}$/.test(typed.trim()) && typed.trim() !== '';
-  const problem = wrong ? t('desks.no_number') : fault;
+  const { text, isWrong, type, leave } = useTyped(value, numberRead, String);
   return (
     <Field
       label={label}
-      value={typed ?? (value === null ? '' : String(value))}
-      set={(text) => {
-        setTyped(text);
-        if (/^-?\d{1,12}$/.test(text.trim())) set(Number(text));
-        else if (text.trim() === '') set(null);
+      value={text}
+      set={(next) => {
+        type(next);
+        set(numberRead(next));
       }}
-      onBlur={() => {
-        if (!wrong) setTyped(null);
-      }}
-      fault={problem}
+      onBlur={leave}
+      fault={isWrong ? t('desks.no_number') : fault}
       {...(help ? { help } : {})}
       disabled={disabled}
       required={required}

@@ -2,6 +2,7 @@ import Alert from '@mui/material/Alert';
 import Button from '@mui/material/Button';
 import { useEffect, useRef } from 'react';
 import { Problem } from '../../../api/problem';
+import { session } from '../../../session/session';
 import { useProblemText } from '../../../words/useProblemText';
 import { useWords } from '../../../words/words';
 
@@ -16,6 +17,10 @@ export function Refusal({ error, again, shown = [] }: { error: unknown; again?: 
   if (!error) return null;
   const text = say(error);
   const errors = error instanceof Problem ? error.errors : [];
+  const tryAgain = () => {
+    session.askAnew();
+    again?.();
+  };
   const fields = errors.filter((one) => !shown.includes(one.field) && !text.includes(one.message));
   return (
     <Alert
@@ -25,7 +30,7 @@ export function Refusal({ error, again, shown = [] }: { error: unknown; again?: 
       sx={{ mb: 2 }}
       action={
         again ? (
-          <Button color="inherit" size="small" onClick={again}>
+          <Button color="inherit" size="small" onClick={tryAgain}>
             {t('desks.again')}
           </Button>
         ) : undefined

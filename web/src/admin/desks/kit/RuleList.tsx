@@ -20,6 +20,7 @@ import { Field } from './Field';
 import { MoneyField } from './MoneyField';
 import { NumberField } from './NumberField';
 import { blankRule, type Input, type Kinds, moved, type Rule, typedList } from './rules';
+import { needed } from './typed';
 
 interface Props {
   kinds: Kinds;
@@ -140,13 +141,15 @@ function RuleInput({
 }) {
   const { t } = useWords();
   const label = t(`parameter.${input.name}`);
-  if (input.as === 'number') {
-    return (
-      <NumberField label={label} value={(value as number | undefined) ?? null} set={set} fault={fault} disabled={readOnly} />
-    );
-  }
-  if (input.as === 'money') {
-    return <MoneyField label={label} value={value as number} currency={currency} set={set} fault={fault} disabled={readOnly} />;
+  if (input.as === 'number' || input.as === 'money') {
+    const field = {
+      label,
+      value: (value as number | undefined) ?? null,
+      set: (next: number | null) => set(needed(next)),
+      fault,
+      disabled: readOnly,
+    };
+    return input.as === 'number' ? <NumberField {...field} /> : <MoneyField {...field} currency={currency} />;
   }
   if (input.as === 'one of') {
     return (

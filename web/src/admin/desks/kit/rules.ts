@@ -3,7 +3,7 @@
 export type Rule = Record<string, unknown>;
 
 export type Input =
-  | { name: string; as: 'number'; min?: number; max?: number; usual: number; optional?: boolean }
+  | { name: string; as: 'number'; usual: number }
   | { name: string; as: 'money'; usual: number }
   | { name: string; as: 'list'; upper?: boolean }
   | { name: string; as: 'one of'; of: readonly string[]; usual: string }

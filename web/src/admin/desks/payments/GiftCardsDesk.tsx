@@ -43,7 +43,12 @@ export function GiftCardsDesk() {
             { name: 'hint', label: t('gift_cards.hint'), cell: (card) => <code>…{card.hint}</code> },
             { name: 'amount', label: t('gift_cards.amount'), numeric: true, cell: (card) => <Amount of={card.amount} /> },
             { name: 'balance', label: t('gift_cards.balance'), numeric: true, cell: (card) => <Amount of={card.balance} /> },
-            { name: 'until', label: t('gift_cards.until'), cell: (card) => <Moment at={card.expires_at} day /> },
+            // The day that was typed when it was issued, wherever it is read.
+            {
+              name: 'until',
+              label: t('gift_cards.until'),
+              cell: (card) => <Moment at={card.expires_at?.slice(0, 'YYYY-MM-DD'.length)} day />,
+            },
             { name: 'by', label: t('desks.who'), cell: (card) => card.issued_by },
             { name: 'at', label: t('desks.at'), cell: (card) => <Moment at={card.issued_at} /> },
             {

@@ -27,6 +27,7 @@ const MATTERS: Matter[] = [
   'authorization_expired',
   'capture_failed',
   'refund_failed',
+  'refund_bounced',
 ];
 
 export function IncidentsDesk() {

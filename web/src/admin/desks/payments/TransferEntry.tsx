@@ -23,7 +23,7 @@ const today = (): string => new Date().toISOString().slice(0, 10);
 export function TransferEntry({ reference, back, onClose }: { reference: string; back: boolean; onClose: () => void }) {
   const { t, language } = useWords();
   const currency = useShopCurrency();
-  const [form, change, clear] = useDraft(`transfer-in.${reference}`, {
+  const [form, change, clear] = useDraft(`transfer-${back ? 'back' : 'in'}.${reference}`, {
     reference,
     way: back ? 'back' : 'in',
     amount: null as number | null,

@@ -11,9 +11,10 @@ import { keyed, useAct } from '../kit/useAct';
 import { useDraft } from '../kit/useDraft';
 import type { Return } from './receipt';
 
-type Refused = components['schemas']['ReturnRefusal'];
+/** Why the shop declines; a customer withdraws a return themselves. */
+type Refused = Exclude<components['schemas']['ReturnRefusal'], 'customer'>;
 
-const REASONS: Refused[] = ['staff', 'window_over', 'final_sale', 'not_received', 'customer'];
+const REASONS: Refused[] = ['staff', 'window_over', 'final_sale', 'not_received'];
 
 /** Approve or decline a return, with words for the customer. */
 export function DecideReturnAsk({

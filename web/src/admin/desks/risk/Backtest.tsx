@@ -12,6 +12,7 @@ import { NumberField } from '../kit/NumberField';
 import { Refusal } from '../kit/Refusal';
 import { Rows } from '../kit/Rows';
 import { Moment, OrderRef } from '../kit/refs';
+import { isReadable } from '../kit/typed';
 import { keyed, useAct } from '../kit/useAct';
 import { FactList } from './ReviewsDesk';
 
@@ -46,7 +47,7 @@ export function Backtest({ rules }: { rules: Rules }) {
         <Button
           variant="outlined"
           loading={test.busy}
-          disabled={!days}
+          disabled={!days || !isReadable(rules)}
           onClick={() => void test.run({ ...rules, days: days ?? 30 })}
         >
           {t('backtest.run')}

@@ -19,6 +19,7 @@ import { Waiting } from '../kit/Rows';
 import { RuleList } from '../kit/RuleList';
 import { Moment } from '../kit/refs';
 import type { Kinds } from '../kit/rules';
+import { isReadable, needed } from '../kit/typed';
 import { keyed, useAct } from '../kit/useAct';
 import { useDraft } from '../kit/useDraft';
 import { useShopCurrency } from '../kit/useShopCurrency';
@@ -112,7 +113,7 @@ function Editor({ rules, tag, then }: { rules: Version; tag: string | null; then
           <NumberField
             label={t('risk.review_at')}
             value={form.review_at ?? null}
-            set={(review_at) => change({ review_at: review_at ?? 0 })}
+            set={(review_at) => change({ review_at: needed(review_at) })}
             fault={refusal?.of('review_at')}
             help={t('risk.never')}
             disabled={readOnly}
@@ -120,7 +121,7 @@ function Editor({ rules, tag, then }: { rules: Version; tag: string | null; then
           <NumberField
             label={t('risk.reject_at')}
             value={form.reject_at ?? null}
-            set={(reject_at) => change({ reject_at: reject_at ?? 0 })}
+            set={(reject_at) => change({ reject_at: needed(reject_at) })}
             fault={refusal?.of('reject_at')}
             help={t('risk.never')}
             disabled={readOnly}
@@ -153,7 +154,12 @@ function Editor({ rules, tag, then }: { rules: Version; tag: string | null; then
             <Button onClick={clear} disabled={!changed} color="inherit">
               {t('desks.undo')}
             </Button>
-            <Button variant="contained" disabled={!changed} loading={save.busy} onClick={() => void save.run(form)}>
+            <Button
+              variant="contained"
+              disabled={!changed || !isReadable(form)}
+              loading={save.busy}
+              onClick={() => void save.run(form)}
+            >
               {t('risk.save', { version: rules.version + 1 })}
             </Button>
           </Bar>

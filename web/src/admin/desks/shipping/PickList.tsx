@@ -20,10 +20,10 @@ export function PickList() {
   const { t } = useWords();
   const [warehouse, setWarehouse] = useChoice('warehouse');
   const pages = useWork('planned', warehouse, MOST);
-  const { more, loadingMore } = pages;
+  const { more, loadingMore, error } = pages;
   useEffect(() => {
-    if (more && !loadingMore) more(); // a pick list is whole or no use
-  }, [more, loadingMore]);
+    if (more && !loadingMore && !error) more(); // a pick list is whole or no use
+  }, [more, loadingMore, error]);
   const walks = pickList(pages.rows);
   const whole = !pages.loading && !more;
   return (
@@ -39,9 +39,9 @@ export function PickList() {
       <Bar label={t('desks.filters')}>
         <WarehouseChoice value={warehouse} set={setWarehouse} any />
       </Bar>
-      <Refusal error={pages.error} again={pages.again} />
-      {pages.loading || more ? <Waiting /> : null}
-      {whole && !walks.length && !pages.error ? <Typography>{t('shipping.all_done')}</Typography> : null}
+      <Refusal error={error} again={pages.again} />
+      {(pages.loading || more) && !error ? <Waiting /> : null}
+      {whole && !walks.length && !error ? <Typography>{t('shipping.all_done')}</Typography> : null}
       {whole
         ? walks.map((walk) => (
             <Box component="section" key={walk.warehouse_id} sx={{ mb: 4, breakAfter: 'page' }} className="printed">

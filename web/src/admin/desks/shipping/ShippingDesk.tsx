@@ -6,6 +6,7 @@ import { useState } from 'react';
 import { Link as RouterLink } from 'react-router-dom';
 import { api, told } from '../../../api/client';
 import { useWords } from '../../../words/words';
+import { useLabel } from '../../parts/useLabel';
 import { useMay } from '../../roles';
 import { Choice } from '../kit/Choice';
 import { Bar, Desk, Part } from '../kit/Desk';
@@ -179,9 +180,10 @@ function LabelCell({ work }: { work: Work }) {
 }
 
 function HeldFor({ reason }: { reason: string | null }) {
+  const label = useLabel();
   return (
     <div>
-      <Mark of="held" /> {reason}
+      <Mark of="held" /> {reason && label('hold', reason)}
     </div>
   );
 }

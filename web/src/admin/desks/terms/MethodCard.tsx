@@ -11,7 +11,9 @@ import { Field } from '../kit/Field';
 import { MoneyField } from '../kit/MoneyField';
 import { NumberField } from '../kit/NumberField';
 import { typedList } from '../kit/rules';
+import { needed } from '../kit/typed';
 import { useShopCurrency } from '../kit/useShopCurrency';
+import { withDays } from './days';
 import type { Method } from './ShippingMethodsDesk';
 
 type Rate = Method['rates'][number];
@@ -37,7 +39,7 @@ export function MethodCard({
   const fault = (field: string) => refusal?.of(`items.${place}.${field}`);
   const setRate = (at: number, rate: Partial<Rate>) =>
     set({ ...method, rates: method.rates.map((one, other) => (other === at ? { ...one, ...rate } : one)) });
-  const days = (method.days ?? null) as [number, number] | null;
+  const days = method.days ?? null;
   return (
     <Part
       title={method.name || t('methods.new')}
@@ -76,14 +78,14 @@ export function MethodCard({
         <NumberField
           label={t('methods.days_from')}
           value={days?.[0] ?? null}
-          set={(from) => set({ ...method, days: from === null ? null : ([from, Math.max(from, days?.[1] ?? from)] as never) })}
+          set={(best) => set({ ...method, days: withDays(days, 'best', best) })}
           fault={fault('days')}
           disabled={readOnly}
         />
         <NumberField
           label={t('methods.days_to')}
           value={days?.[1] ?? null}
-          set={(to) => set({ ...method, days: to === null ? null : ([Math.min(days?.[0] ?? to, to), to] as never) })}
+          set={(worst) => set({ ...method, days: withDays(days, 'worst', worst) })}
           disabled={readOnly}
         />
       </Box>
@@ -120,7 +122,7 @@ export function MethodCard({
             label={t('products.price')}
             value={rate.price}
             currency={currency}
-            set={(price) => setRate(at, { price: price ?? 0 })}
+            set={(price) => setRate(at, { price: needed(price) })}
             fault={fault(`rates.${at}.price`)}
             disabled={readOnly}
           />

@@ -17,6 +17,7 @@ import { NumberField } from '../kit/NumberField';
 import { Refusal } from '../kit/Refusal';
 import { Waiting } from '../kit/Rows';
 import { typedList } from '../kit/rules';
+import { isReadable, needed } from '../kit/typed';
 import { keyed, useAct } from '../kit/useAct';
 import { useDraft } from '../kit/useDraft';
 import { useShopCurrency } from '../kit/useShopCurrency';
@@ -28,12 +29,12 @@ type Rules = components['schemas']['ReturnRules'];
 const REASONS = ['damaged', 'wrong_item', 'not_as_described', 'does_not_fit', 'too_late', 'no_longer_wanted', 'other'];
 
 interface Form {
-  windows: { tax_class: string; days: number | null }[];
+  windows: { tax_class: string; days: number }[];
   final_sale: string;
   fees: Record<string, number>;
   auto_approve: boolean;
   label: boolean;
-  receive_days: number | null;
+  receive_days: number;
 }
 
 const formOf = (rules: Rules): Form => ({
@@ -52,7 +53,7 @@ const rulesOf = (form: Form): Rules => ({
   fees: form.fees,
   auto_approve: form.auto_approve,
   label: form.label,
-  receive_days: form.receive_days ?? 0,
+  receive_days: form.receive_days,
 });
 
 export function ReturnPolicyDesk() {
@@ -98,7 +99,7 @@ function Editor({ rules, tag }: { rules: Rules; tag: string | null }) {
             <NumberField
               label={t('policy.days')}
               value={one.days}
-              set={(days) => setWindow(place, { days })}
+              set={(days) => setWindow(place, { days: needed(days) })}
               fault={refusal?.of(`window_days.${one.tax_class}`)}
               disabled={readOnly}
             />
@@ -150,7 +151,7 @@ function Editor({ rules, tag }: { rules: Rules; tag: string | null }) {
           <NumberField
             label={t('policy.receive_days')}
             value={form.receive_days}
-            set={(receive_days) => change({ receive_days })}
+            set={(days) => change({ receive_days: needed(days) })}
             fault={refusal?.of('receive_days')}
             disabled={readOnly}
           />
@@ -169,6 +170,7 @@ function Editor({ rules, tag }: { rules: Rules; tag: string | null }) {
         {readOnly ? null : (
           <SaveBar
             changed={JSON.stringify(form) !== JSON.stringify(blank)}
+            readable={isReadable(form)}
             busy={save.busy}
             save={() => void save.run(rulesOf(form))}
             undo={clear}

@@ -10,8 +10,10 @@ import { useMay } from '../../roles';
 import { Desk } from '../kit/Desk';
 import { Refusal } from '../kit/Refusal';
 import { Waiting } from '../kit/Rows';
+import { isReadable } from '../kit/typed';
 import { keyed, useAct } from '../kit/useAct';
 import { useDraft } from '../kit/useDraft';
+import { inOrder } from './days';
 import { MethodCard } from './MethodCard';
 import { SaveBar } from './SaveBar';
 import { useTerms } from './useTerms';
@@ -75,8 +77,9 @@ function Editor({ items, tag }: { items: Method[]; tag: string | null }) {
           </Button>
           <SaveBar
             changed={JSON.stringify(form.items) !== JSON.stringify(items)}
+            readable={isReadable(form)}
             busy={save.busy}
-            save={() => void save.run(form.items)}
+            save={() => void save.run(form.items.map((one) => ({ ...one, days: inOrder(one.days ?? null) })))}
             undo={clear}
           />
         </Box>

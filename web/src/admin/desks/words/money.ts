@@ -124,7 +124,8 @@ export const en = {
   'matter.underpaid': 'Too little was paid',
   'matter.authorization_expired': 'The hold on the money has lapsed',
   'matter.capture_failed': 'The money could not be taken',
-  'matter.refund_failed': 'The refund did not arrive',
+  'matter.refund_failed': 'The refund failed',
+  'matter.refund_bounced': 'The refund did not arrive',
   'what_to_do.captured_after_cancellation': 'A card’s money goes back by itself; a transfer is to be sent back.',
   'what_to_do.overpaid': 'Send back what came too much, and enter it under Transfers.',
   'what_to_do.underpaid': 'Ask the customer to send the rest with the same reference; otherwise the order is cancelled.',
@@ -132,6 +133,8 @@ export const en = {
     'Ask the customer to pay for the rest in another way, or cut what has not left of the order.',
   'what_to_do.capture_failed': 'The goods have left unpaid: ask the customer to pay in another way, or to send them back.',
   'what_to_do.refund_failed': 'Ask for the refund anew, or give the money back in another way, such as a transfer.',
+  'what_to_do.refund_bounced':
+    'What went back does not arrive: give the customer the money in another way, such as a transfer.',
   'statements.title': 'Take over a bank statement',
   'statements.columns': 'Columns: booked_at, amount, currency, remittance, bank_reference; amounts in minor units.',
   'statements.became':
@@ -268,7 +271,8 @@ export const de: Catalogue<keyof typeof en> = {
   'matter.underpaid': 'Zu wenig bezahlt',
   'matter.authorization_expired': 'Die Reservierung ist verfallen',
   'matter.capture_failed': 'Das Geld konnte nicht eingezogen werden',
-  'matter.refund_failed': 'Die Erstattung kam nicht an',
+  'matter.refund_failed': 'Die Erstattung ist gescheitert',
+  'matter.refund_bounced': 'Die Erstattung kam nicht an',
   'what_to_do.captured_after_cancellation': 'Das Geld einer Karte geht von selbst zurück; eine Überweisung ist zurückzusenden.',
   'what_to_do.overpaid': 'Senden Sie zurück, was zu viel kam, und tragen Sie es unter Überweisungen ein.',
   'what_to_do.underpaid':
@@ -278,6 +282,7 @@ export const de: Catalogue<keyof typeof en> = {
   'what_to_do.capture_failed':
     'Die Ware ist unbezahlt unterwegs: bitten Sie den Kunden, anders zu zahlen oder sie zurückzusenden.',
   'what_to_do.refund_failed': 'Fordern Sie die Erstattung neu an, oder geben Sie das Geld anders zurück, etwa per Überweisung.',
+  'what_to_do.refund_bounced': 'Die Erstattung kommt nicht an: geben Sie das Geld anders zurück, etwa per Überweisung.',
   'statements.title': 'Kontoauszug übernehmen',
   'statements.columns': 'Spalten: booked_at, amount, currency, remittance, bank_reference; Beträge in kleinsten Einheiten.',
   'statements.became':

@@ -6,6 +6,7 @@ import { useWords } from '../../../words/words';
 import { Moment } from '../../parts/Moment';
 import { StateChip } from '../../parts/StateChip';
 import { useLabel } from '../../parts/useLabel';
+import { reference } from '../source';
 import { AXES, type Axis } from '../states';
 import { type Order, useSaga } from './useOrder';
 
@@ -14,6 +15,7 @@ export function OrderStates({ order }: { order: Order }) {
   const { t } = useWords();
   const label = useLabel();
   const saga = useSaga(order.order_id);
+  const source = order.exchange?.exchange_for;
   const late = saga.data?.waiting_for.filter((wait) => wait.overdue) ?? [];
   return (
     <Box sx={{ pb: 1 }}>
@@ -37,6 +39,14 @@ export function OrderStates({ order }: { order: Order }) {
       {order.cancel_reason && (
         <Alert severity="info" sx={{ mb: 1 }}>
           {t('order.cancelled', { reason: label('cancel_reason', order.cancel_reason) })}
+        </Alert>
+      )}
+      {source && (
+        <Alert severity="info" sx={{ mb: 1 }}>
+          {t(source.waits ? 'order.exchange_waits' : 'order.exchange_for')}{' '}
+          <Link component={RouterLink} to={`/orders/${source.order_id}/show#returns`} color="inherit">
+            {t('order.title', { order: reference(source.order_id) })}
+          </Link>
         </Alert>
       )}
       {late.length > 0 && (

@@ -1,5 +1,9 @@
+import Link from '@mui/material/Link';
+import Typography from '@mui/material/Typography';
 import { useQuery } from '@tanstack/react-query';
+import { Link as RouterLink } from 'react-router-dom';
 import { api, told } from '../../../api/client';
+import type { components } from '../../../api/schema/order';
 import { moneyText } from '../../../look/money';
 import { useProblemText } from '../../../words/useProblemText';
 import { useWords } from '../../../words/words';
@@ -10,7 +14,31 @@ import { Rows } from '../../parts/Rows';
 import { StateChip } from '../../parts/StateChip';
 import { useLabel } from '../../parts/useLabel';
 import { useMay } from '../../roles';
+import { reference } from '../source';
 import { type Order, useReread } from './useOrder';
+
+type Return = components['schemas']['ReturnView'];
+
+const wantedOf = (back: Return): string =>
+  back.exchange?.items.map((item) => `${item.quantity} × ${item.product_id}`).join(', ') ?? '';
+
+/** What the customer gets for a return in place of money, and how far that is. */
+function Exchange({ back }: { back: Return }) {
+  const { t, language } = useWords();
+  if (!back.exchange) return null;
+  const { stage, order_id, difference } = back.exchange;
+  return (
+    <Typography variant="body2" component="div">
+      {t(`exchange.${stage}`)}: {wantedOf(back)}
+      {difference.amount > 0 && ` · ${t('order.returns.difference', { amount: moneyText(difference, language) })}`}{' '}
+      {order_id && (
+        <Link component={RouterLink} to={`/orders/${order_id}/show`}>
+          {t('order.title', { order: reference(order_id) })}
+        </Link>
+      )}
+    </Typography>
+  );
+}
 
 /** What comes back of the order: decided here, taken in at the desk of returns. */
 export function Returns({ order }: { order: Order }) {
@@ -24,21 +52,32 @@ export function Returns({ order }: { order: Order }) {
     queryFn: () => told(api.GET('/api/admin/orders/{order_id}/returns', { params: { path: { order_id: order.order_id } } })),
   });
 
-  const decide = (returnId: string, decision: 'approve' | 'decline', available: boolean) => (
+  const decide = (back: Return, decision: 'approve' | 'decline') => (
     <ActionButton
-      available={available}
+      available={back.state === 'requested'}
       label={t(`order.returns.${decision}`)}
       size="small"
       color={decision === 'decline' ? 'error' : 'primary'}
       title={t(`order.returns.${decision}.title`)}
       confirm={t(`order.returns.${decision}`)}
-      draft={`return.${decision}.${returnId}`}
+      draft={`return.${decision}.${back.return_id}`}
       fields={[
+        ...(decision === 'approve' && back.exchange?.stage === 'wanted'
+          ? [
+              {
+                name: 'exchange',
+                label: t('order.returns.exchange', { items: wantedOf(back) }),
+                kind: 'choice' as const,
+                initial: 'yes',
+                choices: ['yes', 'no'].map((value) => ({ value, label: t(`order.returns.exchange.${value}`) })),
+              },
+            ]
+          : []),
         { name: 'notes', label: t('order.returns.notes'), help: t('order.returns.notes.help'), kind: 'long', maxLength: 500 },
       ]}
       send={(values, intention) => {
         const params = {
-          path: { order_id: order.order_id, return_id: returnId },
+          path: { order_id: order.order_id, return_id: back.return_id },
           header: { 'Idempotency-Key': intention },
         };
         const body = { notes: values.notes ?? '' };
@@ -46,7 +85,7 @@ export function Returns({ order }: { order: Order }) {
           decision === 'approve'
             ? api.POST('/api/admin/orders/{order_id}/returns/{return_id}/approve', {
                 params,
-                body: { ...body, exchange: true },
+                body: { ...body, exchange: values.exchange !== 'no' },
               })
             : api.POST('/api/admin/orders/{order_id}/returns/{return_id}/decline', {
                 params,
@@ -77,11 +116,16 @@ export function Returns({ order }: { order: Order }) {
                 .join(', ')}
             </>
           ),
-          about: `${t('order.returns.worth', { amount: moneyText(one.refund_amount, language) })}${one.note && ` · ${one.note}`}`,
+          about: (
+            <>
+              {`${t('order.returns.worth', { amount: moneyText(one.refund_amount, language) })}${one.note && ` · ${one.note}`}`}
+              <Exchange back={one} />
+            </>
+          ),
           actions: mayDecide && (
             <>
-              {decide(one.return_id, 'approve', one.state === 'requested')}
-              {decide(one.return_id, 'decline', one.state === 'requested')}
+              {decide(one, 'approve')}
+              {decide(one, 'decline')}
             </>
           ),
         }))}

@@ -51,7 +51,7 @@ function Contents({ order, parcel }: { order: Order; parcel: Shipment }) {
         ],
         [t('shipments.warehouse'), parcel.moving_to ? `${parcel.warehouse_id} → ${parcel.moving_to}` : parcel.warehouse_id],
         [t('shipments.worth'), moneyText(parcel.amount, language)],
-        [t('shipments.held_since'), parcel.hold_reason],
+        [t('shipments.held_since'), parcel.hold_reason && label('hold', parcel.hold_reason)],
         [t('shipments.carrier'), [parcel.carrier, parcel.service].filter(Boolean).join(' ')],
         [t('shipments.tracking_number'), parcel.tracking_number],
         [t('shipments.tracking'), parcel.tracking_status && label('tracking', parcel.tracking_status)],
