@@ -1,7 +1,8 @@
 """A backlog and how it is worked off: orders are accepted while the services that decide them are stopped, which then start.
 
 The account is that of the drain alone: from the moment the services are started, their start included, until everything is at
-rest. Meanwhile some customers go on ordering at a steady rate; the latencies that are told are theirs. Orders wait for a
+rest. Meanwhile some customers go on ordering at a steady rate; the latencies that are told are theirs, and the rate is that of
+the orders that waited alone. Orders wait for a
 decision as long as the order service's deadline lets them (half an hour by default), so a backlog that is older than that ends
 as cancelled orders, and the check of the results says so.
 """
@@ -52,7 +53,7 @@ async def drain(measuring: Measuring, scenario: Scenario, seed: int, tell: Calla
     await measuring.rest()
     both = together(waiting, meanwhile, began_at)
     speed = len(accepted) / (waiting.ended_at - waiting.began_at)
-    return await measuring.conclude(scenario, begun, both, meanwhile.sent, accepted_per_second=speed)
+    return await measuring.conclude(scenario, begun, both, meanwhile.sent, accepted_per_second=speed, backlog=len(accepted))
 
 
 def together(waiting: Outcome, meanwhile: Outcome, began_at: float) -> Outcome:

@@ -47,7 +47,10 @@ class Percentiles:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The figures of one load. Times in milliseconds, CPU in CPU-milliseconds per order."""
+    """The figures of one load. Times in milliseconds, CPU in CPU-milliseconds per order.
+
+    Where there was a `backlog`, `orders_per_second` is how fast that was worked off; orders that came meanwhile do not count.
+    """
 
     scenario: str
     orders: int
@@ -76,6 +79,7 @@ class Measured:
     """What each topic grew by in the broker's files."""
     reads: Mapping[str, Percentiles] = field(default_factory=dict)
     """How long reads of each kind took that were asked for meanwhile."""
+    backlog: int = 0
 
     @property
     def passed(self) -> bool:
@@ -141,6 +145,8 @@ class Observed:
     wal_syncs: int
     reads: Mapping[str, Percentiles]
     log_bytes: Mapping[str, int] = field(default_factory=dict)
+    backlog: int = 0
+    """How many of the orders had waited before."""
 
 
 def figures(seen: Observed) -> Measured:
@@ -167,7 +173,7 @@ def figures(seen: Observed) -> Measured:
     return Measured(
         scenario=seen.scenario,
         orders=orders,
-        orders_per_second=round(orders / (last - outcome.began_at), 1),
+        orders_per_second=round((seen.backlog or orders) / (last - outcome.began_at), 1),
         accepted_per_second=round(seen.accepted_per_second, 1),
         accept=Percentiles.of([sent.latency for sent in watched]),
         confirmed=Percentiles.of([at - sent.due_at for sent, at in decided]),
@@ -199,4 +205,5 @@ def figures(seen: Observed) -> Measured:
         checks=seen.checks,
         statements=seen.statements,
         reads=seen.reads,
+        backlog=seen.backlog,
     )

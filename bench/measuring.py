@@ -119,6 +119,7 @@ class Measuring:
         watched: Sequence[Sent],
         *,
         accepted_per_second: float | None = None,
+        backlog: int = 0,
         checks: Sequence[Check] = (),
         reads: Mapping[str, Percentiles] | None = None,
     ) -> Measured:
@@ -151,6 +152,7 @@ class Measuring:
                 wal_bytes=written,
                 wal_syncs=syncs,
                 reads=reads or {},
+                backlog=backlog,
             )
         )
 

@@ -16,6 +16,7 @@ from waybill.embedded.kafka import DEFAULT_PARTITIONS
 PATH: Final = "bench/results.json"
 KEPT: Final = (
     "orders",
+    "backlog",
     "orders_per_second",
     "accepted_per_second",
     "accept",

@@ -53,7 +53,7 @@ def answering() -> Iterator[Answering]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_POST = do_PUT = _answer  # noqa: N815 - the names that http.server looks for
+        do_GET = do_POST = do_PUT = do_DELETE = _answer  # noqa: N815 - the names that http.server looks for
 
         def log_message(self, *_: Any) -> None:
             """Say nothing: tests look at `seen`."""

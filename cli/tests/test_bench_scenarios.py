@@ -19,8 +19,18 @@ from waybill.errors import WaybillError
 
 from .test_bench import BUSY, CREATED, figures, plan, shop
 
-draining, generator, history, loading, measuring, pages, reading, report, scenarios = modules(
-    "draining", "generator", "history", "loading", "measuring", "pages", "reading", "report", "scenarios"
+accounting, bench_figures, draining, generator, history, loading, measuring, pages, reading, report, scenarios = modules(
+    "accounting",
+    "figures",
+    "draining",
+    "generator",
+    "history",
+    "loading",
+    "measuring",
+    "pages",
+    "reading",
+    "report",
+    "scenarios",
 )
 Percentiles = measuring.Percentiles
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -106,6 +116,32 @@ def test_a_backlog_and_what_comes_in_meanwhile_are_one_outcome_of_the_drain() ->
     both = draining.together(outcome("first", 0.0), outcome("second", 10.0), began_at=9.5)
     assert [one.order_id for one in both.sent] == ["first", "second"]
     assert (both.began_at, both.ended_at, both.failures, both.cpu_seconds) == (9.5, 11.0, {"429: slow": 2}, 0.5)
+
+
+def test_a_backlog_is_worked_off_as_fast_as_its_own_orders_are_and_not_those_that_come_meanwhile() -> None:
+    account = accounting.Account(at=0.0, parts=dict.fromkeys(accounting.SERVING, 0.0), machine=0.0)
+    after = accounting.Account(at=20.0, parts=dict.fromkeys(accounting.SERVING, 1.0), machine=10.0)
+    sent = [generator.Sent(f"{number}", "confirmed", 0.0, 0.1) for number in range(30)]
+    facts = {one.order_id: {"order.confirmed.v1": 10.0} for one in sent}
+    seen = bench_figures.Observed(
+        scenario="drain",
+        outcome=generator.Outcome(0.0, 10.0, sent, {}, 0.5),
+        watched=sent,
+        accepted_per_second=9.0,
+        before=account,
+        after=after,
+        story=bench_figures.Story({}, facts, 10.0),
+        messages={},
+        statements=[],
+        checks=[],
+        wal_bytes=0,
+        wal_syncs=0,
+        reads={},
+        backlog=20,
+    )
+    measured = bench_figures.figures(seen)
+    assert (measured.orders, measured.backlog, measured.orders_per_second) == (30, 20, 2.0)
+    assert bench_figures.figures(replace(seen, backlog=0)).orders_per_second == 3.0
 
 
 def test_a_backlog_is_as_long_as_is_asked_for() -> None:

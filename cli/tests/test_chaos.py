@@ -17,7 +17,7 @@ from waybill.chaos.crowd import PEOPLE, Crowded
 from waybill.chaos.kinds import KINDS
 from waybill.chaos.outages import OUTAGES, Endured
 from waybill.chaos.people import Patience
-from waybill.chaos.plan import FATES, Fate, Plan
+from waybill.chaos.plan import FATES, SHORT, Fate, Plan
 from waybill.chaos.recovery import LOSSES, QUIET, Figure
 from waybill.chaos.screen import line, picture
 from waybill.chaos.trade import FATES as LED
@@ -35,11 +35,11 @@ def test_the_same_seed_plans_the_same(tmp_path: Path) -> None:
 
 
 def test_a_quick_run_has_what_it_promises() -> None:
-    plan = Plan.make(1, 2000, 60, 240)
+    plan = Plan.make(1, SHORT.orders, SHORT.faults, SHORT.minutes * 60)
     assert len(plan.wishes) == 2000
-    assert len(plan.faults) == 60
+    assert len(plan.faults) > SHORT.owed_faults == 60
     assert plan.kinds >= 24
-    assert plan.faults[-1].at + plan.faults[-1].lasts < 240
+    assert plan.faults[-1].at + plan.faults[-1].lasts < SHORT.minutes * 60
     cancelled = sum(wish.fate in {Fate.CANCEL, Fate.CANCEL_LATE} for wish in plan.wishes)
     assert 0.17 < cancelled / 2000 < 0.23
 
@@ -104,10 +104,11 @@ def test_a_report_tells_what_was_done_and_how_to_do_it_again(course: Course, tmp
     assert "no violation" in text
     assert "`./waybill chaos --seed 1 --orders 4 --faults 3 --minutes 0.166667 --only kill --only poison`" in text
     assert "| at rest after healing | 4.0 s |" in text
-    assert "(was away)" in text
+    assert "(found nothing to hurt)" in text
     document = json.loads((tmp_path / "run.json").read_text())
     assert document["sound"] is True
     assert document["faults"][0]["recovery_seconds"] == 1.5
+    assert (document["done"], document["kinds"]) == (1, 1), "a fault that was missed, or could not be done, is none"
     drawn = ET.fromstring((tmp_path / "timeline.svg").read_text())  # noqa: S314 - we wrote it
     kinds = {fault.kind for fault in course.plan.faults}
     assert kinds <= {text.text for text in drawn.iter("{http://www.w3.org/2000/svg}text")}

@@ -77,6 +77,7 @@ class Upstream:
         self.name = name
         self.port = 0
         self.gone = asyncio.Event()
+        self.asked: list[str] = []
 
     async def listen(self) -> asyncio.Server:
         server = await asyncio.start_server(self._answer, "127.0.0.1", 0)
@@ -87,6 +88,7 @@ class Upstream:
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
             path = head.split(" ")[1]
+            self.asked.append(head.partition(" HTTP")[0])
             length = next(
                 (int(line.split(":")[1]) for line in head.splitlines() if line.lower().startswith("content-length")), 0
             )
@@ -176,9 +178,30 @@ async def test_what_is_not_served_is_a_problem(running: Running, path: str) -> N
 async def test_a_body_has_at_most_256_kb(running: Running) -> None:
     assert (await running.client.post("/api/orders", content=b"x" * LIMIT)).status_code == 200
     answer = await running.client.post("/api/orders", content=b"x" * (LIMIT + 1))
-    assert answer.status_code == 413
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.json()["status"] == 413
+    undeclared = await running.client.post("/api/orders", content=_in_parts(LIMIT + 1024))
+    for refused in (answer, undeclared):
+        assert refused.status_code == 413
+        assert refused.headers["content-type"] == "application/problem+json"
+        assert refused.json()["status"] == 413
+
+
+async def _in_parts(size: int) -> AsyncIterator[bytes]:
+    for _ in range(size // 1024):
+        yield b"x" * 1024
+
+
+async def test_a_body_that_comes_slowly_takes_nobodys_place(running: Running) -> None:
+    heard = running.upstreams["order"].asked
+    reader, writer = await asyncio.open_connection("127.0.0.1", running.client.base_url.port)
+    writer.write(b"POST /api/orders/7/slow HTTP/1.1\r\nHost: shop.test\r\nConnection: close\r\nContent-Length: 7\r\n\r\n{")
+    await writer.drain()
+    for _ in range(10):
+        await running.client.get("/api/cart")
+    assert "POST /api/orders/7/slow" not in heard
+    writer.write(b'"a":1}')
+    assert (await reader.read()).startswith(b"HTTP/1.1 200 OK")
+    assert "POST /api/orders/7/slow" in heard
+    writer.close()
 
 
 PAGES: Final = {

@@ -43,11 +43,10 @@ def told(conditions: dict[str, Any] | None = None, **scenarios: dict[str, Any]) 
     return {"conditions": usual | (conditions or {}), "scenarios": scenarios, "load": [], "history": [{"orders": 0}]}
 
 
-def past(orders: int, cost: float) -> dict[str, Any]:
+def past(orders: int, cost: float, **more: Any) -> dict[str, Any]:
     answer = told({"history": orders}, max=scenario())
-    return answer | {
-        "history": [{"orders": orders, "cpu_ms_per_order": cost, "own_list_p99_ms": 4.0, "admin_page_p99_ms": 9.0}]
-    }
+    figures = {"orders": orders, "cpu_ms_per_order": cost, "own_list_p99_ms": 4.0, "admin_page_p99_ms": 9.0}
+    return answer | {"history": [figures | more]}
 
 
 def compared(**systems: dict[str, Any]) -> dict[str, Any]:
@@ -128,6 +127,18 @@ def test_histories_replicas_and_partitions_are_ratios_of_runs_that_differ_in_not
     assert at.scaled("partitions", 12) == pytest.approx(1.25)
     assert results["runs"]["max"]["cpu_ms_per_order"] == 1.0
     assert performance.HISTORY_PLOT in performance.render(results)
+
+
+def test_a_past_says_how_much_of_it_was_whole() -> None:
+    results: dict[str, Any] = {}
+    for orders, whole in ((10**7, 10**5), (10**4, 10**4)):
+        results = recording.merged(results, past(orders, 1.0, whole=whole), TAKEN)
+    page = performance.render(results)[performance.PAGE]
+    assert row(page, "10,000,000")[:2] == ["10,000,000", "100,000"]
+    assert row(page, "10,000 ")[:2] == ["10,000", "10,000"]
+    assert row(page, "from 10^4 to 10^7")[0] == "from 10^4 to 10^7 past orders (100,000 of them whole): cost of placing"
+    page = performance.render(recording.merged(results, past(10**7, 1.0, whole=10**7), TAKEN))[performance.PAGE]
+    assert row(page, "from 10^4")[0] == "from 10^4 to 10^7 past orders: cost of placing"
 
 
 def test_peers_stand_beside_this_system_with_ratios_in_its_favour() -> None:

@@ -15,9 +15,10 @@ from chassis.domain import new_id
 from chassis.testing import PostgresServer, cause, service_database
 from contracts.payment import PaymentVoided
 from contracts.types import Money
+from waybill.commands import reconcile
 from waybill.commands.reconcile import look
 from waybill.embedded.system import SERVICES
-from waybill.reconciliation.findings import Findings, Invariant
+from waybill.reconciliation.findings import Finding, Findings, Invariant
 from waybill.reconciliation.sources import Sources
 
 pytestmark = pytest.mark.database
@@ -119,6 +120,20 @@ async def history_lost(books: Books) -> None:
     await books.run("order", "DELETE FROM order_status_history WHERE status = 'Pending'")
 
 
+async def a_version_too_many(books: Books) -> None:
+    await books.run("order", "UPDATE orders SET version = version + 1")
+
+
+async def note(books: Books) -> None:
+    await books.run(
+        "order",
+        f"""INSERT INTO order_status_history (history_id, order_id, status, timestamp, notes, actor, kind)
+        VALUES ($1, $2, 'Cancelled', {NOW}, 'called back', 'sam', 'note')""",
+        new_id(),
+        ORDER,
+    )
+
+
 async def acknowledged_and_gone(books: Books) -> None:
     await books.run(
         "order",
@@ -158,11 +173,27 @@ PLANTED: list[tuple[Callable[[Books], Awaitable[None]], Invariant]] = [
     (wrong_total, Invariant.ORDER_SUMS),
     (still_pending, Invariant.AT_REST),
     (history_lost, Invariant.HISTORY),
+    (a_version_too_many, Invariant.HISTORY),
     (acknowledged_and_gone, Invariant.ORDER_ONCE),
     (unpublished, Invariant.OUTBOX_EMPTY),
     (a_hole, Invariant.SEQUENCE),
     (a_dead_letter, Invariant.DEAD_LETTERS),
 ]
+
+
+@pytest.mark.parametrize(
+    ("finding", "mark", "looked_at"),
+    [
+        (Finding(Invariant.STATUS, checked=3), "✓", "3"),
+        (Finding(Invariant.STATUS), "·", "nothing there"),
+        (Finding(Invariant.STATUS, left_out="say --topics"), "·", "say --topics"),
+        (Finding(Invariant.STATUS, checked=3, count=1), "✗", "3"),
+        (Finding(Invariant.STATUS, count=1), "✗", "nothing there"),
+    ],
+)
+def test_a_check_that_looked_at_nothing_is_not_ticked(finding: Finding, mark: str, looked_at: str) -> None:
+    assert mark in reconcile._mark(finding)  # noqa: SLF001
+    assert looked_at in reconcile._looked_at(finding)  # noqa: SLF001
 
 
 async def test_books_that_agree_are_clean(books: Books) -> None:
@@ -171,6 +202,16 @@ async def test_books_that_agree_are_clean(books: Books) -> None:
     named = [f"{one.invariant}: {violation.says}" for one in findings.of.values() for violation in one.violations]
     assert named == []
     assert findings.orders == 1
+
+
+async def test_a_note_may_be_a_version_of_its_order(books: Books) -> None:
+    await order(books, ORDER)
+    await note(books)
+    assert (await books.look()).clean, "what staff write down changes nothing"
+    await a_version_too_many(books)
+    assert (await books.look()).clean, "unless they have dealt with what the order was held for"
+    await a_version_too_many(books)
+    assert (await books.look()).of[Invariant.HISTORY].count == 1
 
 
 @pytest.mark.parametrize(("plant", "invariant"), PLANTED, ids=[plant.__name__ for plant, _ in PLANTED])

@@ -117,7 +117,7 @@ PLANTED: dict[str, tuple[str, str, str]] = {
     "a credit that is neither used nor paid out": (
         "payment",
         "UPDATE own_hold SET captured = captured - 50, released = released + 50 WHERE method = 'exchange'",
-        "exchanges: of 1250 granted it has 1200, 0 is held for it and 0 was paid out",
+        "exchanges: of 1250 granted it has 1200, 0 is held for it, 0 was paid out and 0 refused",
     ),
     "a credit that was paid out and used": (
         "payment",
@@ -134,6 +134,32 @@ async def test_a_planted_fault_is_named(exchanged: Exchanged, fault: str) -> Non
     for name, value in names.items():
         statement, says = statement.replace(name, value), says.replace(name, value)
     assert says in await exchanged.found(service, statement)
+
+
+async def test_what_the_psp_refuses_to_pay_out_is_owed(exchanged: Exchanged) -> None:
+    found = await exchanged.found(
+        "payment",
+        "UPDATE own_hold SET captured = captured - 50, released = released + 50 WHERE method = 'exchange'",
+        "UPDATE exchange_source SET refused = 50",
+    )
+    assert [one for one in found if "granted" in one] == []
+    says = f"exchanges: with {exchanged.new}, its customer has kept 1250 and is to get 50 more for it; 1250 was kept of them"
+    assert says in found, "in the order's books it has all of its credit still"
+
+
+async def test_what_was_paid_out_and_came_back_is_at_the_psp_again(exchanged: Exchanged) -> None:
+    found = await exchanged.found(
+        "payment",
+        "UPDATE exchange_source SET paid = amount",
+        f"""INSERT INTO ledger_entry (order_id, entry, reference, debit, credit, amount, currency, at, payment_id)
+        SELECT order_id, 'exchange_paid_undone', gen_random_uuid(), 'psp_receivable', 'exchange_credits', {PRICE}, 'EUR', now(),
+        payment_id FROM exchange_source""",
+    )
+    assert [one for one in found if one.startswith("psp-ledger")] == []
+    assert (
+        f"exchanges: with {exchanged.new}, its customer has kept 1250 and is to get 1250 more for it; 1250 was kept of them"
+        in (found)
+    )
 
 
 async def test_a_step_that_nobody_takes_is_named(exchanged: Exchanged) -> None:

@@ -206,8 +206,8 @@ PLANTED: dict[str, tuple[str, str, str]] = {
         "its customer is not told by email of payment.action_required.v1",
     ),
     "a transfer that nobody asked for": (
-        "payment",
-        "DELETE FROM outbox WHERE type = 'payment.action_required.v1'",
+        "notification",
+        "UPDATE delivery SET status = 'sent', sent_at = now(), event_id = order_id WHERE template = 'transfer_due'",
         "which was never told as a fact",
     ),
 }

@@ -13,9 +13,11 @@ import aiosmtplib
 import httpx2
 import pytest
 
+from waybill.simulators import reading
 from waybill.simulators.launching import launched
 from waybill.simulators.mail import _header
 from waybill.simulators.mailbox import Mailbox
+from waybill.simulators.sms import sms_app
 
 HTTP = httpx2.Client(trust_env=False)
 
@@ -206,6 +208,28 @@ def test_a_mailbox_keeps_every_count_but_only_the_latest_contents(tmp_path: Path
     mailbox.close()
     reopened = Mailbox(tmp_path / "box.db")
     assert reopened.totals() == {"total": 20, "deliveries": 21}
+    reopened.close()
+
+
+async def test_a_mailbox_counts_every_message_since_it_was_emptied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mailbox = Mailbox(tmp_path / "box.db", kept_contents=5)
+    began = mailbox.since
+    for number in (1, 2, 3, 1):
+        mailbox.deliver(f"m-{number}", "a@example.com", None, {})
+    monkeypatch.setattr(reading, "_LEDGER_PAGE", 2)
+    transport = httpx2.ASGITransport(app=sms_app(mailbox))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://sms.invalid") as client:
+        first = (await client.get("/sim/sms/ledger")).json()
+        assert [(item["message_id"], item["count"]) for item in first["items"]] == [("m-1", 2), ("m-2", 1)]
+        last = (await client.get("/sim/sms/ledger", params={"after": first["next_cursor"]})).json()
+        assert ([item["message_id"] for item in last["items"]], last["next_cursor"]) == (["m-3"], None)
+        assert (await client.get("/sim/sms/ledger", params={"after": "-1"})).status_code == 400
+    mailbox.close()
+    reopened = Mailbox(tmp_path / "box.db")
+    assert reopened.since == began, "a restart forgets nothing"
+    reopened.clear()
+    assert reopened.since > began
+    assert reopened.counted(0, 10) == []
     reopened.close()
 
 

@@ -36,6 +36,7 @@ COMMANDS: Final = {
     "dead-letters": ("dead_letters", "dead_letters"),
     "fraud": ("fraud", "fraud"),
     "invoices": ("invoices", "invoices"),
+    "erase": ("erase", "erase"),
 }
 
 

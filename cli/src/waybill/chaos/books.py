@@ -2,10 +2,21 @@
 
 import time
 from collections import Counter, deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from waybill.chaos.plan import Fate
+
 KEPT: Final = 200
+
+
+CERTAIN: Final[Mapping[Fate | None, frozenset[str]]] = {
+    None: frozenset({"Processing"}),
+    Fate.SOLD_OUT: frozenset({"Cancelled"}),
+    Fate.REJECT: frozenset({"Cancelled"}),
+}
+"""How orders end whatever breaks; one without a fate is placed while all is calm, nothing is wrong with it, and it is kept."""
 
 
 @dataclass(slots=True)
@@ -15,7 +26,11 @@ class Acknowledged:
     key: str
     order_id: str
     user: str
-    promised: frozenset[str] | None = None
+    fate: Fate | None = None
+    promised: frozenset[str] | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.promised = CERTAIN.get(self.fate)
 
 
 @dataclass(slots=True)

@@ -2,10 +2,9 @@
 
 import asyncio
 import json
-import os
 import shutil
 import signal
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
@@ -37,11 +36,7 @@ WHERE status = 'open' AND (topic, kafka_partition, kafka_offset) IN (SELECT * FR
 @asynccontextmanager
 async def leader_kill(world: World, hit: Hit) -> AsyncIterator[None]:
     """Kill the node that leads a partition of a topic."""
-    node = await _leader(world, hit)
-    if node is None:
-        world.missed()
-    else:
-        _kill([node])
+    _kill(hit, await _leader(world, hit))
     yield
 
 
@@ -62,13 +57,9 @@ async def _leader(world: World, hit: Hit) -> EmbeddedKafka | None:
 
 
 @asynccontextmanager
-async def controller_kill(world: World, hit: Hit) -> AsyncIterator[None]:  # noqa: ARG001 - who it is, the others' votes say
+async def controller_kill(world: World, hit: Hit) -> AsyncIterator[None]:
     """Kill the node that is the controller at this moment."""
-    node = controller(world.running.system.kafka.nodes)
-    if node is None:
-        world.missed()
-    else:
-        _kill([node])
+    _kill(hit, controller(world.running.system.kafka.nodes))
     yield
 
 
@@ -87,15 +78,17 @@ def controller(nodes: Sequence[EmbeddedKafka]) -> EmbeddedKafka | None:
 async def two_down(world: World, hit: Hit) -> AsyncIterator[None]:
     """Take two of the nodes away at once and keep them away: one alone must not take a record for stored."""
     nodes = hit.chance.sample(world.running.system.kafka.nodes, 2)
+    if not any(node.running for node in nodes):
+        hit.miss()
     with world.running.supervisor.keeping_down(*(node.name for node in nodes)):
         yield
 
 
-def _kill(nodes: Iterable[EmbeddedKafka]) -> None:
-    for node in nodes:
-        if node.pid is not None:
-            with suppress(ProcessLookupError):
-                os.kill(node.pid, signal.SIGKILL)
+def _kill(hit: Hit, node: EmbeddedKafka | None) -> None:
+    if node is None or not node.running:
+        hit.miss()
+    else:
+        node.send(signal.SIGKILL)
 
 
 @asynccontextmanager

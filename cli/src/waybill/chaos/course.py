@@ -93,6 +93,27 @@ class Course:
             return None
         return round(self.rested - self.healed, 1)
 
+    @property
+    def done(self) -> list[Hurt]:
+        """The faults that met something to hurt."""
+        return [hurt for hurt in self.hurts if not hurt.missed and not hurt.error]
+
+    @property
+    def kinds(self) -> int:
+        """Count the kinds of faults that met something to hurt."""
+        return len({hurt.fault.kind for hurt in self.done})
+
+    def judged(self, verdict: Verdict) -> None:
+        """Take the verdict; a run whose faults could not be done, or of which too few hurt anybody, proves too little."""
+        self.verdict = verdict
+        for hurt in self.hurts:
+            if hurt.error:
+                verdict.add("faults", hurt.fault.name, f"could not be done: {hurt.error}")
+        faults, kinds = self.plan.owed
+        if len(self.done) < faults or self.kinds < kinds:
+            found = f"{len(self.done)} of {self.kinds} kinds met something to hurt"
+            verdict.add("faults", "all faults", f"{found}, and {faults} of {kinds} kinds are owed")
+
     def tell(self, activity: str) -> None:
         """Say what is done now."""
         self.now = activity
@@ -141,11 +162,12 @@ async def run(running: Running, course: Course, rest_within: float, measures: Me
                 await _measure(world, trade, course, measures)
                 await at_rest(world, 2 * rest_within, course.left)  # the crowd leaves more behind than a fault
             course.now = "reconciling"
-            course.verdict = await judge(world, trade.staff, course.books)
+            verdict = await judge(world, trade.staff, course.books)
+            course.judged(verdict)
             if course.rested is None:
                 waiting = [f"{key} {what}" for key, what in list(course.books.waiting.items())[:5]]
                 still = f"{course.books.under_way} under way ({'; '.join(waiting)}), open: {course.left}"
-                course.verdict.add("at-rest", "all orders", f"not at rest {rest_within:.0f} s after healing: {still}")
+                verdict.add("at-rest", "all orders", f"not at rest {rest_within:.0f} s after healing: {still}")
         course.now = "done"
 
 
@@ -189,7 +211,6 @@ async def _do(world: World, course: Course, fault: Fault) -> None:
     hurt = Hurt(fault, course.books.seconds)
     course.hurts.append(hurt)
     hit = Hit(fault.target, fault.lasts, random.Random(fault.seed))  # noqa: S311 - the point is that it can be repeated
-    missed = world.misses
     try:
         async with KINDS[fault.kind].hurts(world, hit):
             await asyncio.sleep(fault.lasts)
@@ -197,10 +218,10 @@ async def _do(world: World, course: Course, fault: Fault) -> None:
         me = asyncio.current_task()
         if me is not None and me.cancelling():
             raise
-        hurt.missed = True  # a client of Kafka that loses its broker cancels who waits for it
+        hit.miss()  # a client of Kafka that loses its broker cancels who waits for it
     except Exception as error:  # noqa: BLE001 - a fault that cannot be done is told in the report, and the others go on
         hurt.error = f"{type(error).__name__}: {error}"[:300]
-    hurt.missed |= world.misses > missed
+    hurt.missed = hit.missed
     hurt.healed = course.books.seconds
 
 

@@ -13,7 +13,7 @@ from typing import Final
 
 import httpx2
 
-from waybill.chaos.recovery import confirmed, order_of
+from waybill.chaos.recovery import LostOrderError, confirmed, order_of
 from waybill.chaos.trade import CREATED, Trade
 from waybill.chaos.world import World
 from waybill.errors import WaybillError
@@ -79,8 +79,6 @@ async def endure(world: World, trade: Trade, tell: Callable[[str], None], second
         if endured.taken < endured.asked:
             other = ", ".join(f"{count} {answer}" for answer, count in endured.answers.most_common())
             trade.books.complain(outage.name, f"{outage.says}: {endured.taken} of {endured.asked} orders were taken; {other}")
-        if endured.caught_up is None:
-            trade.books.complain(outage.name, f"{outage.says}: afterwards not all orders were confirmed in time")
     return found
 
 
@@ -95,11 +93,12 @@ async def _endure(world: World, trade: Trade, outage: Outage, seconds: float) ->
                 orders.create_task(_place(trade, endured, placed))
                 await asyncio.sleep(max(EVERY_SECONDS, seconds / ENOUGH))
     began = time.monotonic()
+    until = began + CAUGHT_UP_SECONDS + len(placed) / CAUGHT_UP_A_SECOND
     try:
-        async with asyncio.timeout(CAUGHT_UP_SECONDS + len(placed) / CAUGHT_UP_A_SECOND):
-            for order_id in placed:
-                await confirmed(trade.staff, f"/api/admin/orders/{order_id}")
-    except TimeoutError:
+        for order_id in placed:
+            await confirmed(trade.staff, f"/api/admin/orders/{order_id}", until - time.monotonic())
+    except (LostOrderError, TimeoutError) as error:
+        trade.books.complain(outage.name, f"{outage.says}: afterwards not all orders were confirmed in time: {error}")
         return endured
     endured.caught_up = round(time.monotonic() - began, 1)
     return endured

@@ -31,6 +31,21 @@ PARTS: Final = {
 PRODUCTS: Final = 6
 
 
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How big a run usually is, and how many faults of how many kinds it owes: some of its faults find nothing to hurt."""
+
+    orders: int
+    faults: int
+    minutes: float
+    owed_faults: int
+    owed_kinds: int
+
+
+SHORT: Final = Size(2_000, 75, 2.5, 60, 24)
+LONG: Final = Size(100_000, 360, 60.0, 300, 24)
+
+
 class Fate(StrEnum):
     """What is going to be done with an order."""
 
@@ -71,6 +86,20 @@ FATES: Final[Mapping[Fate, int]] = {
     Fate.REJECT: 2,
 }
 """Of a hundred orders."""
+CUSTOMER: Final = "customer"
+OUT_OF_STOCK: Final = "out_of_stock"
+REJECTED: Final = "rejected in review"
+"""Why an order is cancelled whose payment a person let go."""
+REFUSED_BY_A_FAULT: Final = "processing_error"
+"""What the PSP's own books say of a good card that it refused while it misbehaved, or of a card that has it misbehave."""
+EXPLAINED: Final[Mapping[Fate, frozenset[str]]] = {fate: frozenset({REFUSED_BY_A_FAULT}) for fate in FATES} | {
+    Fate.CANCEL: frozenset({CUSTOMER, REFUSED_BY_A_FAULT}),
+    Fate.CANCEL_LATE: frozenset({CUSTOMER, REFUSED_BY_A_FAULT}),
+    Fate.DECLINE: frozenset({"generic_decline", "insufficient_funds", REFUSED_BY_A_FAULT}),
+    Fate.SOLD_OUT: frozenset({OUT_OF_STOCK, REFUSED_BY_A_FAULT}),
+    Fate.REJECT: frozenset({REJECTED, REFUSED_BY_A_FAULT}),
+}
+"""Why an order of each fate may be cancelled. None may for its deadline, which is longer than any fault lasts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +167,14 @@ class Plan:
     def kinds(self) -> int:
         """Count the kinds of faults."""
         return len({fault.kind for fault in self.faults})
+
+    @property
+    def owed(self) -> tuple[int, int]:
+        """Tell how many faults of how many kinds must hurt somebody: of a usual run what it promises, of others none."""
+        for size in (LONG, SHORT):
+            if len(self.faults) >= size.faults and self.kinds >= size.owed_kinds:
+                return size.owed_faults, size.owed_kinds
+        return 0, 0
 
 
 def _wishes(seed: int, orders: int, seconds: float) -> list[Wish]:

@@ -2,12 +2,12 @@
 
 import asyncio
 import random
-import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from waybill.chaos.world import Hit, Poison, World
@@ -54,7 +54,7 @@ async def poison(world: World, hit: Hit) -> AsyncIterator[None]:
         finally:
             await producer.stop()
 
-    await _when_there(world, do)
+    await _when_there(hit, do)
     yield
 
 
@@ -74,12 +74,15 @@ async def replay(world: World, hit: Hit) -> AsyncIterator[None]:
 
 async def _again(world: World, hit: Hit, *, latest: int, times: int) -> None:
     async def do() -> None:
-        await _send(world.kafka, hit, await _read(world.kafka, hit.target, latest), times)
+        facts = await _read(world.kafka, hit.target, latest)
+        if not facts:
+            hit.miss()
+        await _send(world.kafka, hit, facts, times)
 
-    await _when_there(world, do)
+    await _when_there(hit, do)
 
 
-async def _when_there(world: World, do: Callable[[], Awaitable[None]]) -> None:
+async def _when_there(hit: Hit, do: Callable[[], Awaitable[None]]) -> None:
     """Do something with Kafka, later where it is away at the moment."""
     loop = asyncio.get_running_loop()
     until = loop.time() + PATIENCE_SECONDS
@@ -88,21 +91,30 @@ async def _when_there(world: World, do: Callable[[], Awaitable[None]]) -> None:
             async with asyncio.timeout(READ_SECONDS):
                 await do()
         except AWAY:
-            if loop.time() > until:
-                world.missed()
-                return
-            await asyncio.sleep(1.0)
+            pass
+        except asyncio.CancelledError:
+            me = asyncio.current_task()
+            if me is not None and me.cancelling():
+                raise
+            # A client of Kafka that loses its broker cancels who waits for it.
         else:
             return
+        if loop.time() > until:
+            hit.miss()
+            return
+        await asyncio.sleep(1.0)
 
 
 async def _read(kafka: str, topic: str, latest: int) -> list[Any]:
     """Read the latest facts of each partition; what is no fact is left out."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
     consumer = AIOKafkaConsumer(bootstrap_servers=kafka, auto_offset_reset="earliest")
     found: list[Any] = []
     try:
+        await admin.start()
         await consumer.start()
-        partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
+        (described,) = await admin.describe_topics([topic])  # a consumer knows of no topic that it was not told of
+        partitions = [TopicPartition(topic, one["partition"]) for one in described["partitions"]]
         consumer.assign(partitions)
         ends = await consumer.end_offsets(partitions)
         begins = await consumer.beginning_offsets(partitions)
@@ -113,6 +125,7 @@ async def _read(kafka: str, topic: str, latest: int) -> list[Any]:
                 found += [one for one in records if one.key is not None and "ce_sequence" in dict(one.headers)]
     finally:
         await consumer.stop()
+        await admin.close()
     return found
 
 
@@ -123,14 +136,12 @@ async def _send(kafka: str, hit: Hit, facts: Sequence[Any], times: int) -> None:
     producer = AIOKafkaProducer(bootstrap_servers=kafka, acks="all", linger_ms=5)
     try:
         await producer.start()
-        partitions = sorted(await producer.partitions_for(hit.target))
         sent: list[Any] = []
         keys = list(by_key)
         hit.chance.shuffle(keys)
         for key in keys:
-            there = partitions[zlib.crc32(key) % len(partitions)]
             sent += [
-                await producer.send(hit.target, value=fact.value, key=key, headers=list(fact.headers), partition=there)
+                await producer.send(hit.target, value=fact.value, key=key, headers=list(fact.headers), partition=fact.partition)
                 for fact in by_key[key]
             ]
         await asyncio.gather(*sent)

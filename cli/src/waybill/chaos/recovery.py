@@ -27,6 +27,13 @@ LATEST_SECONDS: Final = 20.0
 AS_BEFORE_SECONDS: Final = 1.0
 LOOK_AGAIN_SECONDS: Final = 0.05
 WAIT: Final = "wait=10"
+CONFIRMED: Final = frozenset({"Processing", "Shipped", "Delivered", "Refunded"})
+CONFIRMED_SECONDS: Final = 60.0
+"""No order is waited for longer than that until it is confirmed."""
+
+
+class LostOrderError(Exception):
+    """An order was cancelled with which nothing was wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +68,8 @@ class Figure:
 
     @property
     def met(self) -> bool:
-        """Whether the goal is met."""
-        return self.longest <= self.loss.goal
+        """Whether the goal is met; where no order was confirmed nothing was measured."""
+        return self.orders > 0 and self.longest <= self.loss.goal
 
 
 @dataclass(slots=True)
@@ -107,7 +114,8 @@ async def _of(world: World, trade: Trade, loss: Loss, rate: int) -> Figure:
             orders.create_task(_order(trade, waiting, times) if placed % (rate // QUIET) == 0 else _place(trade))
             placed += 1
             await asyncio.sleep(began + placed / rate - time.monotonic())
-    return Figure(loss, rate, round(median(waiting.before), 3), round(max(waiting.after), 2), len(waiting.after))
+    usual, longest = median(waiting.before or [0.0]), max(waiting.after, default=0.0)
+    return Figure(loss, rate, round(usual, 3), round(longest, 2), len(waiting.after))
 
 
 def order_of(trade: Trade) -> tuple[Person, str, dict[str, Any]]:
@@ -142,18 +150,24 @@ async def _order(trade: Trade, waiting: _Waiting, times: list[float]) -> None:
         placed = await _place(trade, Prefer=WAIT)
         if placed is not None:
             customer, order = placed
-            if order["status"] == "Pending":
+            if order["status"] not in CONFIRMED:
                 await confirmed(customer, f"/api/orders/{order['order_id']}")
             times.append(time.monotonic() - began)
+    except (LostOrderError, TimeoutError) as error:
+        trade.books.complain("confirmed", str(error))
     finally:
         del waiting.open[me]
 
 
-async def confirmed(who: Person, path: str, seconds: float = 60.0) -> None:
-    """Wait until an order is decided, `seconds` at the most."""
+async def confirmed(who: Person, path: str, seconds: float = CONFIRMED_SECONDS) -> None:
+    """Wait until an order is confirmed; raises TimeoutError after so many seconds, LostOrderError where it is cancelled."""
     until = time.monotonic() + seconds
-    while time.monotonic() < until:
+    while True:
         order: Mapping[str, Any] | None = await who.read(path)
-        if order is not None and order["status"] != "Pending":
+        if order is not None and order["status"] in CONFIRMED:
             return
+        if order is not None and order["status"] == "Cancelled":
+            raise LostOrderError(f"{path} is cancelled, and nothing was wrong with it")
+        if time.monotonic() > until:
+            raise TimeoutError(f"{path} was not confirmed in time: {'it is not there' if order is None else order['status']}")
         await asyncio.sleep(LOOK_AGAIN_SECONDS)

@@ -67,7 +67,8 @@ def document(course: Course) -> dict[str, Any]:
             }
             for hurt in course.hurts
         ],
-        "kinds": len({hurt.fault.kind for hurt in course.hurts}),
+        "done": len(course.done),
+        "kinds": course.kinds,
         "at_rest_seconds": course.rest_seconds,
         "figures": [
             {
@@ -110,10 +111,9 @@ def document(course: Course) -> dict[str, Any]:
 
 def _markdown(course: Course) -> str:
     books, verdict = course.books, course.verdict
-    done = [hurt for hurt in course.hurts if not hurt.missed and not hurt.error]
     violations = verdict.violations if verdict else []
     said = (
-        f"{len(books.orders)} orders acknowledged, {len(done)} faults of {len({hurt.fault.kind for hurt in done})} kinds"
+        f"{len(books.orders)} orders acknowledged, {len(course.done)} faults of {course.kinds} kinds"
         f" in {course.plan.seconds / 60:.1f} minutes. Again: `{command(course)}`"
     )
     lines = [
@@ -140,7 +140,7 @@ def _markdown(course: Course) -> str:
         *([f"- **{one.rule}** {one.subject}: {one.says}" for one in violations[:SHOWN]] or ["None."]),
         *([f"- … and {len(violations) - SHOWN} more"] if len(violations) > SHOWN else []),
         "",
-        *_kinds(done),
+        *_kinds(course.done),
         *_left_out(course),
         *_faults(course.hurts),
     ]
@@ -220,7 +220,7 @@ def _row(hurt: Hurt) -> str:
     if hurt.error:
         return f"| {hurt.began:.1f} s | {hurt.fault.name} | could not be done: {hurt.error} | |"
     lasted = "" if hurt.healed is None else f"{hurt.healed - hurt.began:.1f} s"
-    name = f"{hurt.fault.name}{' (was away)' if hurt.missed else ''}"
+    name = f"{hurt.fault.name}{' (found nothing to hurt)' if hurt.missed else ''}"
     return f"| {hurt.began:.1f} s | {name} | {lasted} | {_seconds(hurt.recovery)} |"
 
 

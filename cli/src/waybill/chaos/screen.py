@@ -70,7 +70,7 @@ def _state(hurt: Hurt, now: float) -> Text:
     if hurt.error:
         return Text(f"could not be done: {hurt.error[:60]}", style="red")
     if hurt.missed:
-        return Text("met a part that was away already", style="dim")
+        return Text("found nothing to hurt", style="dim")
     if hurt.healed is None:
         return Text(f"for {now - hurt.began:.0f} s", style="yellow")
     if hurt.recovered is None:

@@ -23,7 +23,7 @@ async def lock(world: World, hit: Hit) -> AsyncIterator[None]:
         await connection.execute("SET lock_timeout = '2s'")
         await connection.execute(f"BEGIN; LOCK TABLE {table} IN EXCLUSIVE MODE")
     except AWAY:
-        world.missed()
+        hit.miss()
     try:
         yield
     finally:
@@ -34,14 +34,14 @@ async def lock(world: World, hit: Hit) -> AsyncIterator[None]:
 @asynccontextmanager
 async def end_sessions(world: World, hit: Hit) -> AsyncIterator[None]:
     """End all sessions of a service at once."""
-    await _tell(world, hit.target, (_END, hit.target))
+    await _hurt(world, hit, (_END, hit.target))
     yield
 
 
 @asynccontextmanager
 async def refuse_sessions(world: World, hit: Hit) -> AsyncIterator[None]:
     """Leave a service two sessions, fewer than it needs."""
-    await _tell(world, hit.target, (f'ALTER ROLE "{hit.target}" CONNECTION LIMIT 2',), (_END, hit.target))
+    await _hurt(world, hit, (f'ALTER ROLE "{hit.target}" CONNECTION LIMIT 2',), (_END, hit.target))
     try:
         yield
     finally:
@@ -52,7 +52,7 @@ async def refuse_sessions(world: World, hit: Hit) -> AsyncIterator[None]:
 async def read_only(world: World, hit: Hit) -> AsyncIterator[None]:
     """Refuse all writing to a service's database, as a standby does."""
     setting = f'ALTER DATABASE "{hit.target}" SET default_transaction_read_only = '
-    await _tell(world, hit.target, (f"{setting}on",), (_END, hit.target))
+    await _hurt(world, hit, (f"{setting}on",), (_END, hit.target))
     try:
         yield
     finally:
@@ -60,8 +60,14 @@ async def read_only(world: World, hit: Hit) -> AsyncIterator[None]:
         await _insist(world, hit.target, ("SET default_transaction_read_only = off",), (reset,), (_END, hit.target))
 
 
-async def _tell(world: World, service: str, *statements: tuple[Any, ...]) -> None:
-    """Run statements; a database that is away already cannot be hurt."""
+async def _hurt(world: World, hit: Hit, *statements: tuple[Any, ...]) -> None:
+    """Run statements in the database that is hit; one that is away already cannot be hurt."""
+    if not await _tell(world, hit.target, *statements):
+        hit.miss()
+
+
+async def _tell(world: World, service: str, *statements: tuple[Any, ...]) -> bool:
+    """Run statements, and tell whether the database was there."""
     try:
         connection = await world.database(service)
         try:
@@ -70,7 +76,8 @@ async def _tell(world: World, service: str, *statements: tuple[Any, ...]) -> Non
         finally:
             connection.terminate()
     except AWAY:
-        world.missed()
+        return False
+    return True
 
 
 async def _insist(world: World, service: str, *statements: tuple[Any, ...]) -> None:
@@ -78,9 +85,6 @@ async def _insist(world: World, service: str, *statements: tuple[Any, ...]) -> N
     loop = asyncio.get_running_loop()
     until = loop.time() + PATIENCE_SECONDS
     while True:
-        missed = world.misses
-        await _tell(world, service, *statements)
-        if world.misses == missed or loop.time() > until:
+        if await _tell(world, service, *statements) or loop.time() > until:
             return
-        world.misses = missed
         await asyncio.sleep(0.2)

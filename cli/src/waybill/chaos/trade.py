@@ -79,9 +79,9 @@ class Trade:
         self.reviewer = person("chaos-reviewer", "fraud_reviewer")
         self.lookout = Lookout(self.staff)
 
-    def note(self, key: str, order_id: str, user: str) -> Acknowledged:
-        """Write down an order that was acknowledged."""
-        known = self.books.orders[key] = Acknowledged(key, order_id, user)
+    def note(self, key: str, order_id: str, user: str, fate: Fate | None = None) -> Acknowledged:
+        """Write down an order that was acknowledged; one without a fate is kept."""
+        known = self.books.orders[key] = Acknowledged(key, order_id, user, fate)
         return known
 
     async def open(self) -> None:
@@ -187,7 +187,7 @@ class Errand:
             books.complain(self.key, f"was refused: {answer.status_code} {answer.text[:200]}")
             raise RefusedError(f"placing {answer.status_code}")
         self._order_id = answer.json()["order_id"]
-        self._known = self._trade.note(self.key, self._order_id, self._customer.user)
+        self._known = self._trade.note(self.key, self._order_id, self._customer.user, self.wish.fate)
         books.slowest.append((began, books.seconds - began))
 
     def _body(self) -> dict[str, Any]:
@@ -211,6 +211,9 @@ class Errand:
 
     async def _keep(self) -> None:
         self._promise("Processing")
+
+    async def _leave(self) -> None:
+        """Leave alone what was never to be confirmed: in the end it is found."""
 
     async def _cancel(self) -> None:
         await self._customer_asks("POST", "cancel")
@@ -366,7 +369,7 @@ FATES: Final[dict[Fate, Callable[[Errand], Awaitable[None]]]] = {
     Fate.CANCEL_LATE: Errand._cancel,  # noqa: SLF001
     Fate.DECLINE: Errand._keep,  # noqa: SLF001
     Fate.UNKNOWN: Errand._keep,  # noqa: SLF001
-    Fate.SOLD_OUT: Errand._keep,  # noqa: SLF001
+    Fate.SOLD_OUT: Errand._leave,  # noqa: SLF001
     Fate.REDUCE: Errand._reduce,  # noqa: SLF001
     Fate.ADD: Errand._add,  # noqa: SLF001
     Fate.READDRESS: Errand._readdress,  # noqa: SLF001
@@ -376,5 +379,5 @@ FATES: Final[dict[Fate, Callable[[Errand], Awaitable[None]]]] = {
     Fate.RETURN: Errand._return,  # noqa: SLF001
     Fate.REFUND: Errand._refund,  # noqa: SLF001
     Fate.APPROVE: Errand._keep,  # noqa: SLF001
-    Fate.REJECT: Errand._keep,  # noqa: SLF001
+    Fate.REJECT: Errand._leave,  # noqa: SLF001
 }

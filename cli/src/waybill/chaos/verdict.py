@@ -1,27 +1,31 @@
 """What is looked at in the end: every invariant of `waybill reconcile`, topics too, and what people were told.
 
 People's books are held against the orders: each that was acknowledged is there once, and no other; each has ended, and where a
-wish was granted last, as it was promised. Dead letters are those records that nobody could read, and no others.
+wish was granted last, as it was promised; none is cancelled that its fate, or a refusal by the PSP, does not explain. Dead
+letters are those records that nobody could read, and no others.
 """
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
-from waybill.chaos.books import Books
+from waybill.chaos.books import Acknowledged, Books
 from waybill.chaos.people import Person
+from waybill.chaos.plan import EXPLAINED, REJECTED
 from waybill.chaos.world import World
 from waybill.commands.reconcile import until_clean
 from waybill.embedded.system import SERVICES
+from waybill.reconciliation.books import refused_at_psp
 from waybill.reconciliation.sources import Sources
 
 GRACE_SECONDS: Final = 2.0
 WAIT_SECONDS: Final = 20.0
 ENDED: Final = frozenset({"Processing", "Shipped", "Delivered", "Cancelled", "Refunded"})
-LATER: Final = {"Processing": frozenset({"Processing", "Cancelled"})}
+CANCELLED: Final = "Cancelled"
+DECLINED: Final = "payment_declined"
 NAMED: Final = 50
 
 
@@ -58,9 +62,10 @@ async def judge(world: World, staff: Person, books: Books) -> Verdict:
     verdict = Verdict()
     for subject, says in books.complaints:
         verdict.add("answered", subject, says)
-    await _orders(world, books, verdict)
-    await _dead_letters(world, staff, verdict)
     sources = Sources.running(world.running.system.data_dir)
+    await _orders(world, sources, books, verdict)
+    await _messages(world, verdict)
+    await _dead_letters(world, staff, verdict)
     findings = await until_clean(sources, timedelta(seconds=GRACE_SECONDS), WAIT_SECONDS, topics=True)
     verdict.document = findings.document()
     for check in verdict.document["checks"]:
@@ -71,11 +76,11 @@ async def judge(world: World, staff: Person, books: Books) -> Verdict:
     return verdict
 
 
-async def _orders(world: World, books: Books, verdict: Verdict) -> None:
+async def _orders(world: World, sources: Sources, books: Books, verdict: Verdict) -> None:
     connection = await world.database("order")
     try:
         rows = await connection.fetch(
-            "SELECT order_id::text AS order_id, user_id, status FROM orders WHERE user_id LIKE 'chaos-%'"
+            "SELECT order_id::text AS order_id, user_id, status, cancel_reason FROM orders WHERE user_id LIKE 'chaos-%'"
         )
     finally:
         await connection.close()
@@ -89,17 +94,50 @@ async def _orders(world: World, books: Books, verdict: Verdict) -> None:
     for order_id, times in acknowledged.items():
         if times > 1:
             verdict.add("acknowledged", order_id, f"was acknowledged under {times} Idempotency-Keys")
+    declines = await _declines(world, sources)
     for one in books.orders.values():
         row = there.get(one.order_id)
         if row is not None:
-            _check_end(one.order_id, one.promised, row["status"], verdict)
+            _check_end(one, row["status"], verdict)
+            if row["status"] == CANCELLED:
+                why = declines.get(one.order_id, "nobody refused") if row["cancel_reason"] == DECLINED else row["cancel_reason"]
+                _check_reason(one, why, verdict)
 
 
-def _check_end(order_id: str, promised: frozenset[str] | None, status: str, verdict: Verdict) -> None:
+async def _declines(world: World, sources: Sources) -> Mapping[str, str]:
+    """Tell why payments were refused, by order: by those who looked at it, or as the PSP's own books say."""
+    connection = await world.database("payment")
+    try:
+        rejected = await connection.fetch("SELECT order_id::text AS order_id FROM review WHERE state = 'rejected'")
+    finally:
+        await connection.close()
+    refused = await refused_at_psp(sources.psp_ledger) if sources.psp_ledger is not None else {}
+    return {row["order_id"]: REJECTED for row in rejected} | {str(order_id): code for order_id, code in refused.items()}
+
+
+def _check_end(one: Acknowledged, status: str, verdict: Verdict) -> None:
     if status not in ENDED:
-        verdict.add("ended", order_id, f"is {status}")
-    elif promised is not None and status not in frozenset().union(*(LATER.get(end, {end}) for end in promised)):
-        verdict.add("promised", order_id, f"is {status}, and {' or '.join(sorted(promised))} was granted")
+        verdict.add("ended", one.order_id, f"is {status}")
+    elif one.promised is not None and status not in one.promised:
+        verdict.add("promised", one.order_id, f"is {status}, and {' or '.join(sorted(one.promised))} was promised")
+
+
+def _check_reason(one: Acknowledged, why: str, verdict: Verdict) -> None:
+    """Check that an order that is cancelled was meant to be, or that its payment was refused by a fault."""
+    if one.fate is None or why not in EXPLAINED[one.fate]:
+        meant = "it was to be kept" if one.fate is None else f"its fate was {one.fate}"
+        verdict.add("cancelled", one.order_id, f"is cancelled ({why}), and {meant}")
+
+
+async def _messages(world: World, verdict: Verdict) -> None:
+    """Check that no message was given up: every customer can be reached, whatever breaks."""
+    connection = await world.database("notification")
+    try:
+        rows = await connection.fetch("SELECT order_id, template, channel, last_error FROM delivery WHERE status = 'failed'")
+    finally:
+        await connection.close()
+    for row in rows:
+        verdict.add("messages", row["order_id"], f"{row['template']} by {row['channel']} was given up: {row['last_error']}")
 
 
 async def _dead_letters(world: World, staff: Person, verdict: Verdict) -> None:

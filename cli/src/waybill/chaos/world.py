@@ -18,13 +18,21 @@ OK: Final = 200
 CALM_SECONDS: Final = 5.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Hit:
-    """A fault as it is done: whom it hits, for how long, and the chance that decides the rest."""
+    """A fault as it is done: whom it hits, for how long, and the chance that decides the rest.
+
+    It is `missed` where there was nothing to hurt: it met a part that was away already, say, or nobody came where it waited.
+    """
 
     target: str
     lasts: float
     chance: random.Random
+    missed: bool = False
+
+    def miss(self) -> None:
+        """Note that there was nothing to hurt."""
+        self.missed = True
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -38,14 +46,10 @@ class Poison:
 
 @dataclass(slots=True)
 class World:
-    """The system to be hurt; `poisoned` lists the records that must end as dead letters, and no others.
-
-    `misses` counts the faults that met a part which was away already, so that there was nothing to hurt.
-    """
+    """The system to be hurt; `poisoned` lists the records that must end as dead letters, and no others."""
 
     running: Running
     poisoned: list[Poison] = field(default_factory=list)
-    misses: int = 0
     _helpers: int = 0
 
     @property
@@ -85,22 +89,18 @@ class World:
                 return
             await asyncio.sleep(1.0)
 
-    async def simulate(self, name: str, mode: dict[str, Any] | None) -> None:
-        """Set a simulator's mode, or have it behave (None); one that was killed behaves when it is back."""
+    async def simulate(self, name: str, mode: dict[str, Any] | None) -> bool:
+        """Set a simulator's mode, or have it behave (None); one that was killed behaves when it is back. Tells if it heard."""
         url = f"http://127.0.0.1:{self.running.system.options.port(name)}/sim/{name}/mode"
         try:
             async with httpx2.AsyncClient(timeout=SIM_SECONDS, trust_env=False) as client:
                 answer = await (client.delete(url) if mode is None else client.put(url, json=mode))
         except httpx2.HTTPError:
-            self.missed()
-            return
+            return False
         answer.raise_for_status()
+        return True
 
     def next_helper(self) -> int:
         """Give a number to a process that is going to come and go."""
         self._helpers += 1
         return self._helpers % HELPER_PORTS
-
-    def missed(self) -> None:
-        """Note that there was nothing to hurt."""
-        self.misses += 1

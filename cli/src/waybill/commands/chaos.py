@@ -14,7 +14,7 @@ from rich.console import Console
 from waybill.chaos import report
 from waybill.chaos.course import Course, Measures, run
 from waybill.chaos.kinds import KINDS
-from waybill.chaos.plan import Plan
+from waybill.chaos.plan import LONG, SHORT, Plan
 from waybill.chaos.recovery import BUSY, QUIET
 from waybill.chaos.screen import line, show
 from waybill.chaos.system import LAST_USED, SETTINGS, running
@@ -25,9 +25,6 @@ from waybill.embedded.system import Options
 from waybill.errors import WaybillError
 from waybill.progress import console as plain_or_terminal
 
-SHORT: Final = (2_000, 60, 2.5)
-LONG: Final = (100_000, 330, 60.0)
-"""Some of the faults meet a part that is away already, and do not count: 300 are to be left."""
 SHORT_OUTAGE_SECONDS: Final = 8.0
 LONG_OUTAGE_SECONDS: Final = 600.0
 SHOWN: Final = 20
@@ -36,10 +33,12 @@ LARGEST_SEED: Final = 10**6
 
 def chaos(
     seed: Annotated[int | None, typer.Option(help="Chooses orders and faults; the same again does the same again.")] = None,
-    orders: Annotated[int | None, typer.Option(min=1, help=f"How many orders are placed (default {SHORT[0]}).")] = None,
-    faults: Annotated[int | None, typer.Option(min=0, help=f"How many faults there are (default {SHORT[1]}).")] = None,
-    minutes: Annotated[float | None, typer.Option(min=0.1, help=f"How long orders are placed (default {SHORT[2]:g}).")] = None,
-    long: Annotated[bool, typer.Option("--long", help=f"{LONG[0]} orders, {LONG[1]} faults, an hour.")] = False,  # noqa: FBT002
+    orders: Annotated[int | None, typer.Option(min=1, help=f"How many orders are placed (default {SHORT.orders}).")] = None,
+    faults: Annotated[int | None, typer.Option(min=0, help=f"How many faults there are (default {SHORT.faults}).")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0.1, help=f"How long orders are placed (default {SHORT.minutes:g}).")
+    ] = None,
+    long: Annotated[bool, typer.Option("--long", help=f"{LONG.orders} orders, {LONG.faults} faults, an hour.")] = False,  # noqa: FBT002
     only: Annotated[list[str] | None, typer.Option(help="Only faults of this kind; repeatable.")] = None,
     brokers: Annotated[int, typer.Option(help="Nodes of its broker, 1 or 3: three have faults of their own.")] = 1,
     rest: Annotated[float, typer.Option(min=1, help="Within so many seconds after healing all is at rest.")] = 60.0,
@@ -72,9 +71,9 @@ def chaos(
     usual = LONG if long else SHORT
     chosen = Plan.make(
         random.randrange(LARGEST_SEED) if seed is None else seed,  # noqa: S311 - it is printed
-        orders or usual[0],
-        usual[1] if faults is None else faults,
-        (minutes or usual[2]) * 60,
+        orders or usual.orders,
+        usual.faults if faults is None else faults,
+        (minutes or usual.minutes) * 60,
         only or (),
         brokers=brokers,
     )

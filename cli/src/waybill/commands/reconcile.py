@@ -124,14 +124,17 @@ def _show(findings: Findings) -> None:
         if finding.count > SHOWN:
             out.print(f"[red]{finding.invariant}[/red] … and {finding.count - SHOWN} more: see --json")
     verdict = "[green]clean[/green]" if findings.clean else "[red]not clean[/red]"
-    out.print(f"{findings.orders} orders, {findings.in_flight} of them still in flight: {verdict}")
+    unreadable = f", {findings.unreadable} records that nobody can read" if findings.unreadable else ""
+    out.print(f"{findings.orders} orders, {findings.in_flight} of them still in flight{unreadable}: {verdict}")
 
 
 def _mark(finding: Finding) -> str:
-    if finding.left_out:
+    if finding.left_out or not (finding.checked or finding.count):
         return "[dim]·[/dim]"
     return "[red]✗[/red]" if finding.count else "[green]✓[/green]"
 
 
 def _looked_at(finding: Finding) -> str:
-    return f"[dim]{finding.left_out}[/dim]" if finding.left_out else str(finding.checked)
+    if finding.left_out:
+        return f"[dim]{finding.left_out}[/dim]"
+    return str(finding.checked) if finding.checked else "[dim]nothing there[/dim]"

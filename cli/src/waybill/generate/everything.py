@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from contracts import REGISTRY
-from waybill.generate import asyncapi, canvases, openapi, performance, promised, saga, scaling, schemas, states
+from waybill.generate import asyncapi, canvases, openapi, performance, promised, saga, scaling, schemas, states, topics
 from waybill.generate.compatibility import Break, baseline, breaks
 from waybill.generate.schemas import schema_of
 from waybill.generate.system import System
@@ -20,6 +20,7 @@ def documents(root: Path, system: System) -> dict[str, str]:
         **canvases.documents(root, system),
         **performance.documents(root),
         **scaling.documents(root, system),
+        **topics.documents(root),
     }
 
 

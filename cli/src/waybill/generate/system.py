@@ -127,7 +127,7 @@ def _service(name: str) -> Service:
     app: FastAPI = _module(f"{name}.main").create(sample(settings))
     routes = tuple(sorted(_routes(app), key=lambda route: (route.path, HTTP_METHODS.index(route.method))))
     reactions = list(_reactions(handlers.react))
-    steps = (*_commands(name, routes), *reactions, *_jobs(handlers.jobs, reactions))
+    steps = (*_commands(name, routes), *reactions, *_jobs(handlers.jobs, handlers.react))
     return Service(name, app, settings, routes, steps)
 
 
@@ -182,13 +182,13 @@ def _reactions(react: Reactions) -> Iterator[Step]:
         yield Step(Kind.ERASURE, react.service, function.name, f"tombstone on `{topic}`", function.purpose, function.tells)
 
 
-def _jobs(jobs: Jobs, reactions: list[Step]) -> Iterator[Step]:
+def _jobs(jobs: Jobs, react: Reactions) -> Iterator[Step]:
     for job in jobs.jobs.values():
         heard_by = [job.heard_by] if job.heard_by is not None else _outcomes(jobs, job)
         tells = tuple(dict.fromkeys(event for function in heard_by for event in function.tells))
         purpose = first_line(job.call) if job.call is not None else heard_by[0].purpose
         due = f"{job.due.__name__} (a deadline)" if job.call is None else f"{job.due.__name__} (a due row)"
-        serves = () if job.call is None else _left_by(job, jobs, reactions)
+        serves = () if job.call is None else _left_by(job, jobs, list(react.functions.values()))
         yield Step(Kind.JOB, jobs.service, job.name, due, purpose, tells, serves=serves)
 
 
@@ -198,16 +198,19 @@ def _outcomes(jobs: Jobs, job: Job) -> list[Function]:
     return [jobs.outcomes[one] for one in classes if one in jobs.outcomes]
 
 
-def _left_by(job: Job, jobs: Jobs, reactions: list[Step]) -> tuple[str, ...]:
+def _left_by(job: Job, jobs: Jobs, reactions: list[Function]) -> tuple[str, ...]:
     """Find the reactions that leave a job its work: those with the job's name as a word of theirs.
 
-    Where a service's jobs have no such names, it is every reaction that tells nothing itself: it can only have left work.
+    Where a service has one job and no such names, it is the reactions that tell nothing themselves and write where the job
+    notes what came of it. Of several jobs nobody can tell by whom they are left their work: then none is named.
     """
-    reactions = [one for one in reactions if one.kind is Kind.REACTION]
-    named = {one.name for other in jobs.jobs.values() for one in reactions if other.name in one.name.split("_")}
+    named = any(other.name in one.name.split("_") for other in jobs.jobs.values() for one in reactions)
     if named:
         return tuple(one.name for one in reactions if job.name in one.name.split("_"))
-    return tuple(one.name for one in reactions if not one.tells)
+    if len(jobs.jobs) > 1:
+        return ()
+    written = {store for outcome in _outcomes(jobs, job) for store in outcome.stores}
+    return tuple(one.name for one in reactions if not one.tells and written & set(one.stores))
 
 
 def _commands(service: str, routes: tuple[Route, ...]) -> Iterator[Step]:

@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -25,15 +26,22 @@ FROM own_hold h LEFT JOIN (
     FROM own_movement WHERE reference IS NOT NULL GROUP BY reference
 ) m USING (reference) WHERE h.code IS NULL AND h.paid
 """
-# What pays another order was given back, as far as its own order goes; the PSP keeps it until the other order does not need it.
+# What pays another order was given back, as far as its own order goes; the PSP keeps it until the other order does not need it,
+# and has it again when the customer's bank sends it back.
 _MOVED: Final = """
 SELECT s.order_id, p.psp_reference, s.refund_id, s.payment_id, s.amount - s.paid AS amount
 FROM exchange_source s JOIN payment p ON p.order_id = s.order_id AND p.payment_id = s.payment_id WHERE s.amount > s.paid
+UNION ALL
+SELECT e.order_id, p.psp_reference, e.reference, p.payment_id, e.amount
+FROM ledger_entry e JOIN payment p ON p.order_id = e.order_id AND p.payment_id = e.payment_id
+WHERE e.entry = 'exchange_paid_undone'
 """
+REFUSED: Final = "requires_payment_method"
+"""How the PSP says that a card was declined."""
 LEDGER_SECONDS: Final = 300.0
 """How long books may take to be shown: a simulator's of a hundred thousand orders are long."""
-MOST_SHOWN: Final = 1000
-"""A mailbox shows so many messages at once, the latest."""
+_DELIVERIES: Final = "SELECT delivery_id, status, attempts, sent_at FROM delivery WHERE channel = $1"
+SENT: Final = "sent"
 
 
 async def psp_intents(url: str, findings: Findings) -> Mapping[UUID, Sequence[Intent]]:
@@ -109,6 +117,16 @@ def _merged(own: Sequence[Capture], theirs: Sequence[Capture]) -> list[Capture]:
     return both + [Capture(amount, key) for key, amount in left.items()]
 
 
+async def refused_at_psp(url: str) -> Mapping[UUID, str]:
+    """Read why the PSP refused payments, by order; what a change would have added is left out. Raises WaybillError."""
+    refused = await _items(url, status=REFUSED)
+    return {
+        order_id: item["decline_code"]
+        for item in refused
+        if "change_id" not in item["metadata"] and (order_id := _order_of(item)) is not None
+    }
+
+
 def _order_of(item: Mapping[str, Any]) -> UUID | None:
     try:
         return UUID(item["order_id"] or "")
@@ -117,31 +135,53 @@ def _order_of(item: Mapping[str, Any]) -> UUID | None:
 
 
 async def check_messages(sinks: Mapping[str, str], snapshot: Snapshot, findings: Findings) -> None:
-    """Check that the latest messages at the providers are one delivery's each: a Message-ID is made of the delivery's id."""
+    """Check that each message that was sent has come to its provider, as often as it was handed over at the most.
+
+    A Message-ID is made of the delivery's id: what came under any other is no delivery's. A provider knows of what came since
+    its box was emptied, and of what came after the snapshot too.
+    """
     for channel, url in sinks.items():
-        shown = {item["message_id"].strip("<>").partition("@")[0]: item for item in await _items(url, limit=MOST_SHOWN)}
-        rows = await snapshot.databases["notification"].fetch(
-            "SELECT delivery_id::text AS id FROM delivery WHERE channel = $1 AND delivery_id::text = ANY($2::text[])",
-            channel,
-            list(shown),
-        )
-        known = {row["id"] for row in rows}
-        findings.checked(Invariant.MESSAGE_ONCE, len(shown))
-        for message_id, item in shown.items():
-            if message_id not in known and _is_settled(item, snapshot):
+        since, came = await _came(url)
+        findings.checked(Invariant.MESSAGE_ONCE, len(came))
+        async for row in snapshot.databases["notification"].cursor(_DELIVERIES, channel):
+            times, _ = came.pop(str(row["delivery_id"]), (0, ""))
+            if row["status"] != SENT:
+                continue
+            if not times and row["sent_at"] >= since:
+                says = f"is sent by {channel} since {row['sent_at']}, and never came to the provider"
+                findings.violated(Invariant.MESSAGE_ONCE, row["delivery_id"], says)
+            if times > row["attempts"]:
+                says = f"came {times} times by {channel}, and was handed over {row['attempts']} times"
+                findings.violated(Invariant.MESSAGE_ONCE, row["delivery_id"], says)
+        for message_id, (_, received_at) in came.items():
+            if received_at < snapshot.settled_before.isoformat():
                 findings.violated(Invariant.MESSAGE_ONCE, message_id, f"was sent by {channel} and is no delivery's")
 
 
-def _is_settled(item: Mapping[str, Any], snapshot: Snapshot) -> bool:
-    return str(item["received_at"]) < snapshot.settled_before.isoformat()
+async def _came(url: str) -> tuple[datetime, dict[str, tuple[int, str]]]:
+    """Read how often each message has come to a provider, and when first; and since when all of them are counted."""
+    found: dict[str, tuple[int, str]] = {}
+    page: Mapping[str, Any] = {"next_cursor": "0"}
+    while page["next_cursor"] is not None:
+        page = await _read(url, after=page["next_cursor"])
+        for item in page["items"]:
+            found[item["message_id"].strip("<>").partition("@")[0]] = (item["count"], item["received_at"])
+    return datetime.fromisoformat(page["since"]), found
 
 
-async def _items(url: str, **query: int) -> list[dict[str, Any]]:
+async def _items(url: str, **query: str) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = (await _read(url, **query))["items"]
+    return items
+
+
+async def _read(url: str, **query: str) -> Mapping[str, Any]:
     try:
         async with httpx2.AsyncClient(timeout=LEDGER_SECONDS) as client:
             response = await client.get(url, params=query)
             response.raise_for_status()
-            items: list[dict[str, Any]] = response.json()["items"]
-    except (httpx2.HTTPError, ValueError, KeyError) as error:
+            page: Mapping[str, Any] = response.json()
+    except (httpx2.HTTPError, ValueError) as error:
         raise WaybillError(f"{url} cannot be read ({type(error).__name__}): see `./waybill status`") from error
-    return items
+    if "items" not in page:
+        raise WaybillError(f"{url} shows no items: see `./waybill status`")
+    return page

@@ -29,12 +29,17 @@ _KEPT: Final = "SELECT order_id, captured_amount - refunded_amount AS kept FROM 
 _STEPS: Final = "SELECT order_id, step, due_at FROM exchange_step WHERE due_at < $1"
 _CREDITS: Final = """
 SELECT c.order_id, c.granted, c.paid, c.code, c.due_at, h.reference, coalesce(h.amount - h.captured - h.released, 0) AS held,
-    coalesce(h.captured, 0) - coalesce(m.back, 0) AS kept
+    coalesce(h.captured, 0) - coalesce(m.back, 0) AS kept,
+    (SELECT coalesce(sum(refused), 0)::bigint FROM exchange_source s WHERE s.exchange_order_id = c.order_id) AS refused
 FROM exchange_credit c LEFT JOIN own_hold h ON h.order_id = c.order_id AND h.change_id IS NULL AND h.method = 'exchange'
 LEFT JOIN LATERAL (
     SELECT sum(amount)::bigint AS back FROM own_movement WHERE reference = h.reference AND kind = 'refund'
 ) m ON true
 """
+_CAME_BACK: Final = """
+SELECT order_id, sum(amount)::bigint AS amount FROM ledger_entry WHERE entry = 'exchange_paid_undone' GROUP BY order_id
+"""
+"""What of a credit was paid out, and sent back by the customer's bank: a person gives it."""
 _OWN: Final = """
 SELECT h.order_id, (h.captured - coalesce(m.back, 0))::bigint AS kept FROM own_hold h
 LEFT JOIN LATERAL (SELECT sum(amount) AS back FROM own_movement WHERE reference = h.reference AND kind = 'refund') m ON true
@@ -61,8 +66,11 @@ async def check_exchanges(snapshot: Snapshot, intents: Mapping[UUID, Sequence[In
         families = [family for family in _families(pairs) if not family & young]
         own = await payment.fetch(_OWN, [key for family in families for key in family])
         kept = {row["order_id"]: row["kept"] for row in await ours.fetch(_KEPT)}
+        came_back = {row["order_id"]: row["amount"] for row in await payment.fetch(_CAME_BACK)}
         for family in families:
-            _compare(family, kept, own, credits_, intents, findings)
+            owed = sum(credits_[key]["held"] + credits_[key]["refused"] for key in family & credits_.keys())
+            owed += sum(came_back.get(key, 0) for key in family)
+            _compare(family, kept, own, owed, intents, findings)
 
 
 def _read(row: Row) -> dict[str, Any]:
@@ -104,11 +112,11 @@ def _credited(pair: Row, credit: Row | None) -> list[str]:
         told.append(f"{pair['moved']} was moved to it, and payment has granted {granted}")
     if pair["moved"] > pair["source"]["credit"]:
         told.append(f"{pair['moved']} was moved to it, and its credit is {pair['source']['credit']}")
-    if credit is not None and granted != credit["paid"] + credit["kept"] + credit["held"]:
+    if credit is not None and granted != sum(credit[part] for part in ("paid", "kept", "held", "refused")):
         code = f" ({credit['code']})" if credit["code"] else ""
         told.append(
-            f"of {granted} granted it has {credit['kept']}, {credit['held']} is held for it and {credit['paid']} was paid"
-            f" out{code}"
+            f"of {granted} granted it has {credit['kept']}, {credit['held']} is held for it, {credit['paid']} was paid out and"
+            f" {credit['refused']} refused{code}"
         )
     return told
 
@@ -128,18 +136,17 @@ def _compare(
     family: frozenset[UUID],
     kept: Mapping[UUID, int],
     own: Sequence[Row],
-    credits_: Mapping[UUID, Row],
+    owed: int,
     intents: Mapping[UUID, Sequence[Intent]],
     findings: Findings,
 ) -> None:
-    """Compare what the PSP, and other means than exchanges, have kept for a family with what its orders have."""
+    """Compare what the PSP, and other means than exchanges, have kept for a family with what its orders have, or are owed."""
     at_psp = sum(intent.captured - intent.refunded for key in family for intent in intents.get(key, ()))
     by_us = sum(row["kept"] for row in own if row["order_id"] in family)
-    held = sum(credits_[key]["held"] for key in family & credits_.keys())
     worth = sum(kept.get(key, 0) for key in family)
-    if at_psp + by_us != worth + held:
+    if at_psp + by_us != worth + owed:
         others = ", ".join(sorted(map(str, family))[1:])
         says = (
-            f"with {others}, its customer has kept {worth} and is to get {held} more for it; {at_psp + by_us} was kept of them"
+            f"with {others}, its customer has kept {worth} and is to get {owed} more for it; {at_psp + by_us} was kept of them"
         )
         findings.violated(Invariant.EXCHANGES, min(family), says)

@@ -76,7 +76,7 @@ SENTENCES: Final[Mapping[Invariant, str]] = {
     Invariant.EXCHANGES: "orders exchanged for one another are paid for once, over all of them together",
     Invariant.DOCUMENTS: "invoices and credit notes are numbered without gaps, chained, and come to the money",
     Invariant.CUSTOMER_TOLD: "customers are told of each fact once by each channel",
-    Invariant.MESSAGE_ONCE: "each message at the providers is one delivery's, under one Message-ID",
+    Invariant.MESSAGE_ONCE: "what was sent has come to its provider, under one Message-ID, and nothing else has",
     Invariant.OUTBOX_EMPTY: "every committed fact is published",
     Invariant.SEQUENCE: "facts of a key are numbered without holes",
     Invariant.DEAD_LETTERS: "no dead letter is open",
@@ -111,6 +111,7 @@ class Findings:
         self.of = {invariant: Finding(invariant) for invariant in Invariant}
         self.orders = 0
         self.in_flight = 0
+        self.unreadable = 0
 
     @property
     def clean(self) -> bool:
@@ -139,6 +140,7 @@ class Findings:
             "clean": self.clean,
             "orders": self.orders,
             "in_flight": self.in_flight,
+            "unreadable_records": self.unreadable,
             "checks": [
                 {
                     "name": finding.invariant,

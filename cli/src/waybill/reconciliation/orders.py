@@ -1,12 +1,9 @@
 """What must be true of each order across the services: each check looks at one picture and names what is wrong."""
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
-from notification.model import CHANNELS, WORTH_TELLING, Template
 from order.model import OrderState, ShipmentState, public_status
 from waybill.reconciliation.changes import changes_at_rest, changes_decided_alike
 from waybill.reconciliation.findings import Findings, Invariant
@@ -25,32 +22,7 @@ from waybill.reconciliation.retold import same_from_its_facts
 from waybill.reconciliation.returned import received_as_told, received_once
 from waybill.reconciliation.shares import captured_by_share, shares_add_up, total_adds_up
 from waybill.reconciliation.sources import Snapshot
-
-SKIPPED: Final = "skipped"
-"""A message that was kept for a contact who turned out to have no phone."""
-UNDER_WAY: Final = frozenset({"waiting_for_contact", "queued", "sending"})
-TRACKED: Final = "order.shipment_tracked.v1"
-REFUNDED: Final = "order.refunded.v1"
-INVOICED: Final = "order.invoice_issued.v1"
-ACTION: Final = "payment.action_required.v1"
-TOLD_BY: Final[Mapping[str, Template]] = {
-    "order.placed.v1": Template.RECEIVED,
-    "order.confirmed.v1": Template.CONFIRMED,
-    "order.cancelled.v1": Template.CANCELLED,
-    "order.shipment_dispatched.v1": Template.SHIPPED,
-    "order.shipment_delivered.v1": Template.DELIVERED,
-    "order.changed.v1": Template.CHANGED,
-    "order.change_withdrawn.v1": Template.CHANGE_REFUSED,
-    TRACKED: Template.TRACKING,
-    "order.return_requested.v1": Template.RETURN_REQUESTED,
-    "order.return_approved.v1": Template.RETURN_APPROVED,
-    "order.return_declined.v1": Template.RETURN_DECLINED,
-    "order.return_received.v1": Template.RETURN_RECEIVED,
-    REFUNDED: Template.REFUNDED,
-    INVOICED: Template.INVOICE_ISSUED,
-}
-"""What a customer is told of which fact; of a parcel's way, once of each step that is worth telling."""
-TO_DO: Final = {"transfer": Template.TRANSFER_DUE, "challenge": Template.PAYMENT_CHALLENGE}
+from waybill.reconciliation.told import customer_told, deliveries_at_rest, tried_in_vain
 
 Complaints = Iterator[str]
 Check = Callable[[Picture], Complaints]
@@ -119,73 +91,6 @@ def _order_at_rest(order: Row) -> Complaints:
             yield f"shipment {shipment['shipment_id']} is to leave from {shipment['moving_to']}, which does not answer"
 
 
-def customer_told(picture: Picture) -> Complaints:
-    """For each fact a customer cares about there is a delivery by each channel; and none tells of anything else."""
-    order, known = picture.order, picture.deliveries
-    if order is None or order["fact_ids"] is None or (known is not None and known["state"] == "erased"):
-        return
-    told = set[tuple[object, str]]()
-    if known is not None and known["events"] is not None:
-        told = {
-            (event_id, channel)
-            for event_id, channel, state in zip(known["events"], known["channels"], known["states"], strict=True)
-            if state != SKIPPED
-        }
-    wanted, allowed = _wanted(order, picture.payment)
-    for (_, channel), (ids, event_type) in wanted.items():
-        if not any((event_id, channel) in told for event_id in ids):
-            yield f"its customer is not told by {channel} of {event_type} ({', '.join(map(str, ids))})"
-    for event_id, by in told - allowed:
-        yield f"its customer is told by {by} of {event_id}, which was never told as a fact"
-
-
-def _wanted(
-    order: Row, payment: Row | None
-) -> tuple[Mapping[tuple[str, str], tuple[list[object], str]], AbstractSet[tuple[object, str]]]:
-    """List of what a customer must be told by which channel, by one of the facts of it; and what all they may be told of."""
-    wanted = dict[tuple[str, str], tuple[list[object], str]]()
-    allowed = set[tuple[object, str]]()
-    # A contact may have got a phone, or lost it, between two facts.
-    readdressed = any(change["kind"] == "address" for change in order["changes"])
-    facts = zip(order["fact_ids"], order["fact_types"], order["fact_payloads"], strict=True)
-    for event_id, event_type, payload in (*facts, *_asked(payment)):
-        template, told_of = TOLD_BY.get(event_type), str(event_id)
-        # Whether invoices are mailed is a setting, and who is to pay may have cancelled before that was heard.
-        may_be_silent = event_type == INVOICED or (event_type == ACTION and order["order_state"] == OrderState.CANCELLED)
-        if event_type == ACTION:
-            template = TO_DO[json.loads(payload)["action"]]
-        if event_type == REFUNDED and json.loads(payload)["refund_id"] is None:
-            template = None  # the message about the cancellation says it
-        if event_type == TRACKED:
-            fact = json.loads(payload)
-            told_of = f"{fact['shipment_id']} {fact['status']}"
-            template = template if fact["status"] in WORTH_TELLING else None
-        for channel in CHANNELS[template] if template is not None else ():
-            if channel == "email" or order["has_phone"] or readdressed:
-                allowed.add((event_id, str(channel)))
-            if not may_be_silent and (channel == "email" or (order["has_phone"] and not readdressed)):
-                wanted.setdefault((told_of, str(channel)), ([], event_type))[0].append(event_id)
-    return wanted, allowed
-
-
-def _asked(payment: Row | None) -> Iterable[tuple[object, str, str]]:
-    """List what payment has asked the customer to do."""
-    if payment is None or payment["asked_ids"] is None:
-        return ()
-    return zip(payment["asked_ids"], payment["asked_types"], payment["asked_payloads"], strict=True)
-
-
-def deliveries_at_rest(picture: Picture) -> Complaints:
-    """No message waits for long."""
-    known = picture.deliveries
-    if known is not None and known["events"] is not None:
-        for template, channel, state, since in zip(
-            known["templates"], known["channels"], known["states"], known["times"], strict=True
-        ):
-            if state in UNDER_WAY:
-                yield f"its message {template} by {channel} is {state} since {since}"
-
-
 ALWAYS: Final[Mapping[Invariant, tuple[Check, ...]]] = {
     Invariant.STATUS: (status,),
     Invariant.RETOLD: (same_from_its_facts,),
@@ -206,7 +111,7 @@ SETTLED: Final[Mapping[Invariant, tuple[Check, ...]]] = {
     Invariant.PARCEL_STOCK: (parcels_are_held, posted_once),
     Invariant.BACKORDERS: (backorders_agree,),
     Invariant.RETURNED_STOCK: (received_once,),
-    Invariant.CUSTOMER_TOLD: (customer_told,),
+    Invariant.CUSTOMER_TOLD: (customer_told, tried_in_vain),
 }
 """True once the facts have been heard everywhere."""
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from waybill.reconciliation.sources import Snapshot
+from waybill.reconciliation.sources import KEPT_SINCE, Snapshot
 
 CHUNK: Final = 5000
 LATE: Final = "1 minute"
@@ -30,7 +30,7 @@ SELECT o.order_id, o.user_id, o.status, o.order_state, o.payment_state, o.fulfil
     o.shipping_amount, o.shipping_tax_amount, o.tax_amount, o.prices_include_tax, o.backordered,
     i.items, s.shipments, l.labels, c.changes, b.returns,
     s.ids AS shipment_ids, s.states AS shipment_states, s.amounts AS shipment_amounts, s.units AS shipment_units,
-    f.ids AS fact_ids, f.types AS fact_types, f.times AS fact_times, f.payloads AS fact_payloads
+    f.ids AS fact_ids, f.types AS fact_types, f.times AS fact_times, f.payloads AS fact_payloads, k.contact_ids
 FROM orders o
 LEFT JOIN (
     SELECT order_id, jsonb_agg(jsonb_build_object('item_id', item_id, 'product_id', product_id, 'quantity', quantity,
@@ -68,18 +68,23 @@ LEFT JOIN (
         array_agg(occurred_at ORDER BY sequence) AS times, array_agg(payload ORDER BY sequence) AS payloads
     FROM outbox WHERE aggregatetype = 'order.events' GROUP BY aggregateid
 ) f USING (order_id)
+LEFT JOIN (
+    SELECT aggregateid::uuid AS order_id, array_agg(id) AS contact_ids
+    FROM outbox WHERE aggregatetype = 'order.contacts' GROUP BY aggregateid
+) k USING (order_id)
 ORDER BY o.order_id
 """
 
 # One row for all payments of an order. `status`, `psp_reference` and `code` are the main payment's, `action` and `due_at` of
 # whichever is due first. Amounts are sums; `amount` is what the order is to cost: with what was added, less what was taken out.
-PAYMENTS: Final = """
+PAYMENTS: Final = f"""
 SELECT order_id, p.status, p.amount - coalesce(r.amount, 0) AS amount, p.currency, p.authorized_amount, p.captured_amount,
     p.released_amount, p.refunded_amount, coalesce(b.amount, 0) AS bounced_amount,
     p.psp_reference, p.code, p.action, p.due_at, p.updated_at,
     p.order_id IS NOT NULL AS known, p.payments, r.reductions,
     c.shipments AS capture_shipments, c.states AS capture_states, c.amounts AS capture_amounts, c.last_made,
-    t.asked_ids, t.asked_types, t.asked_payloads
+    t.asked_ids, t.asked_types, t.asked_payloads,
+    ({KEPT_SINCE}) AS kept_since
 FROM (
     SELECT order_id, (array_agg(status ORDER BY change_id IS NOT NULL))[1] AS status,
         (sum(amount) FILTER (
@@ -145,10 +150,14 @@ ORDER BY order_id
 """
 
 DELIVERIES: Final = """
-SELECT c.order_id, c.state, c.phone IS NOT NULL AS has_phone, d.templates, d.events, d.channels, d.states, d.times
+SELECT c.order_id, c.state, c.phone IS NOT NULL AS has_phone, d.templates, d.events, d.channels, d.states, d.times,
+    d.attempts, d.errors,
+    (SELECT delivery_id FROM delivery WHERE channel = 'sms' ORDER BY delivery_id LIMIT 1) AS first_sms,
+    (SELECT delivery_id FROM delivery WHERE channel = 'sms' ORDER BY delivery_id DESC LIMIT 1) AS last_sms
 FROM contact c LEFT JOIN (
     SELECT order_id, array_agg(template) AS templates, array_agg(coalesce(resent_event, event_id)) AS events,
-        array_agg(channel) AS channels, array_agg(status) AS states, array_agg(created_at) AS times
+        array_agg(channel) AS channels, array_agg(status) AS states, array_agg(created_at) AS times,
+        array_agg(attempts - earlier_attempts) AS attempts, array_agg(last_error) AS errors
     FROM delivery GROUP BY order_id
 ) d USING (order_id)
 ORDER BY c.order_id

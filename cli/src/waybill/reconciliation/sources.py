@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 import asyncpg
 
+from chassis.schema import first_id_of
 from waybill.embedded.postgres import EmbeddedPostgres
 from waybill.embedded.system import SERVICES
 from waybill.errors import WaybillError
@@ -17,6 +19,11 @@ from waybill.options import running_state
 
 Connection = Any
 
+KEPT_SINCE: Final = """
+SELECT to_date(right(min(relname::text), 8), 'YYYYMMDD') FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
+WHERE inhparent = 'outbox'::regclass AND relname <> 'outbox_default'
+"""
+"""The first day of an outbox: it drops old ones whole, and what was told since then is all there."""
 SETTINGS: Final = {"application_name": "reconcile", "jit": "off", "idle_in_transaction_session_timeout": "0"}
 """A snapshot is kept while the topics are read, which takes minutes where there are many facts."""
 
@@ -41,7 +48,7 @@ class Sources:
             {service: postgres.url(service, service) for service in SERVICES},
             ",".join(part.address for part in state.parts.values() if part.kind == "broker"),
             f"{gateway}/sim/psp/ledger",
-            {"email": f"{gateway}/sim/mail/messages", "sms": f"{gateway}/sim/sms/messages"},
+            {"email": f"{gateway}/sim/mail/ledger", "sms": f"{gateway}/sim/sms/ledger"},
             f"{gateway}/sim/carrier/ledger",
         )
 
@@ -78,6 +85,11 @@ async def snapshot(sources: Sources, grace: timedelta) -> AsyncIterator[Snapshot
         # A snapshot is taken by the first statement, not by BEGIN: have all four taken together.
         await asyncio.gather(*(connection.execute("SELECT 1") for connection in opened))
         yield Snapshot(databases, at, at - grace)
+
+
+def kept_from(day: date | None) -> UUID:
+    """Name the first fact that an outbox still has for certain; without days it has dropped none."""
+    return UUID(int=0) if day is None else first_id_of(day)
 
 
 async def _open(service: str, url: str) -> Connection:

@@ -9,6 +9,8 @@ from payment.model.ledger import SIDES
 from waybill.reconciliation.findings import Findings, Invariant
 from waybill.reconciliation.sources import Connection, Snapshot
 
+WHOLE: Final = "order"
+"""What an invoice is for that is issued at confirmation."""
 FACTS_ARE_KEPT_FOR: Final = "6 days"
 """A database whose oldest fact is younger has dropped none yet, so every key's facts must be there from the first on."""
 
@@ -70,14 +72,15 @@ ORDER: Final = (
                 AND NOT (format('%s > %s', before, h.status) = ANY ($2::text[])
                     AND EXISTS (SELECT FROM order_change c WHERE c.order_id = h.order_id AND c.state = 'applied')))
         UNION ALL
-        SELECT o.order_id, CASE WHEN e.entries IS DISTINCT FROM o.version
-            THEN format('version %s with %s entries of history', o.version, coalesce(e.entries, 0))
-            ELSE format('is %s, and its history ends with %s', o.status, e.last) END
+        SELECT o.order_id, CASE WHEN e.last <> o.status THEN format('is %s, and its history ends with %s', o.status, e.last)
+            ELSE format('version %s with %s entries of history', o.version, coalesce(e.entries, 0)) END
         FROM orders o LEFT JOIN (
-            SELECT order_id, count(*) AS entries, (array_agg(status ORDER BY history_id DESC))[1] AS last
-            FROM order_status_history WHERE kind IS NULL GROUP BY order_id
+            SELECT order_id, count(*) FILTER (WHERE kind IS NULL) AS entries, count(*) FILTER (WHERE kind = 'note') AS notes,
+                (array_agg(status ORDER BY history_id DESC) FILTER (WHERE kind IS NULL))[1] AS last
+            FROM order_status_history GROUP BY order_id
         ) e ON e.order_id = o.order_id
-        WHERE e.entries IS DISTINCT FROM o.version OR e.last <> o.status
+        -- A note may be a version of its order: that staff have dealt with what it was held for.
+        WHERE (o.version BETWEEN e.entries AND e.entries + e.notes) IS NOT TRUE OR e.last <> o.status
         """,
         (LEGAL, BY_A_CHANGE),
     ),
@@ -90,6 +93,8 @@ ORDER: Final = (
             FROM document WINDOW series_of AS (PARTITION BY series ORDER BY position)
         ), sums AS (
             SELECT order_id, sum(total_amount) AS invoiced FROM document GROUP BY order_id
+        ), confirming AS (
+            SELECT min(issued_at) AS first, max(issued_at) AS last FROM document WHERE subject = $1 AND kind = 'invoice'
         )
         SELECT order_id AS subject, format('%s follows on number %s of its series', number, coalesce(behind, 0)) AS says
         FROM placed WHERE position <> coalesce(behind, 0) + 1
@@ -98,10 +103,19 @@ ORDER: Final = (
         FROM placed WHERE previous_hash <> coalesce(last_hash, repeat('0', 64))
         UNION ALL
         SELECT o.order_id, format('captured %s, refunded %s, and its documents come to %s', captured_amount, refunded_amount,
-            invoiced)
-        FROM sums JOIN orders o USING (order_id)
-        WHERE invoiced NOT IN (captured_amount - refunded_amount, total_amount - refunded_amount)
+            coalesce(invoiced, 0))
+        FROM orders o LEFT JOIN sums USING (order_id)
+        WHERE CASE WHEN invoiced IS NULL THEN captured_amount <> refunded_amount
+            ELSE invoiced NOT IN (captured_amount - refunded_amount, total_amount - refunded_amount) END
+        UNION ALL
+        SELECT o.order_id, 'was confirmed at a time of invoices at confirmation, and has none'
+        FROM confirming c CROSS JOIN orders o
+        WHERE c.first IS NOT NULL AND o.order_state = 'confirmed' AND o.total_amount > 0
+            AND NOT EXISTS (SELECT FROM document d WHERE d.order_id = o.order_id)
+            AND EXISTS (SELECT FROM order_status_history h WHERE h.order_id = o.order_id AND h.status = 'Processing'
+                AND h.timestamp BETWEEN c.first AND c.last)
         """,
+        (WHOLE,),
     ),
 )
 

@@ -22,6 +22,7 @@ CREATE TABLE IF NOT EXISTS messages (
     order_id TEXT, content TEXT NOT NULL, received REAL NOT NULL
 );
 CREATE INDEX IF NOT EXISTS messages_by_order ON messages (order_id);
+CREATE TABLE IF NOT EXISTS box (since REAL NOT NULL);
 """
 
 
@@ -47,6 +48,16 @@ class Received:
         }
 
 
+@dataclass(frozen=True)
+class Counted:
+    """How often a message has come, and when first; `seq` is its place in the box."""
+
+    seq: int
+    message_id: str
+    count: int
+    received_at: datetime
+
+
 class Mailbox:
     """Keeps messages; calls are synchronous and short."""
 
@@ -64,6 +75,8 @@ class Mailbox:
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA synchronous = OFF")
         self._database.executescript(_SCHEMA)
+        oldest = "SELECT coalesce(min(received), ?) FROM messages"
+        self._database.execute(f"INSERT INTO box {oldest} WHERE NOT EXISTS (SELECT 1 FROM box)", [time.time()])
 
     def close(self) -> None:
         """Close the store."""
@@ -100,6 +113,18 @@ class Mailbox:
         query = f"SELECT * FROM messages WHERE {' AND '.join(conditions)} ORDER BY seq DESC LIMIT ?"
         return [self._received(row) for row in self._database.execute(query, [*values, limit])]
 
+    @property
+    def since(self) -> datetime:
+        """Tell since when every message that came is counted here."""
+        (since,) = self._database.execute("SELECT since FROM box").fetchone()
+        return datetime.fromtimestamp(since, UTC)
+
+    def counted(self, after: int, limit: int) -> list[Counted]:
+        """Return how often messages have come, in the order in which they first did, beginning behind a place in the box."""
+        query = "SELECT seq, message_id, count, received FROM messages WHERE seq > ? ORDER BY seq LIMIT ?"
+        rows = self._database.execute(query, [after, limit])
+        return [Counted(seq, message_id, count, datetime.fromtimestamp(at, UTC)) for seq, message_id, count, at in rows]
+
     def message(self, seq: int) -> Received | None:
         """Return one message by its place in the box."""
         row = self._database.execute("SELECT * FROM messages WHERE seq = ?", [seq]).fetchone()
@@ -113,6 +138,7 @@ class Mailbox:
     def clear(self) -> None:
         """Forget everything."""
         self._database.execute("DELETE FROM messages")
+        self._database.execute("UPDATE box SET since = ?", [time.time()])
 
     def _received(self, row: sqlite3.Row) -> Received:
         return Received(

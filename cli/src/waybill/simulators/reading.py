@@ -1,4 +1,4 @@
-"""The HTTP interface to a mailbox: JSON for programs, pages for people.
+"""The HTTP interface to a mailbox: JSON for programs, pages for people; the ledger counts every message that came.
 
 A message is written by whoever could reach the simulator, so the pages treat it as hostile: no script runs anywhere, text is
 escaped, and an HTML mail is shown only inside a sandboxed frame whose own policy forbids loading anything.
@@ -17,6 +17,7 @@ from waybill.simulators.mailbox import Mailbox, Received
 from waybill.simulators.serving import livez, problem
 
 _MAX_LIMIT = 1_000
+_LEDGER_PAGE = 10_000
 _SHARED_HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
 _PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -48,6 +49,7 @@ def mailbox_routes(mailbox: Mailbox, path: str, title: str) -> Sequence[Route]:
         Route("/livez", livez),
         Route(f"{path}/messages", partial(_list, mailbox), methods=["GET"]),
         Route(f"{path}/messages", partial(_delete, mailbox), methods=["DELETE"]),
+        Route(f"{path}/ledger", partial(_ledger, mailbox), methods=["GET"]),
         Route(f"{path}/", partial(_index, mailbox, path, title), methods=["GET"]),
         Route(f"{path}/clear", partial(_clear, mailbox, path), methods=["POST"]),
         Route(f"{path}/style.css", _style, methods=["GET"]),
@@ -65,6 +67,19 @@ async def _list(mailbox: Mailbox, request: Request) -> Response:
         to=query.get("to"), order_id=query.get("order_id"), message_id=query.get("message_id"), limit=int(limit)
     )
     return JSONResponse({"items": [each.as_json() for each in found], **mailbox.totals()})
+
+
+async def _ledger(mailbox: Mailbox, request: Request) -> Response:
+    """Show how often each message has come since the box was emptied, page by page: `after` is a page's `next_cursor`."""
+    after = request.query_params.get("after", "0")
+    if not after.isdecimal():
+        return problem(400, "Not a page", "after is the next_cursor of the page before")
+    found = mailbox.counted(int(after), _LEDGER_PAGE)
+    items = [
+        {"message_id": each.message_id, "count": each.count, "received_at": each.received_at.isoformat()} for each in found
+    ]
+    cursor = str(found[-1].seq) if len(found) == _LEDGER_PAGE else None
+    return JSONResponse({"since": mailbox.since.isoformat(), "items": items, "next_cursor": cursor})
 
 
 async def _delete(mailbox: Mailbox, _: Request) -> Response:
