@@ -24,6 +24,7 @@ import yaml
 from pydantic import ValidationError
 
 from chassis import topics
+from chassis.auth import STAFF_ROLES
 from chassis.settings import ServiceSettings
 from waybill.simulators.__main__ import parse
 
@@ -368,12 +369,14 @@ def test_the_gateway_understands_its_configuration(compose: Compose) -> None:
     for name, upstream in variables.items():
         if "UPSTREAM" in name:
             assert f'"dial":"{upstream}"' in adapted.stdout, f"{name} is not used"
+    (server,) = json.loads(adapted.stdout)["apps"]["http"]["servers"].values()
+    assert server["read_timeout"] == 30 * 10**9, "an upload may take for ever"
 
 
 def test_the_development_provider_knows_every_role_and_our_audience() -> None:
     realm = json.loads((ROOT / "deploy/identity/waybill-realm.json").read_text())
     roles = {role["name"] for role in realm["roles"]["realm"]}
-    assert roles == {"customer", "support", "warehouse", "finance", "fraud_reviewer", "auditor", "admin"}
+    assert roles == {"customer", *STAFF_ROLES}
     assert all(set(user["realmRoles"]) <= roles for user in realm["users"])
     mappers = {mapper["name"]: mapper["config"] for mapper in realm["clients"][0]["protocolMappers"]}
     assert mappers["roles"]["claim.name"] == "roles"

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 import pytest
 
+from contracts import TOPICS
 from waybill.generate import everything, files
 from waybill.generate.saga import loose_ends
 from waybill.generate.system import Kind, Service, Step, System
@@ -95,6 +96,19 @@ def test_every_reaction_job_command_and_route_says_its_purpose(declared: System)
 def test_a_function_without_a_purpose_is_seen() -> None:
     silent = Step(Kind.REACTION, "order", "cancel_order", "OrderPlaced", "", ())
     assert mute([silent], []) == ["order.cancel_order"]
+
+
+def test_the_saga_says_who_leaves_a_job_its_work_where_the_code_says_so(declared: System) -> None:
+    left_by = {step.place: step.serves for step in declared.steps if step.kind is Kind.JOB}
+    assert left_by["payment.capture"] == ("capture_payment",)
+    assert {"notify_received", "note_contact"} <= set(left_by["notification.deliver"])
+    assert "note_plan" not in left_by["notification.deliver"], "it leaves no message"
+    assert {place: names for place, names in left_by.items() if place.startswith("order.") and names} == {}
+
+
+def test_subscribers_are_told_of_every_topic(pages: Pages) -> None:
+    rows = re.findall(r"^\| `([\w.]+)` \| (\w+) \| `(\w+)` \|", pages["docs/subscribing.md"], re.MULTILINE)
+    assert rows == [(topic.name, topic.publisher, topic.key) for topic in TOPICS.values()]
 
 
 def test_nobody_waits_for_a_fact_that_nobody_tells(declared: System) -> None:

@@ -5,17 +5,24 @@ service does with it, its real reaction on a real database, must be the same. Ne
 whole life of orders bears it is shown by `test_trade`, where every second fact is one of a later version.
 """
 
+import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any, Final
 
+import asyncpg
 import pytest
+from alembic import command
+from alembic.config import Config
 
+from chassis import migrations
+from chassis.domain import new_id
+from chassis.testing import PostgresServer
 from contracts import REGISTRY, decode
 from waybill.chaos.later import with_more
 from waybill.embedded.places import project_root
 
-from .carrying import REACTIONS, Letter, Saga
+from .carrying import PACKAGES, REACTIONS, Letter, Saga
 from .conftest import MakeSaga
 
 pytestmark = pytest.mark.database
@@ -58,3 +65,19 @@ async def test_a_fact_of_a_later_version_does_what_one_of_this_version_does(serv
     assert "handled" in set().union(*heard.values())
     told = "SELECT aggregatetype, aggregateid, type, sequence FROM outbox ORDER BY 1, 2, 4"
     assert await ours.rows(service, told) == await theirs.rows(service, told)
+
+
+@pytest.mark.parametrize("service", PACKAGES)
+async def test_old_replies_are_found_in_their_order_in_the_database_of_an_older_version_too(
+    service: str, postgres: PostgresServer
+) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(migrations.folder(PACKAGES[service])))
+    config.attributes["url"] = url = await postgres.create_service_database(f"{service}_{new_id().hex[-10:]}")
+    connection = await asyncpg.connect(url)
+    kinds = []
+    for step, revision in ((command.upgrade, "head"), (command.downgrade, "0001"), (command.upgrade, "head")):
+        await asyncio.to_thread(step, config, revision)
+        kinds.append(await connection.fetchval("SELECT pg_get_indexdef('idempotency_by_age'::regclass)"))
+    await connection.close()
+    assert [kind.partition("USING ")[2] for kind in kinds] == ["btree (created_at)", "brin (created_at)", "btree (created_at)"]
