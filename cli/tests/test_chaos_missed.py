@@ -95,16 +95,15 @@ async def test_who_is_away_already_cannot_be_hurt(hurts: Hurts, target: str, som
         assert hit.missed is missed, running
 
 
-async def test_nobody_restarts_where_nobody_runs(tmp_path: Path) -> None:
-    hit = hit_at("")
-    system = System(tmp_path, *SERVICES)
-    for part in system.parts:
-        system.parts[part] = SimpleNamespace(restarts=-1)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(processes, "ROLLING_SECONDS", -1.0)
-        patch.setattr(processes, "SLICE_SECONDS", 0.0)
-        async with processes.rolling_restart(world_of(system), hit):
-            assert hit.missed
+async def test_services_are_restarted_one_after_the_other_as_far_as_any_runs(
+    tmp_path: Path, somebody: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "ROLLING_SECONDS", -1.0)
+    monkeypatch.setattr(processes, "SLICE_SECONDS", 0.0)
+    for running, missed in (({}, True), ({SERVICES[-1]: somebody}, False)):
+        hit = hit_at("")
+        async with processes.rolling_restart(world_of(System(tmp_path, *SERVICES, **running)), hit):
+            assert hit.missed is missed
 
 
 async def test_a_failpoint_counts_when_somebody_died_at_it(tmp_path: Path) -> None:

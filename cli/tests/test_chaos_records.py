@@ -1,5 +1,6 @@
 """Facts come again as they were told, each key's in their order and where they lay; a topic without any is missed."""
 
+import asyncio
 import random
 from collections import defaultdict
 from datetime import UTC, datetime
@@ -13,11 +14,10 @@ from aiokafka.admin import AIOKafkaAdminClient
 from chassis.domain import new_id
 from chassis.testing import KafkaServer
 from contracts.event import Envelope
-from waybill.chaos import records
+from waybill.chaos import brokers, records
 from waybill.chaos.kinds import Hurts
 from waybill.chaos.world import Hit
 
-pytestmark = pytest.mark.kafka
 TOPIC = "notification.events"
 
 
@@ -49,6 +49,7 @@ async def lying(bootstrap_servers: str, keys: set[str]) -> dict[str, list[tuple[
     return found
 
 
+@pytest.mark.kafka
 @pytest.mark.parametrize(("again", "times"), [(records.repeat, 3), (records.replay, 1)])
 async def test_facts_come_again_in_their_order(kafka: KafkaServer, again: Hurts, times: int) -> None:
     keys = {str(new_id()) for _ in range(12)}
@@ -62,7 +63,7 @@ async def test_facts_come_again_in_their_order(kafka: KafkaServer, again: Hurts,
     finally:
         await producer.stop()
     before = await lying(kafka.bootstrap_servers, keys)
-    world: Any = SimpleNamespace(kafka=kafka.bootstrap_servers)
+    world: Any = SimpleNamespace(kafka=kafka.bootstrap_servers, topics=asyncio.Lock())
     fault = hit()
     async with again(world, fault):
         assert not fault.missed
@@ -72,12 +73,43 @@ async def test_facts_come_again_in_their_order(kafka: KafkaServer, again: Hurts,
         assert after[key] == before[key] + [(there, number) for number in (1, 2) for _ in range(times)]
 
 
+@pytest.mark.kafka
 async def test_a_topic_without_facts_is_missed(kafka: KafkaServer, monkeypatch: pytest.MonkeyPatch) -> None:
     async def nothing(*_: object) -> list[Any]:
         return []
 
     monkeypatch.setattr(records, "_read", nothing)
-    world: Any = SimpleNamespace(kafka=kafka.bootstrap_servers)
+    world: Any = SimpleNamespace(kafka=kafka.bootstrap_servers, topics=asyncio.Lock())
     fault = hit()
     async with records.repeat(world, fault):
         assert fault.missed
+
+
+async def test_records_are_laid_on_topics_and_topics_are_lost_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    world: Any = SimpleNamespace(kafka="nowhere", topics=asyncio.Lock())
+    reading, go_on, happened = asyncio.Event(), asyncio.Event(), list[str]()
+
+    async def read(*_: object) -> list[Any]:
+        reading.set()
+        await go_on.wait()
+        return ["a fact"]
+
+    async def send(*_: object) -> None:
+        happened.append("sent")
+
+    async def wipe(_: object) -> None:
+        happened.append("wiped")
+
+    async def do(hurts: Hurts) -> None:
+        async with hurts(world, hit()):
+            pass
+
+    monkeypatch.setattr(records, "_read", read)
+    monkeypatch.setattr(records, "_send", send)
+    monkeypatch.setattr(brokers, "_wipe", wipe)
+    async with asyncio.TaskGroup() as faults:
+        faults.create_task(do(records.replay))
+        await reading.wait()
+        faults.create_task(do(brokers.wiped))
+        go_on.set()
+    assert happened == ["sent", "wiped"], "what was read before must not lie there first when all is told anew"

@@ -94,6 +94,12 @@ def _kill(hit: Hit, node: EmbeddedKafka | None) -> None:
 @asynccontextmanager
 async def wiped(world: World, hit: Hit) -> AsyncIterator[None]:  # noqa: ARG001 - all of the broker is hit
     """Lose all that the broker has stored, and do what the operator's page says about it."""
+    async with world.topics:
+        await _wipe(world)
+    yield
+
+
+async def _wipe(world: World) -> None:
     system, supervisor = world.running.system, world.running.supervisor
     services = [server for service in SERVICES for server in system.services[service]]
     nodes = system.kafka.nodes
@@ -105,7 +111,6 @@ async def wiped(world: World, hit: Hit) -> AsyncIterator[None]:  # noqa: ARG001 
                 await asyncio.to_thread(shutil.rmtree, node.data, ignore_errors=True)
             await _republished(world)
         await _made_topics(world)
-    yield
 
 
 async def _ended(server: Server) -> None:

@@ -118,16 +118,20 @@ def _written(file: Path) -> int | None:
 @asynccontextmanager
 async def rolling_restart(world: World, hit: Hit) -> AsyncIterator[None]:
     """Restart one process of the services after the other, each when the one before is ready."""
-    _running(world, hit, *(name for service in SERVICES for name in world.running.replicas(service)))
+    asked = 0
     for service in SERVICES:
         for name in world.running.replicas(service):
             before = world.running.state.parts[name].restarts
-            _send(signal.SIGTERM, _pids(world, name))
+            pids = _pids(world, name)
+            _send(signal.SIGTERM, pids)
+            asked += len(pids)
             until = asyncio.get_running_loop().time() + ROLLING_SECONDS
             while not (world.running.state.parts[name].restarts > before and await world.answers(name)):
                 await asyncio.sleep(SLICE_SECONDS)
                 if asyncio.get_running_loop().time() > until:
                     break
+    if not asked:
+        hit.miss()
     yield
 
 

@@ -54,7 +54,7 @@ async def poison(world: World, hit: Hit) -> AsyncIterator[None]:
         finally:
             await producer.stop()
 
-    await _when_there(hit, do)
+    await _when_there(world, hit, do)
     yield
 
 
@@ -79,16 +79,16 @@ async def _again(world: World, hit: Hit, *, latest: int, times: int) -> None:
             hit.miss()
         await _send(world.kafka, hit, facts, times)
 
-    await _when_there(hit, do)
+    await _when_there(world, hit, do)
 
 
-async def _when_there(hit: Hit, do: Callable[[], Awaitable[None]]) -> None:
+async def _when_there(world: World, hit: Hit, do: Callable[[], Awaitable[None]]) -> None:
     """Do something with Kafka, later where it is away at the moment."""
     loop = asyncio.get_running_loop()
     until = loop.time() + PATIENCE_SECONDS
     while True:
         try:
-            async with asyncio.timeout(READ_SECONDS):
+            async with world.topics, asyncio.timeout(READ_SECONDS):
                 await do()
         except AWAY:
             pass

@@ -46,10 +46,14 @@ class Poison:
 
 @dataclass(slots=True)
 class World:
-    """The system to be hurt; `poisoned` lists the records that must end as dead letters, and no others."""
+    """The system to be hurt; `poisoned` lists the records that must end as dead letters, and no others.
+
+    `topics` is held by who lays records there, and by who takes all away: what was read before must not come again after that.
+    """
 
     running: Running
     poisoned: list[Poison] = field(default_factory=list)
+    topics: asyncio.Lock = field(default_factory=asyncio.Lock)
     _helpers: int = 0
 
     @property
