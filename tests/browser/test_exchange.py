@@ -7,7 +7,7 @@ from tests.shop import WAREHOUSE, Shop
 
 from .conftest import Complaints, Visitor, sign_in
 from .shopping import WORKS
-from .staff import dialog, order_page
+from .staff import dialog, order_page, sound
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 
@@ -38,6 +38,7 @@ async def test_a_customer_asks_for_an_exchange_and_staff_see_it(visitor: Visitor
     await expect(asked.get_by_text("It costs €3.90 more than what you send back pays.")).to_be_visible()
     await asked.get_by_role("button", name="Ask for the return and pay €3.90").click()
     await expect(asked.get_by_text("Please choose a card.")).to_be_visible()
+    await sound(page)
     await asked.get_by_role("radio", name=WORKS, exact=True).check()
     await asked.get_by_role("button", name="Ask for the return and pay €3.90").click()
     await expect(page.get_by_text(f"Wanted in exchange: {wanted}.")).to_be_visible()
@@ -50,6 +51,7 @@ async def test_a_customer_asks_for_an_exchange_and_staff_see_it(visitor: Visitor
         await expect(approval.get_by_label(f"Wanted in exchange: {wanted}")).to_contain_text("Order it with the return")
         await approval.get_by_role("button", name="Approve").click()
     await expect(returns).to_contain_text(f"Ordered in exchange: {wanted}")
+    await sound(desk)
 
     await expect(page.get_by_text(f"Ordered in exchange: {wanted}.")).to_be_visible()
     (back,) = (await shop.customer.get(f"/api/orders/{order_id}/returns"))["items"]

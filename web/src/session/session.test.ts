@@ -66,6 +66,9 @@ describe('a session that ended', () => {
     // Those that were on their way when Bob came.
     expect(await session.again(`Bearer ${tokenOf('alice')}`)).toBe(false);
     expect(users.signinPopup).toHaveBeenCalledTimes(1);
+    sessionStorage.setItem('waybill.checkout', 'drawn once more');
+    window.dispatchEvent(new Event('pagehide'));
+    expect(typed()).toEqual([]);
   });
   it('is asked about once, where a page looks for news', async () => {
     const ask = vi.fn(async () => false);

@@ -130,6 +130,7 @@ async function signInBeside(): Promise<boolean> {
   declinedOn = null;
   if (!isOf(access_token, person?.id)) {
     forgetTyped();
+    window.addEventListener('pagehide', forgetTyped); // until then the page may keep more
     location.reload();
     return false;
   }
