@@ -17,7 +17,7 @@ from .trading import COMMANDS, Trade
 
 pytestmark = pytest.mark.database
 
-COMMANDS_IN_A_RUN: Final = int(os.environ.get("WAYBILL_COMMANDS", "250"))
+COMMANDS_IN_A_RUN: Final = int(os.environ.get("WAYBILL_COMMANDS", "400"))
 UNTIL_REST: Final = 20
 """After so many commands everybody waits until nothing is under way, and all books are compared."""
 
