@@ -1,6 +1,7 @@
 """The chassis's own tables, which every service owns and migrates in its own database.
 
-`outbox` keeps every fact told, unchanged, for as long as its topic keeps it (Debezium EventRouter column names);
+`outbox` keeps every fact told, unchanged, for as long as its topic keeps it (Debezium EventRouter column names), but of a
+person who is forgotten the content is taken out;
 `outbox_unpublished` names those the broker has not acknowledged yet; `outbox_sequence` counts the facts per topic and key.
 `inbox` remembers the events handled. Outbox and inbox are partitioned by day of the UUIDv7 event id, so that old days are
 dropped instead of deleted; `maintain_partitions` makes the days to come and drops those past retention. A default
@@ -95,6 +96,12 @@ CREATE TABLE dead_letter (
     UNIQUE (topic, kafka_partition, kafka_offset)
 );
 """
+
+# A BRIN index keeps the oldest time that a page ever held: once pages are used again, everything looks old to it.
+REPLIES_BY_AGE: Final = "DROP INDEX idempotency_by_age; CREATE INDEX idempotency_by_age ON idempotency (created_at);"
+REPLIES_BY_AGE_BEFORE: Final = (
+    "DROP INDEX idempotency_by_age; CREATE INDEX idempotency_by_age ON idempotency USING brin (created_at);"
+)
 
 DROP_TABLES: Final = "DROP TABLE outbox, outbox_unpublished, outbox_sequence, inbox, idempotency, dead_letter;"
 

@@ -1,10 +1,11 @@
 """An index by which old idempotent replies are found, however many came and went before.
 
-A BRIN index keeps the oldest time that a page ever held: once pages are used again, everything looks old to it. A running older
-version does with the new index what it did with that one.
+A running older version does with the new index what it did with the old one.
 """
 
 from alembic import op
+
+from chassis.schema import REPLIES_BY_AGE, REPLIES_BY_AGE_BEFORE, statements
 
 revision = "0012"
 down_revision = "0011"
@@ -13,10 +14,10 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.execute("DROP INDEX idempotency_by_age")
-    op.execute("CREATE INDEX idempotency_by_age ON idempotency (created_at)")
+    for statement in statements(REPLIES_BY_AGE):
+        op.execute(statement)
 
 
 def downgrade() -> None:
-    op.execute("DROP INDEX idempotency_by_age")
-    op.execute("CREATE INDEX idempotency_by_age ON idempotency USING brin (created_at)")
+    for statement in statements(REPLIES_BY_AGE_BEFORE):
+        op.execute(statement)

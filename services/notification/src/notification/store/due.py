@@ -9,7 +9,7 @@ from uuid import UUID
 from chassis.database import Transaction
 from chassis.domain import Cause
 from contracts.notification import Channel
-from notification.model import Contact, ContactState, Delivery, Template
+from notification.model import ASKS_TO_PAY, Contact, ContactState, Delivery, Template
 
 DELIVER: Final = "deliver"
 """The job that sends what is due."""
@@ -18,10 +18,10 @@ LEASE: Final = timedelta(seconds=45)
 """How long an attempt may take before another process makes the next one; longer than any provider's time-out."""
 
 # A query of one row: what EXISTS asks may be answered by a read of the whole table.
-NEEDLESS: Final = """coalesce(
-    {message}.template IN ('transfer_due', 'payment_challenge') AND (
-        SELECT true FROM delivery told WHERE told.order_id = {message}.order_id AND told.template IN ('confirmed', 'cancelled')
-        LIMIT 1
+NEEDLESS: Final = f"""coalesce(
+    {{message}}.template IN ({", ".join(f"'{one}'" for one in sorted(ASKS_TO_PAY))}) AND (
+        SELECT true FROM delivery told
+        WHERE told.order_id = {{message}}.order_id AND told.template IN ('confirmed', 'cancelled') LIMIT 1
     ), false)"""
 """Whether a message asks to pay for an order of which its customer is told that it is paid or cancelled."""
 

@@ -13,8 +13,7 @@ from chassis.domain import Cause
 from chassis.preconditions import etag
 from order.api.views import OrderView, order_body
 from order.model.privacy import forget_person
-from order.store import OrderStore
-from order.store.privacy import PrivacyStore
+from order.store import OrderStore, PrivacyStore
 
 router = APIRouter(prefix="/api/admin/orders", tags=["admin"])
 

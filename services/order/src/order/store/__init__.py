@@ -10,6 +10,7 @@ from order.store.order_counts import Crowded
 from order.store.order_lists import ANEW, AXES, DeskFilter, OrderLists, Sort, most_counted
 from order.store.orders import OrderStore
 from order.store.owed import WORK
+from order.store.privacy import PrivacyStore
 from order.store.queries import OrderFilter, OrderQueries
 from order.store.reports import Figures, order_days, seconds_at
 from order.store.returns import ExpiredReturn, ReturnLabelUnwanted, ReturnLabelWanted, ReturnPolicyStore, ReturnQueries
@@ -40,6 +41,7 @@ __all__ = [
     "OrderQueries",
     "OrderStore",
     "ParcelUnheard",
+    "PrivacyStore",
     "ProductStore",
     "ReturnLabelUnwanted",
     "ReturnLabelWanted",
