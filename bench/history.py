@@ -265,6 +265,7 @@ class _Loading:
         for index in indexes:  # last, so that they lie in memory, as after days of work, and not what vacuum read
             await self._run(index["definition"])
         await self._run("ANALYZE")
+        await self._run("CHECKPOINT")  # so that nothing waits for the disk while pages are measured, as nothing of old does
         await self._forget()
 
     async def _prepare(self) -> None:

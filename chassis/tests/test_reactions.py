@@ -20,15 +20,16 @@ from fastapi import APIRouter
 from pydantic import SecretStr
 
 from chassis import app as app_module
-from chassis import broker as broker_module
+from chassis import source as source_module
 from chassis.app import Parts, Process
-from chassis.broker import SESSION_TIMEOUT_MS, Broker, Source, _member
+from chassis.broker import SESSION_TIMEOUT_MS, Broker, _member
 from chassis.database import Database, Transaction
 from chassis.deadletters import AlreadyResolvedError, DeadLetters, NotHandledError
 from chassis.domain import Cause, NotFoundError, Refusal, new_id
 from chassis.jobs import Jobs
 from chassis.reactions import Consumer, Reactions
 from chassis.settings import ServiceSettings
+from chassis.source import Source
 from chassis.tail import Tail
 from chassis.telemetry import Metrics
 from chassis.testing import KafkaServer, eventually
@@ -554,7 +555,7 @@ async def test_a_consumer_goes_on_while_nobody_keeps_its_offsets(
     database: Database, kafka: KafkaServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Offsets that are not kept in time are kept later; records are handled meanwhile."""
-    monkeypatch.setattr(broker_module, "COMMIT_PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(source_module, "COMMIT_PATIENCE_SECONDS", 0.2)
     silent: list[bool] = []
 
     async def commit(self: AIOKafkaConsumer, *offsets: Any) -> None:

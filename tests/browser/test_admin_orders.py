@@ -129,6 +129,33 @@ async def test_a_stuck_order_leads_from_the_list_to_its_cause(visitor: Visitor, 
     ]
 
 
+async def test_who_ordered_is_erased_once_nobody_must_be_reached_any_more(
+    visitor: Visitor, shop: Shop, complaints: Complaints
+) -> None:
+    complaints.expect("409")
+    order_id = await processing(shop)
+    page = await visitor("sam", "/admin/orders")
+    await order_page(page, order_id)
+    customer = page.get_by_role("region", name="Customer")
+    async with dialog(page, "Erase personal data") as asked:
+        await sound(page)
+        await asked.get_by_role("button", name="Erase personal data").click()
+        await expect(asked.get_by_role("alert")).to_contain_text("a parcel has not arrived")
+        await asked.get_by_role("button", name="Back").click()
+    await expect(customer).to_contain_text("ada@example.com")
+
+    await shop.customer.do("POST", f"/api/orders/{order_id}/cancel")
+    await shop.at_rest()
+    async with dialog(page, "Erase personal data") as asked:
+        await asked.get_by_role("button", name="Erase personal data").click()
+    await expect(page.get_by_text("Contact and addresses are erased.")).to_be_visible()
+    await expect(customer).not_to_contain_text("ada@example.com")
+    await expect(customer).not_to_contain_text("Hauptstraße")
+    await expect(page.get_by_role("button", name="Erase personal data")).to_have_count(0)
+    order = await shop.order(order_id)
+    assert (order["contact"]["email"], order["shipping_address"]["line1"]) == ("", "")
+
+
 async def test_an_order_is_found_and_cancelled_by_keyboard_alone(visitor: Visitor, shop: Shop) -> None:
     order_id = await processing(shop)
     page = await visitor("sam", "/admin/orders")

@@ -269,7 +269,7 @@ def create_app(parts: Parts, settings: ServiceSettings, *, clock: Clock) -> Fast
             app.state.commands = Commands(Batcher(database))
             app.state.verifier = verifier
             app.state.limiter = Limiter(settings.requests_per_minute)
-            app.state.streams = Streams(settings.streams_per_caller)
+            app.state.streams = Streams(settings.streams_per_caller, settings.streams_at_once)
             app.state.settings = settings
             app.state.gateways = gateways
             await process.start(gateways)

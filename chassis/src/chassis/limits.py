@@ -35,6 +35,14 @@ class TooManyRequestsError(Refusal):
     status = 429
 
 
+class TooBusyError(Refusal):
+    """So much is asked by all callers together that this process has no room for more."""
+
+    slug = BUSY
+    title = "Too busy right now"
+    status = 503
+
+
 @dataclass(slots=True)
 class Allowance:
     """What is left of a caller's window; `ends_at` by the monotonic clock."""
@@ -84,17 +92,20 @@ def refuse(allowance: Allowance) -> None:
 class Streams:
     """The streams of events that are open, by caller: once begun, a stream is not among the requests inside any more."""
 
-    def __init__(self, per_caller: int) -> None:
+    def __init__(self, per_caller: int, most: int) -> None:
         self._per_caller = per_caller
+        self._most = most
         self._open: Counter[str] = Counter()
 
     @contextlib.contextmanager
     def one(self, caller: str) -> Iterator[None]:
-        """Count a stream for as long as it is open; raises TooManyRequestsError where it is one too many."""
+        """Count a stream for as long as it is open; raises TooManyRequestsError, or TooBusyError, where it is one too many."""
         if self._open[caller] >= self._per_caller:
             raise TooManyRequestsError(
                 f"At most {self._per_caller} streams may be open at once; close one first.", retry_after=COME_BACK_SECONDS
             )
+        if self._open.total() >= self._most:
+            raise TooBusyError(f"{self._most} streams are open; read what you need instead.", retry_after=COME_BACK_SECONDS)
         self._open[caller] += 1
         try:
             yield
@@ -147,7 +158,7 @@ class AtOnce:
         self._refused = refused
         detail = f"{doors.most} requests are being worked on; come back in a moment."
         wait = {"Retry-After": str(COME_BACK_SECONDS)}
-        self._busy = problem(503, BUSY, "Too busy right now", detail, wait, retry_after=COME_BACK_SECONDS)
+        self._busy = problem(503, BUSY, TooBusyError.title, detail, wait, retry_after=COME_BACK_SECONDS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request in, or tell it to come back."""

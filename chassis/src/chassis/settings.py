@@ -42,6 +42,9 @@ class ServiceSettings(BaseSettings):
     streams_per_caller: int = Field(default=20, ge=1)
     """So many streams of events this process keeps open for one caller; past it 429 with when to come back."""
 
+    streams_at_once: int = Field(default=1000, ge=1)
+    """So many streams of events this process keeps open for all callers; past it 503 with when to come back."""
+
     log_level: str = "INFO"
     trace_sample_ratio: float = Field(default=0.0, ge=0, le=1)
     otlp_endpoint: str = ""

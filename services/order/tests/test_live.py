@@ -93,7 +93,7 @@ async def test_what_is_not_there_for_the_caller_is_not_followed(quiet: Shop) -> 
 
 
 async def test_one_caller_has_only_so_many_streams_at_once(quiet: Shop) -> None:
-    quiet.app.state.streams = Streams(2)
+    quiet.app.state.streams = Streams(2, 9)
     ordered = {user: (await quiet.place(user)).json()["order_id"] for user in ("ada", "bob")}
     following = [Listener(quiet, ordered["ada"], "ada") for _ in range(2)]
     for one in following:
@@ -106,6 +106,21 @@ async def test_one_caller_has_only_so_many_streams_at_once(quiet: Shop) -> None:
     following += [Listener(quiet, ordered[user], user) for user in ("ada", "bob")]
     assert [(await one.first())[0] for one in following[1:]] == [200, 200]
     for one in following:
+        await one.leave()
+
+
+async def test_all_callers_together_have_only_so_many_streams_at_once(quiet: Shop) -> None:
+    quiet.app.state.streams = Streams(2, 2)
+    ordered = {user: (await quiet.place(user)).json()["order_id"] for user in ("ada", "bob", "cyd")}
+    following = {user: Listener(quiet, ordered[user], user) for user in ("ada", "bob")}
+    assert [(await one.first())[0] for one in following.values()] == [200, 200]
+    refused = await quiet.ask("GET", f"/api/orders/{ordered['cyd']}/events", user="cyd")
+    assert (refused.status_code, refused.json()["type"]) == (503, "urn:waybill:problem:busy")
+    assert refused.headers["retry-after"] == "1"
+    await following.pop("ada").leave()
+    following["cyd"] = Listener(quiet, ordered["cyd"], "cyd")
+    assert (await following["cyd"].first())[0] == 200
+    for one in following.values():
         await one.leave()
 
 

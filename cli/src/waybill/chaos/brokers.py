@@ -4,10 +4,11 @@ import asyncio
 import json
 import shutil
 import signal
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
@@ -20,6 +21,8 @@ from waybill.embedded.server import Server
 from waybill.embedded.system import SERVICES
 from waybill.errors import WaybillError
 
+Done = TypeVar("Done")
+
 AWAY: Final = (OSError, TimeoutError, KafkaError)
 ASK_SECONDS: Final = 5.0
 LOOK_SECONDS: Final = 0.2
@@ -28,8 +31,13 @@ DOWN_SECONDS: Final = 1.0
 READY_SECONDS: Final = 60.0
 QUORUM: Final = Path("__cluster_metadata-0") / "quorum-state"
 _NOT_MISSED: Final = """
-UPDATE dead_letter SET status = 'discarded', resolved_by = 'chaos', resolved_at = now(), note = 'its topic was lost'
-WHERE status = 'open' AND (topic, kafka_partition, kafka_offset) IN (SELECT * FROM unnest($1::text[], $2::int[], $3::bigint[]))
+WITH lost AS (
+    UPDATE dead_letter SET status = 'discarded', resolved_by = 'chaos', resolved_at = now(), note = 'its topic was lost'
+    WHERE status = 'open'
+      AND (topic, kafka_partition, kafka_offset) IN (SELECT * FROM unnest($1::text[], $2::int[], $3::bigint[]))
+    RETURNING 1
+)
+SELECT count(*) FROM lost
 """
 
 
@@ -125,7 +133,7 @@ async def _ended(server: Server) -> None:
 
 
 async def _forgive_poison(world: World) -> None:
-    """Of the records that nobody can read, expect no dead letter any more: who had not come to them never will."""
+    """Of the records that nobody can read, count the dead letters and expect no more: who had not come to them never will."""
     lost, world.poisoned = world.poisoned, []
     columns: tuple[list[Any], ...] = (
         [one.topic for one in lost],
@@ -133,13 +141,13 @@ async def _forgive_poison(world: World) -> None:
         [one.offset for one in lost],
     )
     for service in SERVICES:
-        await _insisting(lambda service=service: _execute(world, service, columns))
+        world.put_aside += await _insisting(partial(_discard, world, service, columns))
 
 
-async def _execute(world: World, service: str, columns: Sequence[list[Any]]) -> None:
+async def _discard(world: World, service: str, columns: Sequence[list[Any]]) -> int:
     connection = await world.database(service)
     try:
-        await connection.execute(_NOT_MISSED, *columns)
+        return int(await connection.fetchval(_NOT_MISSED, *columns))
     finally:
         await connection.close()
 
@@ -153,16 +161,14 @@ async def _made_topics(world: World) -> None:
     await _insisting(world.running.system.create_topics)
 
 
-async def _insisting(do: Any) -> None:
+async def _insisting(do: Callable[[], Awaitable[Done]]) -> Done:
     """Do something until it is done: a database may be away, a helper may still run, a node may not be back yet."""
     loop = asyncio.get_running_loop()
     until = loop.time() + READY_SECONDS
     while True:
         try:
-            await do()
+            return await do()
         except (*AWAY, *DATABASE_AWAY, WaybillError):
             if loop.time() > until:
                 raise
-            await asyncio.sleep(LOOK_SECONDS)
-        else:
-            return
+        await asyncio.sleep(LOOK_SECONDS)

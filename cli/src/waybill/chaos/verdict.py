@@ -143,6 +143,7 @@ async def _messages(world: World, verdict: Verdict) -> None:
 async def _dead_letters(world: World, staff: Person, verdict: Verdict) -> None:
     """Compare the dead letters with the poison; those that had to be are discarded, so that the books can be clean."""
     listening = await _topics_by_service(world)
+    verdict.dead_letters = world.put_aside
     for service in SERVICES:
         connection = await world.database(service)
         try:

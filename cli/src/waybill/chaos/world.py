@@ -48,11 +48,13 @@ class Poison:
 class World:
     """The system to be hurt; `poisoned` lists the records that must end as dead letters, and no others.
 
+    `put_aside` counts the dead letters of records that were lost with their topic and are expected no more.
     `topics` is held by who lays records there, and by who takes all away: what was read before must not come again after that.
     """
 
     running: Running
     poisoned: list[Poison] = field(default_factory=list)
+    put_aside: int = 0
     topics: asyncio.Lock = field(default_factory=asyncio.Lock)
     _helpers: int = 0
 

@@ -147,7 +147,8 @@ class EmbeddedKafka(JavaServer):
             "num.recovery.threads.per.data.dir": "2",
             "background.threads": "4",
             "log.cleaner.dedupe.buffer.size": str(16 * 1024 * 1024),
-            "log.segment.bytes": str(128 * 1024 * 1024),
+            # After a kill the last segment of each partition is read again, from a disk that may be slow.
+            "log.segment.bytes": str(16 * 1024 * 1024),
             "log.index.size.max.bytes": str(2 * 1024 * 1024),
             "queued.max.requests": "200",
         } | self.settings

@@ -53,6 +53,11 @@ export const en = {
   'customer.phone': 'Phone',
   'customer.shipping': 'Shipping method',
   'customer.order_id': 'Order id',
+  'customer.erase': 'Erase personal data',
+  'customer.erase.title': 'Erase who placed order %{order}',
+  'customer.erase.text':
+    'Contact and addresses go for good, in all services; issued invoices keep their buyer. This cannot be taken back.',
+  'customer.erase.done': 'Contact and addresses are erased.',
   'shipments.title': 'Shipments',
   'shipments.none': 'Nothing is planned to be sent yet.',
   'shipments.parcel': 'Parcel %{number}',
@@ -238,6 +243,11 @@ export const de: Catalogue<keyof typeof en> = {
   'customer.phone': 'Telefon',
   'customer.shipping': 'Versandart',
   'customer.order_id': 'Bestellkennung',
+  'customer.erase': 'Personendaten löschen',
+  'customer.erase.title': 'Löschen, wer %{order} bestellt hat',
+  'customer.erase.text':
+    'Kontakt und Adressen verschwinden in allen Diensten für immer; ausgestellte Rechnungen behalten ihre Empfänger. Das lässt sich nicht zurücknehmen.',
+  'customer.erase.done': 'Kontakt und Adressen sind gelöscht.',
   'shipments.title': 'Sendungen',
   'shipments.none': 'Es ist noch nichts zum Versand geplant.',
   'shipments.parcel': 'Paket %{number}',

@@ -1,10 +1,14 @@
 import Link from '@mui/material/Link';
 import { Link as RouterLink } from 'react-router-dom';
+import { api, told } from '../../../api/client';
 import { useWords } from '../../../words/words';
+import { ActionButton } from '../../parts/ActionButton';
 import { Card } from '../../parts/Card';
 import { Facts } from '../../parts/Facts';
 import { Moment } from '../../parts/Moment';
-import type { Order } from './useOrder';
+import { useMay } from '../../roles';
+import { reference } from '../source';
+import { type Order, useReread } from './useOrder';
 
 const ADDRESS = ['name', 'line1', 'line2', 'postal_code', 'city', 'region', 'country'] as const;
 
@@ -19,7 +23,7 @@ export function Customer({ order }: { order: Order }) {
   const others = `/orders?filter=${encodeURIComponent(JSON.stringify({ user_id: order.user_id }))}`;
   const isElsewhere = lines(order.billing_address) !== lines(order.shipping_address);
   return (
-    <Card title={t('customer.title')}>
+    <Card title={t('customer.title')} actions={<Erase order={order} />}>
       <Facts
         facts={[
           [
@@ -38,5 +42,36 @@ export function Customer({ order }: { order: Order }) {
         ]}
       />
     </Card>
+  );
+}
+
+/** Forget who ordered, for good; refused as long as somebody must still be reached about the order. */
+function Erase({ order }: { order: Order }) {
+  const { t } = useWords();
+  const reread = useReread(order.order_id);
+  const mayErase = useMay('support');
+  return (
+    <ActionButton
+      available={mayErase && Boolean(order.contact.email)}
+      label={t('customer.erase')}
+      size="small"
+      color="error"
+      title={t('customer.erase.title', { order: reference(order.order_id) })}
+      text={t('customer.erase.text')}
+      confirm={t('customer.erase')}
+      draft={`customer.erase.${order.order_id}`}
+      send={(_, intention) =>
+        told(
+          api.DELETE('/api/admin/orders/{order_id}/personal-data', {
+            params: { path: { order_id: order.order_id }, header: { 'Idempotency-Key': intention } },
+          }),
+        )
+      }
+      done={() => {
+        reread();
+        return 'customer.erase.done';
+      }}
+      refresh={reread}
+    />
   );
 }

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
-from chassis.broker import Source
+from chassis.source import Source
 
 
 class Fetching:
