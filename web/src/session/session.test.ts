@@ -89,6 +89,16 @@ describe('a session that ended', () => {
 });
 
 describe('what was typed', () => {
+  it('is forgotten by the page of whoever comes next, however late it was kept', async () => {
+    store(tokenOf('alice'));
+    await session.begin();
+    sessionStorage.setItem('waybill.checkout', 'with the last breath');
+    await session.begin();
+    expect(typed()).toEqual(['waybill.draft.refund', 'waybill.checkout']);
+    store(tokenOf('bob'));
+    await session.begin();
+    expect(typed()).toEqual([]);
+  });
   it('is forgotten by whoever signs out', async () => {
     users.getUser.mockResolvedValue({});
     await session.signOut();

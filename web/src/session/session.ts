@@ -19,6 +19,8 @@ interface Settings {
 }
 
 const CALLBACK = '/signed-in';
+/** Where a tab keeps whose typing it holds. */
+const TYPED_BY = 'typed-by';
 
 interface Stored {
   access_token: string;
@@ -112,6 +114,7 @@ export function personOf(token: string): Person {
 
 function note(token: string | undefined): void {
   const next = token ? personOf(token) : null;
+  if (next) take(next.id);
   if (next?.id === person?.id && [...(next?.roles ?? [])].join() === [...(person?.roles ?? [])].join()) return;
   person = next;
   for (const listener of listeners) listener();
@@ -120,6 +123,13 @@ function note(token: string | undefined): void {
 /** What was typed in this tab belongs to whoever leaves it. */
 function forgetTyped(): void {
   for (const place of Object.keys(sessionStorage)) if (place.startsWith('waybill.')) sessionStorage.removeItem(place);
+}
+
+/** Have the tab be this person's: what another left, as late as with the last breath of a page, is forgotten. */
+function take(id: string): void {
+  const before = sessionStorage.getItem(TYPED_BY);
+  if (before !== null && before !== id) forgetTyped();
+  sessionStorage.setItem(TYPED_BY, id);
 }
 
 const isOf = (token: string, id: string | undefined): boolean => id === undefined || personOf(token).id === id;
