@@ -15,6 +15,7 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from chassis.batch import BusyError
 from chassis.domain import Refusal
 from chassis.problems import problem
 
@@ -33,14 +34,6 @@ class TooManyRequestsError(Refusal):
     slug = "too-many-requests"
     title = "Too many requests"
     status = 429
-
-
-class TooBusyError(Refusal):
-    """So much is asked by all callers together that this process has no room for more."""
-
-    slug = BUSY
-    title = "Too busy right now"
-    status = 503
 
 
 @dataclass(slots=True)
@@ -99,13 +92,13 @@ class Streams:
 
     @contextlib.contextmanager
     def one(self, caller: str) -> Iterator[None]:
-        """Count a stream for as long as it is open; raises TooManyRequestsError, or TooBusyError, where it is one too many."""
+        """Count a stream for as long as it is open; raises TooManyRequestsError, or BusyError, where it is one too many."""
         if self._open[caller] >= self._per_caller:
             raise TooManyRequestsError(
                 f"At most {self._per_caller} streams may be open at once; close one first.", retry_after=COME_BACK_SECONDS
             )
         if self._open.total() >= self._most:
-            raise TooBusyError(f"{self._most} streams are open; read what you need instead.", retry_after=COME_BACK_SECONDS)
+            raise BusyError(f"{self._most} streams are open; read what you need instead.", retry_after=COME_BACK_SECONDS)
         self._open[caller] += 1
         try:
             yield
@@ -158,7 +151,7 @@ class AtOnce:
         self._refused = refused
         detail = f"{doors.most} requests are being worked on; come back in a moment."
         wait = {"Retry-After": str(COME_BACK_SECONDS)}
-        self._busy = problem(503, BUSY, TooBusyError.title, detail, wait, retry_after=COME_BACK_SECONDS)
+        self._busy = problem(503, BUSY, BusyError.title, detail, wait, retry_after=COME_BACK_SECONDS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request in, or tell it to come back."""
